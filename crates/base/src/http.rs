@@ -1,0 +1,97 @@
+//! The one constructor of HTTP clients.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// How an outbound client behaves. Redirects are never followed: where a request with a secret in
+/// it goes is decided by configuration alone.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// The whole call, from the first byte out to the last byte in.
+    pub timeout: Duration,
+    /// Name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Certificates of a private CA, PEM, believed beside the system's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// A proxy for every call, `http://host:port`. The environment's proxy variables are ignored.
+    pub proxy: Option<String>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            ca_pem: None,
+            proxy: None,
+        }
+    }
+}
+
+/// Why no client could be made.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The private CA's file holds no certificate, or one that cannot be read.
+    #[error("the CA file holds no certificate in PEM")]
+    Ca,
+    /// The proxy's address is not one.
+    #[error("the proxy's address is not a URL")]
+    Proxy,
+    /// The TLS library could not be set up.
+    #[error("no HTTP client could be made: {0}")]
+    Build(#[source] reqwest::Error),
+}
+
+/// A client with time-outs, without redirects, without the environment's proxies.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that builds clients")]
+pub fn client(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        // The environment must not be able to divert a call that carries a secret.
+        .no_proxy()
+        .timeout(options.timeout)
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(Duration::from_secs(60));
+    if let Some(pem) = &options.ca_pem {
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(pem).map_err(|_| ClientError::Ca)?;
+        if certificates.is_empty() {
+            return Err(ClientError::Ca);
+        }
+        for certificate in certificates {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    if let Some(proxy) = &options.proxy {
+        builder =
+            builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|_| ClientError::Proxy)?);
+    }
+    builder.build().map_err(ClientError::Build)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_make_a_client() {
+        client(&ClientOptions::default()).unwrap();
+    }
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        for pem in ["", "not pem at all", "-----BEGIN CERTIFICATE-----\n!!\n"] {
+            let options = ClientOptions { ca_pem: Some(pem.into()), ..ClientOptions::default() };
+            assert!(matches!(client(&options), Err(ClientError::Ca)), "{pem:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_is_no_address_is_refused() {
+        let options =
+            ClientOptions { proxy: Some("::not a url::".into()), ..ClientOptions::default() };
+        assert!(matches!(client(&options), Err(ClientError::Proxy)));
+    }
+}

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod http;
+pub mod random;
+pub mod seal;
+pub mod secret;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use random::{Randomness, SystemRandomness};

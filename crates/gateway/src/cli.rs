@@ -1,0 +1,132 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Environment, Sources};
+use crate::data_dir::{self, DataDir, SecretName};
+
+/// One self-hosted gateway for the tokens around your GitLab and your Gerrit.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print JSON, for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway
+    Serve(SourceArgs),
+    /// Validate the configuration, tell every problem, make nothing
+    Check(SourceArgs),
+    /// Bring the database to this version
+    Migrate(SourceArgs),
+    /// Look at the gateway's own secrets
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Work with personal access tokens, without a gateway
+    #[command(subcommand)]
+    Pat(PatCommand),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// The configuration file (TOML); without one, defaults and PORTCULLIS__* variables count
+    #[arg(long, env = "PORTCULLIS_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the database and secrets.toml live that the configuration does not place elsewhere
+    #[arg(long, value_name = "DIR", default_value = data_dir::DEFAULT)]
+    pub data_dir: PathBuf,
+}
+
+impl SourceArgs {
+    /// With the environment added.
+    pub fn sources(&self, environment: &Environment) -> Sources {
+        Sources {
+            file: self.config.clone(),
+            data_dir: DataDir::at(&self.data_dir),
+            environment: environment.clone(),
+        }
+    }
+}
+
+/// `portcullis secrets …`
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Print one secret, from the configuration or the data directory
+    Show {
+        /// Which one
+        name: SecretArg,
+        /// Where to look.
+        #[command(flatten)]
+        sources: SourceArgs,
+    },
+}
+
+/// A secret's name on the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct SecretArg(pub SecretName);
+
+impl ValueEnum for SecretArg {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(SecretName::MasterKey),
+            Self(SecretName::RevocationApiToken),
+            Self(SecretName::AdminToken),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.as_str()))
+    }
+}
+
+/// `portcullis pat …`
+#[derive(Debug, Subcommand)]
+pub enum PatCommand {
+    /// Make a token, and print it and its digest
+    Generate {
+        /// How tokens are signed.
+        #[command(flatten)]
+        keys: KeyArgs,
+    },
+    /// Verify a token's signature, and print its digest
+    Parse {
+        /// How tokens are signed.
+        #[command(flatten)]
+        keys: KeyArgs,
+        /// The token; '-' (the default) reads standard input and drops one final line feed
+        #[arg(default_value = "-")]
+        token: String,
+    },
+}
+
+/// The keys of tokens.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// Signing keys in base64url, one a line: the first signs, all verify
+    #[arg(long, value_name = "FILE")]
+    pub key_file: PathBuf,
+    /// What every token begins with
+    #[arg(long, value_name = "TEXT", default_value = "gitpod_pat_")]
+    pub prefix: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,55 @@
+//! What commands say: results on standard output, the rest on standard error.
+
+use std::io::{self, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::error::StartError;
+
+/// The two streams of a command, for people or for machines. A reader that has gone away (`| head`)
+/// is no reason to panic, so failed writes are dropped.
+#[derive(Debug)]
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A result: `people` as it is, or `machines` as one line of JSON.
+    pub(super) fn result(&mut self, people: &str, machines: &Value) {
+        let text = if self.json { machines.to_string() } else { people.to_owned() };
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    /// A warning; machines get warnings as part of results.
+    pub(super) fn warnings(&mut self, warnings: &[String]) {
+        if self.json {
+            return;
+        }
+        for warning in warnings {
+            let _ = writeln!(io::stderr().lock(), "warning: {warning}");
+        }
+    }
+
+    /// Why the command failed: `error: <code>: <text>`, a line for each problem.
+    pub(super) fn error(&mut self, error: &StartError) {
+        let code = error.code();
+        let mut stderr = io::stderr().lock();
+        if self.json {
+            let problems = match error {
+                StartError::Config(problems) => json!(problems),
+                StartError::DataDir(_) | StartError::Part { .. } => json!([]),
+            };
+            let text = error.to_string();
+            let error = json!({"error": {"code": code, "text": text, "problems": problems}});
+            let _ = writeln!(stderr, "{error}");
+            return;
+        }
+        for line in error.lines() {
+            let _ = writeln!(stderr, "error: {code}: {line}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `portcullis serve`
+
+use portcullis_base::Randomness;
+
+use super::output::Output;
+use crate::config::{self, Sources};
+use crate::error::StartError;
+use crate::{logging, serve};
+
+/// Serves until it is told to stop.
+pub(super) fn run(
+    sources: &Sources,
+    random: &dyn Randomness,
+    output: &mut Output,
+) -> Result<(), StartError> {
+    let loaded = config::load(sources, random)?;
+    logging::init(&loaded.config.log)?;
+    output.warnings(&[]);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    serve::run(loaded)
+}

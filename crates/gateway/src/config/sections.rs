@@ -1,0 +1,66 @@
+//! The sections of the file, each as a struct beside its reader.
+
+mod intake;
+mod providers;
+mod revocation;
+mod server;
+mod tokens;
+
+pub use intake::{Client, RateLimit, RevocationApi};
+pub use providers::{Gitlab, Provider};
+pub use revocation::Revocation;
+pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
+pub use tokens::{Auth, Method, Pat};
+
+use super::section::Section;
+use crate::data_dir::DataDir;
+
+/// The whole configuration, as the file and the environment give it, defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[http]`
+    pub http: Http,
+    /// `[database]`
+    pub database: Database,
+    /// `[secrets]`
+    pub secrets: SecretKeys,
+    /// `[log]`
+    pub log: Log,
+    /// `[revocation]`
+    pub revocation: Revocation,
+    /// `[revocation_api]`
+    pub revocation_api: RevocationApi,
+    /// `[pat]`
+    pub pat: Pat,
+    /// `[auth]`
+    pub auth: Auth,
+}
+
+impl Config {
+    /// Reads all sections; `None` only with a problem noted.
+    pub(super) fn read(root: &mut Section<'_>, data_dir: &DataDir) -> Option<Self> {
+        // Every section is read before the first missing one ends it: all problems count.
+        let server = root.table("server", Server::read);
+        let http = root.table("http", Http::read);
+        let database = root.table("database", |s| Database::read(s, data_dir)).flatten();
+        let secrets = root.table("secrets", SecretKeys::read);
+        let log = root.table("log", Log::read);
+        let revocation = root.table("revocation", Revocation::read);
+        let revocation_api = root.table("revocation_api", RevocationApi::read);
+        let pat = root.table("pat", Pat::read);
+        let auth = root.table("auth", Auth::read);
+        Some(Self {
+            server: server?,
+            http: http?,
+            database: database?,
+            secrets: secrets?,
+            log: log?,
+            revocation: revocation?,
+            revocation_api: revocation_api?,
+            pat: pat?,
+            auth: auth?,
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Why the gateway does not start, or a command fails.
+
+use thiserror::Error;
+
+use crate::config::Problem;
+use crate::data_dir::DataDirError;
+
+/// Why a command ended without doing its work. Never holds a secret.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration is wrong, in each of these places.
+    #[error("{}", joined(.0))]
+    Config(Vec<Problem>),
+    /// The data directory cannot serve.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A part of the gateway refused.
+    #[error("{text}")]
+    Part {
+        /// A stable word for machines.
+        code: &'static str,
+        /// A line for people.
+        text: String,
+    },
+}
+
+impl StartError {
+    /// A refusal of some part, as a stable code and a line for people.
+    pub fn new(code: &'static str, text: impl std::fmt::Display) -> Self {
+        Self::Part { code, text: text.to_string() }
+    }
+
+    /// The stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "config",
+            Self::DataDir(_) => "data-dir",
+            Self::Part { code, .. } => code,
+        }
+    }
+
+    /// One line per thing that is wrong.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Config(problems) => problems.iter().map(ToString::to_string).collect(),
+            Self::DataDir(_) | Self::Part { .. } => vec![self.to_string().replace('\n', " ")],
+        }
+    }
+}
+
+fn joined(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,1 @@
+//! A client for the few GitLab calls that Portcullis makes.

@@ -1,0 +1,1 @@
+//! Signed personal access tokens: generate, parse, digest.

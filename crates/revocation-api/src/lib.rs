@@ -1,0 +1,1 @@
+//! GitLab's Token Revocation API.

@@ -1,0 +1,233 @@
+//! Taking reports in: recognised, fingerprinted, judged by format, sealed, committed.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use portcullis_base::Randomness;
+use portcullis_base::seal::SealError;
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use portcullis_store::queue::State;
+use portcullis_store::report::{Entry, NewRevocation, Sighting};
+use portcullis_store::{Fingerprint, Store, StoreError};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::catalog::{Catalog, Handling, Mode};
+use crate::formats::PAT_TYPE;
+use crate::own::OwnTokens;
+use crate::vault::Vault;
+
+/// The name of the provider for our own tokens.
+pub const OWN_PROVIDER: &str = "portcullis";
+
+/// How long a count of what waits is good for.
+const COUNT_FOR: Duration = Duration::from_secs(1);
+
+/// One reported secret.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What the reporter takes it for.
+    pub token_type: String,
+    /// The secret.
+    pub secret: SecretString,
+    /// Where it was found.
+    pub location: Option<String>,
+}
+
+/// Why a batch was not taken in. Nothing of it is committed, or nobody knows; sending it again is
+/// safe.
+#[derive(Debug, Error)]
+pub enum IntakeError {
+    /// The database did not commit.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl IntakeError {
+    /// Whether the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_unavailable(),
+            Self::Seal(_) => false,
+        }
+    }
+}
+
+/// Where every way in ends.
+pub struct Intake {
+    store: Store,
+    vault: Vault,
+    catalog: Catalog,
+    own: Arc<dyn OwnTokens>,
+    random: Arc<dyn Randomness>,
+    counted: Mutex<Option<(Instant, u64)>>,
+    count_up_to: u64,
+}
+
+/// One secret of a batch with all that was reported of it.
+struct Group {
+    secret: SecretString,
+    token_type: String,
+    sightings: Vec<Sighting>,
+}
+
+impl Intake {
+    /// An intake into `store`. [`Self::waiting`] counts no further than `count_up_to`.
+    pub fn new(
+        store: Store,
+        vault: Vault,
+        catalog: Catalog,
+        own: Arc<dyn OwnTokens>,
+        random: Arc<dyn Randomness>,
+        count_up_to: u64,
+    ) -> Self {
+        Self { store, vault, catalog, own, random, counted: Mutex::new(None), count_up_to }
+    }
+
+    /// The types that are offered, sorted.
+    pub fn types(&self) -> &[String] {
+        self.catalog.types()
+    }
+
+    /// Whether this type is offered.
+    pub fn offers(&self, token_type: &str) -> bool {
+        self.catalog.handling(token_type).is_some()
+    }
+
+    /// Whether this is one of our own tokens, whatever its type is said to be.
+    pub fn recognises(&self, secret: &str) -> bool {
+        self.own.recognise(secret).is_some()
+    }
+
+    /// Commits a batch in one transaction. When it returns `Ok`, every secret in it is in the
+    /// queue, and those of our own tokens are dead.
+    pub async fn accept(&self, reporter: &str, reports: Vec<Report>) -> Result<(), IntakeError> {
+        let groups = self.group(reporter, reports);
+        let batch = groups
+            .into_iter()
+            .map(|(fingerprint, group)| self.row(fingerprint, group))
+            .collect::<Result<Vec<_>, _>>()?;
+        let reported = self.store.report(&batch).await?;
+        self.own.tombstoned(&reported.tombstoned);
+        Ok(())
+    }
+
+    /// How many secrets wait to be revoked, at the most the bound given to [`Self::new`], and at
+    /// most a second old.
+    pub async fn waiting(&self) -> Result<u64, IntakeError> {
+        let known = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, count)) = known
+            && at.elapsed() < COUNT_FOR
+        {
+            return Ok(count);
+        }
+        let count = self.store.waiting(self.count_up_to).await?;
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted = Some((Instant::now(), count));
+        Ok(count)
+    }
+
+    /// Each secret once, in the order of fingerprints, which is the order of locks.
+    fn group(&self, reporter: &str, reports: Vec<Report>) -> BTreeMap<Fingerprint, Group> {
+        let mut groups = BTreeMap::new();
+        for report in reports {
+            let sighting = sighting(reporter, &report);
+            match groups.entry(self.vault.fingerprint(&report.secret)) {
+                Slot::Vacant(slot) => {
+                    slot.insert(Group {
+                        secret: report.secret,
+                        token_type: report.token_type,
+                        sightings: vec![sighting],
+                    });
+                }
+                Slot::Occupied(slot) => self.join(slot.into_mut(), report.token_type, sighting),
+            }
+        }
+        groups
+    }
+
+    /// Of several types claimed for one secret, the first one that its format bears out counts.
+    fn join(&self, group: &mut Group, token_type: String, sighting: Sighting) {
+        let fits = |token_type: &str| {
+            let handling = self.catalog.handling(token_type);
+            handling.is_some_and(|h| h.format.fits(group.secret.expose_secret()))
+        };
+        if token_type != group.token_type && !fits(&group.token_type) && fits(&token_type) {
+            group.token_type = token_type;
+        }
+        match group.sightings.iter_mut().find(|s| s.digest == sighting.digest) {
+            Some(known) => known.times += 1,
+            None => group.sightings.push(sighting),
+        }
+    }
+
+    fn row(&self, fingerprint: Fingerprint, group: Group) -> Result<NewRevocation, SealError> {
+        let secret = group.secret.expose_secret();
+        let pat_digest = self.own.recognise(secret);
+        let handling = self.catalog.handling(&group.token_type);
+        let (entry, code) = match (&pat_digest, handling) {
+            (Some(_), _) => (Entry::Pending, None),
+            (None, Some(handling)) => begin(handling, secret),
+            (None, None) => (Entry::Ended(State::Refused), Some("unsupported_type")),
+        };
+        let (token_type, provider, mode) = match (&pat_digest, handling) {
+            (Some(_), _) => (PAT_TYPE.to_owned(), OWN_PROVIDER, Mode::Revoke),
+            (None, Some(h)) => (clean(&group.token_type), h.provider.as_str(), h.mode),
+            (None, None) => (clean(&group.token_type), "none", Mode::Revoke),
+        };
+        let sealed = match entry {
+            Entry::Pending | Entry::Held => {
+                Some(self.vault.seal(&fingerprint, &group.secret, self.random.as_ref())?)
+            }
+            Entry::Ended(_) => None,
+        };
+        Ok(NewRevocation {
+            fingerprint,
+            token_type,
+            provider: provider.to_owned(),
+            mode: mode.as_str(),
+            entry,
+            code,
+            sealed,
+            key_version: self.vault.key_version(),
+            pat_digest,
+            sightings: group.sightings,
+        })
+    }
+}
+
+/// Where a secret of a known type begins.
+fn begin(handling: &Handling, secret: &str) -> (Entry, Option<&'static str>) {
+    if !handling.format.fits(secret) {
+        return (Entry::Ended(State::Refused), Some("format"));
+    }
+    match handling.mode {
+        Mode::Revoke => (Entry::Pending, None),
+        Mode::Approve => (Entry::Held, None),
+        Mode::Notify => (Entry::Ended(State::Noted), Some("notify")),
+        Mode::DryRun => (Entry::Ended(State::Simulated), Some("dry_run")),
+    }
+}
+
+fn sighting(reporter: &str, report: &Report) -> Sighting {
+    let location = report.location.as_deref().map(clean).filter(|l| !l.is_empty());
+    let token_type = clean(&report.token_type);
+    let mut hash = Sha256::new();
+    for part in [token_type.as_str(), reporter, location.as_deref().unwrap_or("")] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hash.finalize()[..16]);
+    Sighting { digest, token_type, reporter: reporter.to_owned(), location, times: 1 }
+}
+
+/// Postgres knows no NUL in a text.
+fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+pub mod catalog;
+pub mod formats;
+pub mod gitlab;
+pub mod identity;
+pub mod intake;
+pub mod own;
+pub mod provider;
+pub mod vault;
+pub mod worker;
+
+pub use portcullis_store::Fingerprint;

@@ -1,0 +1,302 @@
+//! The worker: claims what is due, has the providers called, writes back what came of it.
+//!
+//! One loop per provider, so that a slow vendor delays nobody else's secrets. A claim takes no more
+//! rows than there are free places for calls, because a lease begins to run out at the claim.
+
+mod decide;
+mod settler;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_base::Randomness;
+use portcullis_store::events::Event;
+use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
+use portcullis_store::{Store, StoreError};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::identity::short;
+use crate::provider::{Attempt, Finding, Provider, Verdict};
+use crate::vault::Vault;
+
+/// How much longer than a call its lease is.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// Rows claimed in one statement at the most.
+const CLAIM_AT_MOST: usize = 100;
+
+/// The pause after the database could not be asked.
+const DATABASE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often is looked for what nobody else ends or erases.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a failed secret can be retried by hand.
+const KEEP_FAILED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How the worker works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Calls at a time, per provider.
+    pub concurrency: usize,
+    /// The deadline of one call.
+    pub call_timeout: Duration,
+    /// How long after it was due a secret that cannot be revoked is given up.
+    pub give_up_after: Duration,
+    /// The pause after the first attempt; it doubles with each.
+    pub retry_base: Duration,
+    /// The longest pause.
+    pub retry_cap: Duration,
+    /// How often is looked without being woken.
+    pub poll_interval: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            call_timeout: Duration::from_secs(10),
+            give_up_after: Duration::from_secs(24 * 3600),
+            retry_base: Duration::from_secs(1),
+            retry_cap: Duration::from_secs(15 * 60),
+            poll_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What every part of the worker needs.
+struct Shared {
+    store: Store,
+    vault: Vault,
+    random: Arc<dyn Randomness>,
+    options: Options,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Worker {
+    /// Starts working for these providers.
+    pub fn start(
+        store: Store,
+        vault: Vault,
+        providers: Vec<Arc<dyn Provider>>,
+        options: Options,
+        random: Arc<dyn Randomness>,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared { store, vault, random, options });
+        let names: Vec<String> = providers.iter().map(|p| p.name().to_owned()).collect();
+        let mut tasks = JoinSet::new();
+        for provider in providers {
+            let line = Line::new(Arc::clone(&shared), provider);
+            let stopped = stopped.clone();
+            tasks.spawn(line.run(stopped));
+        }
+        tasks.spawn(housekeeping(shared, names, stopped));
+        Self { stop, tasks }
+    }
+
+    /// Claims nothing more, and returns when the calls under way have been written back.
+    pub async fn stop(mut self) {
+        // Without a receiver there is no task left to tell.
+        drop(self.stop.send(true));
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// The loop of one provider.
+struct Line {
+    shared: Arc<Shared>,
+    provider: Arc<dyn Provider>,
+    places: Arc<Semaphore>,
+    settlements: mpsc::Sender<Settlement>,
+    settler: tokio::task::JoinHandle<()>,
+}
+
+impl Line {
+    fn new(shared: Arc<Shared>, provider: Arc<dyn Provider>) -> Self {
+        let (settlements, receiver) = mpsc::channel(4 * CLAIM_AT_MOST);
+        let lease = shared.options.call_timeout + LEASE_MARGIN;
+        let settler = tokio::spawn(settler::run(shared.store.clone(), receiver, lease));
+        let places = Arc::new(Semaphore::new(shared.options.concurrency));
+        Self { shared, provider, places, settlements, settler }
+    }
+
+    async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut events = self.shared.store.events().subscribe();
+        let mut calls = JoinSet::new();
+        while !*stopped.borrow() {
+            let pause = match self.claim(&mut calls).await {
+                Ok(Next::Again) => continue,
+                Ok(Next::After(pause)) => pause,
+                Err(error) => {
+                    tracing::warn!(revocation.provider = self.provider.name(), error = %error,
+                        "the queue could not be read");
+                    DATABASE_PAUSE
+                }
+            };
+            while calls.try_join_next().is_some() {}
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = woken(&mut events) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+        calls.join_all().await;
+        drop(self.settlements);
+        // The settler ends when the last sender is gone; a panic in it was logged by the runtime.
+        drop(self.settler.await);
+    }
+
+    /// Claims for as many calls as have a place, and starts them.
+    async fn claim(&self, calls: &mut JoinSet<()>) -> Result<Next, StoreError> {
+        let options = &self.shared.options;
+        // A closed semaphore is not possible: nobody closes it.
+        let Ok(first) = Arc::clone(&self.places).acquire_owned().await else {
+            return Ok(Next::After(options.poll_interval));
+        };
+        drop(first);
+        let free = self.places.available_permits().clamp(1, CLAIM_AT_MOST);
+        let limit = u32::try_from(free).unwrap_or(u32::MAX);
+        let lease = options.call_timeout + LEASE_MARGIN;
+        let claimed = self.shared.store.claim(self.provider.name(), limit, lease).await?;
+        let full = claimed.len() == free;
+        for row in claimed {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let call = Call {
+                shared: Arc::clone(&self.shared),
+                provider: Arc::clone(&self.provider),
+                settlements: self.settlements.clone(),
+            };
+            calls.spawn(async move {
+                call.make(row).await;
+                drop(place);
+            });
+        }
+        if full {
+            return Ok(Next::Again);
+        }
+        let next = self.shared.store.next_run(self.provider.name()).await?;
+        // A millisecond more, since the database's clock rounds down.
+        let next = next.map_or(options.poll_interval, |next| next + Duration::from_millis(1));
+        Ok(Next::After(next.min(options.poll_interval)))
+    }
+}
+
+enum Next {
+    Again,
+    After(Duration),
+}
+
+/// Returns when something may be due.
+async fn woken(events: &mut broadcast::Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(Event::PatChanged(_)) => {}
+            Ok(Event::Due | Event::Missed) | Err(RecvError::Lagged(_)) => return,
+            // The store is gone, and with it the queue; the poll finds that out.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// One call of a provider.
+struct Call {
+    shared: Arc<Shared>,
+    provider: Arc<dyn Provider>,
+    settlements: mpsc::Sender<Settlement>,
+}
+
+impl Call {
+    async fn make(self, row: Claimed) {
+        let verdict = self.ask(&row).await;
+        let pause = decide::pause(&self.shared.options, row.attempts, self.shared.random.as_ref());
+        let settlement = decide::settle(&self.shared.options, &row, verdict, pause);
+        self.log(&row, &settlement);
+        // Without a receiver the settler has given up on the database; the lease will run out.
+        drop(self.settlements.send(settlement).await);
+    }
+
+    /// `None` where the seal does not open: nobody will ever know the secret again.
+    async fn ask(&self, row: &Claimed) -> Option<Verdict> {
+        let secret =
+            self.shared.vault.open_seal(&row.fingerprint, row.key_version, &row.sealed).ok()?;
+        let budget = self.shared.options.call_timeout;
+        let attempt = Attempt {
+            token_type: &row.token_type,
+            secret: &secret,
+            fingerprint: &row.fingerprint,
+            budget,
+        };
+        let verdict = tokio::time::timeout(budget, self.provider.revoke(&attempt)).await;
+        Some(verdict.unwrap_or_else(|_| {
+            Verdict::new(Finding::Retry { after: None, uncertain: true }, "deadline")
+        }))
+    }
+
+    fn log(&self, row: &Claimed, settlement: &Settlement) {
+        let fingerprint = short(&row.fingerprint);
+        let provider = self.provider.name();
+        let late_ms = u64::try_from(row.late.as_millis()).unwrap_or(u64::MAX);
+        match settlement.outcome {
+            Outcome::End { state: State::Failed, .. } => tracing::error!(
+                revocation.fingerprint = fingerprint,
+                revocation.provider = provider,
+                revocation.token_type = row.token_type,
+                revocation.code = settlement.code,
+                revocation.attempts = row.attempts,
+                "given up: this secret may still be alive"
+            ),
+            Outcome::End { state, .. } => tracing::info!(
+                revocation.fingerprint = fingerprint,
+                revocation.provider = provider,
+                revocation.state = state.as_str(),
+                revocation.code = settlement.code,
+                revocation.late_ms = late_ms,
+                "ended"
+            ),
+            Outcome::Retry { after, .. } => tracing::info!(
+                revocation.fingerprint = fingerprint,
+                revocation.provider = provider,
+                revocation.code = settlement.code,
+                revocation.attempts = row.attempts,
+                revocation.again_in_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+                "not yet"
+            ),
+        }
+    }
+}
+
+/// Ends what belongs to no provider any more, and erases what was kept long enough.
+async fn housekeeping(
+    shared: Arc<Shared>,
+    names: Vec<String>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let configured: Vec<&str> = names.iter().map(String::as_str).collect();
+    while !*stopped.borrow() {
+        let give_up = shared.store.give_up_orphans(shared.options.give_up_after, &configured);
+        match give_up.await {
+            Ok(0) => {}
+            Ok(count) => tracing::error!(
+                revocation.count = count,
+                "given up: their provider is not configured any more; they may still be alive"
+            ),
+            Err(error) => tracing::warn!(error = %error, "housekeeping could not be done"),
+        }
+        if let Err(error) = shared.store.erase_failed(KEEP_FAILED).await {
+            tracing::warn!(error = %error, "housekeeping could not be done");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Writes settlements back, as many at a time as have gathered: one commit for all of them.
+
+use std::time::Duration;
+
+use portcullis_store::Store;
+use portcullis_store::queue::Settlement;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::identity::short;
+
+const AT_MOST: usize = 500;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Runs until the last sender is gone and everything is written.
+pub(super) async fn run(
+    store: Store,
+    mut settlements: mpsc::Receiver<Settlement>,
+    lease: Duration,
+) {
+    let mut batch = Vec::with_capacity(AT_MOST);
+    while settlements.recv_many(&mut batch, AT_MOST).await > 0 {
+        write(&store, &batch, lease).await;
+        batch.clear();
+    }
+}
+
+/// Tries for as long as a lease lasts: after that somebody else has taken the rows, and what we
+/// know of them is void.
+async fn write(store: &Store, batch: &[Settlement], lease: Duration) {
+    let until = Instant::now() + lease;
+    loop {
+        match store.settle(batch).await {
+            Ok(settled) => {
+                log_dropped(batch, &settled);
+                return;
+            }
+            Err(error) if Instant::now() < until => {
+                tracing::warn!(error = %error, "ends could not be written; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => {
+                tracing::error!(error = %error, revocation.count = batch.len(),
+                    "ends could not be written before their leases ran out");
+                return;
+            }
+        }
+    }
+}
+
+fn log_dropped(batch: &[Settlement], settled: &[portcullis_store::Fingerprint]) {
+    if settled.len() == batch.len() {
+        return;
+    }
+    for dropped in batch.iter().filter(|s| !settled.contains(&s.fingerprint)) {
+        tracing::info!(
+            revocation.fingerprint = short(&dropped.fingerprint),
+            revocation.lease = dropped.lease,
+            "dropped: the lease has passed to another, or the row has ended"
+        );
+    }
+}

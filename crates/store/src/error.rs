@@ -1,0 +1,95 @@
+//! What can go wrong between us and the database.
+
+use thiserror::Error;
+
+/// Why the store could not do what it was asked. Nothing was committed, except where the
+/// connection was lost at the commit itself: then nobody knows, and asking again is safe.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is full, or is busy: asking again later may help.
+    #[error("the database cannot do this now")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused; asking again will not help.
+    #[error("the database refused")]
+    Refused(#[source] sqlx::Error),
+    /// The address of the database is neither `sqlite://…` nor `postgres://…`.
+    #[error("the database's address is neither sqlite:// nor postgres://, or cannot be read")]
+    Address,
+    /// Another process holds this SQLite database.
+    #[error("another process uses this database (lock file {0})")]
+    Locked(String),
+    /// The database's file or its lock file cannot be opened.
+    #[error("{path} cannot be opened: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The database was written by a newer version, or a migration failed.
+    #[error("the database could not be brought to this version: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A row holds what no version of ours writes.
+    #[error("the database holds a row that cannot be read: {0}")]
+    Corrupt(&'static str),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if may_pass(&error) { Self::Unavailable(error) } else { Self::Refused(error) }
+    }
+}
+
+/// Whether two transactions stood in each other's way and one was chosen to try again.
+pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01"))
+}
+
+fn may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(_) => code(error).is_some_and(|code| is_passing_code(&code)),
+        _ => false,
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+/// Postgres: connection (08), resources (53), operator intervention (57), rollback (40), read-only
+/// after a failover (25006). SQLite, primary codes: BUSY 5, LOCKED 6, NOMEM 7, READONLY 8, IOERR 10,
+/// FULL 13, CANTOPEN 14; extended codes carry the primary one in their low byte.
+fn is_passing_code(code: &str) -> bool {
+    if code.len() == 5 && code.is_ascii() && !code.starts_with('-') {
+        return matches!(&code[..2], "08" | "53" | "57" | "40") || code == "25006";
+    }
+    code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passing_faults_are_told_from_lasting_ones() {
+        for passing in ["08006", "53300", "57P01", "40P01", "25006", "5", "13", "10", "522", "778"] {
+            assert!(is_passing_code(passing), "{passing}");
+        }
+        for lasting in ["23505", "42P01", "22021", "19", "1555", "1", ""] {
+            assert!(!is_passing_code(lasting), "{lasting}");
+        }
+    }
+}

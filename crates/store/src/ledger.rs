@@ -1,0 +1,187 @@
+//! Looking at the queue, and an operator's hand in it.
+
+use crate::dialect::{Sql, on, sql};
+use crate::events::Event;
+use crate::queue::State;
+use crate::{Fingerprint, Store, StoreError};
+
+/// A row as an operator may see it: everything but the secret. Times are milliseconds since 1970.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Revocation {
+    /// The identity of the row, 32 bytes.
+    pub fingerprint: Vec<u8>,
+    /// The type under which it is handled.
+    pub token_type: String,
+    /// The provider that is asked.
+    pub provider: String,
+    /// `revoke`, `approve`, `notify` or `dry-run`.
+    pub mode: String,
+    /// A name of [`State`].
+    pub state: String,
+    /// Why, a stable code.
+    pub code: Option<String>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Of `inactive`: the provider knew the secret.
+    pub confirmed: bool,
+    /// What the provider told of the credential, JSON.
+    pub about: Option<String>,
+    /// First report.
+    pub created_at: i64,
+    /// When it shall be dead.
+    pub due_at: i64,
+    /// When the next attempt may begin.
+    pub run_at: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// Attempts in the present round.
+    pub attempts: i64,
+    /// All sightings, also those not kept in full.
+    pub sightings: i64,
+}
+
+/// Where, as what and by whom a secret was seen.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KeptSighting {
+    /// The type that the reporter gave.
+    pub token_type: String,
+    /// Who reported.
+    pub reporter: String,
+    /// Where, where it was said.
+    pub location: Option<String>,
+    /// How often.
+    pub times: i64,
+    /// First, in milliseconds since 1970.
+    pub first_seen_at: i64,
+    /// Last, in milliseconds since 1970.
+    pub last_seen_at: i64,
+}
+
+/// What came of one lease.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Attempt {
+    /// The number of the lease.
+    pub lease: i64,
+    /// When it was settled, in milliseconds since 1970.
+    pub at: i64,
+    /// `retry` or the name of the end.
+    pub outcome: String,
+    /// What the provider said, a stable code.
+    pub code: Option<String>,
+}
+
+/// A row with all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    /// The row.
+    pub revocation: Revocation,
+    /// Its sightings that were kept, the first one first.
+    pub sightings: Vec<KeptSighting>,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What an operator may do to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// `held` → `pending`.
+    Approve,
+    /// `pending` or `held` → `cancelled`; an attempt under way may still succeed, unheard.
+    Cancel,
+    /// `failed` that still has its seal → `pending`.
+    Retry,
+}
+
+macro_rules! columns {
+    () => {
+        "SELECT fingerprint, token_type, provider, mode, state, code, reason, confirmed, about,
+            created_at, due_at, run_at, ended_at, attempts, sightings FROM revocations"
+    };
+}
+
+const APPROVE: Sql = sql!(
+    "UPDATE revocations SET state = 'pending', code = NULL, due_at = " NOW ", run_at = " NOW
+    ", armed_at = " NOW " WHERE fingerprint = $1 AND state = 'held'"
+);
+const CANCEL: Sql = sql!(
+    "UPDATE revocations SET state = 'cancelled', code = 'operator', reason = NULL, sealed = NULL,
+        lease = lease + 1, leased_until = NULL, ended_at = " NOW
+    " WHERE fingerprint = $1 AND state IN ('pending', 'held')"
+);
+const RETRY: Sql = sql!(
+    "UPDATE revocations SET state = 'pending', code = NULL, reason = NULL, ended_at = NULL,
+        attempts = 0, run_at = " NOW ", armed_at = " NOW
+    " WHERE fingerprint = $1 AND state = 'failed' AND sealed IS NOT NULL"
+);
+
+impl Store {
+    /// Rows in the order of their first report, at most `limit`, after the one named by `after`;
+    /// with `state`, only those in it.
+    pub async fn revocations(
+        &self,
+        state: Option<State>,
+        after: Option<(i64, Fingerprint)>,
+        limit: u32,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        const LIST: &str = concat!(
+            columns!(),
+            " WHERE ($1 IS NULL OR state = $1) AND (created_at, fingerprint) > ($2, $3)
+              ORDER BY created_at, fingerprint LIMIT $4"
+        );
+        let (at, fingerprint) = after.map_or((i64::MIN, Vec::new()), |(at, f)| (at, f.to_vec()));
+        let state = state.map(State::as_str);
+        Ok(on!(read self, pool =>
+            sqlx::query_as(LIST)
+                .bind(state)
+                .bind(at)
+                .bind(fingerprint)
+                .bind(i64::from(limit))
+                .fetch_all(pool)
+                .await?))
+    }
+
+    /// One row with its sightings and attempts.
+    pub async fn revocation(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Detail>, StoreError> {
+        const ONE: &str = concat!(columns!(), " WHERE fingerprint = $1");
+        const SIGHTINGS: &str = "SELECT token_type, reporter, location, times, first_seen_at,
+            last_seen_at FROM sightings WHERE fingerprint = $1 ORDER BY first_seen_at, digest";
+        const ATTEMPTS: &str = "SELECT lease, at, outcome, code FROM attempts
+            WHERE fingerprint = $1 ORDER BY lease";
+        let key = fingerprint.as_slice();
+        on!(read self, pool => {
+            let Some(revocation) = sqlx::query_as(ONE).bind(key).fetch_optional(pool).await? else {
+                return Ok(None);
+            };
+            let sightings = sqlx::query_as(SIGHTINGS).bind(key).fetch_all(pool).await?;
+            let attempts = sqlx::query_as(ATTEMPTS).bind(key).fetch_all(pool).await?;
+            Ok(Some(Detail { revocation, sightings, attempts }))
+        })
+    }
+
+    /// Does what an operator asked; `false` where the row is not in a state that allows it.
+    pub async fn operate(
+        &self,
+        fingerprint: &Fingerprint,
+        act: Move,
+    ) -> Result<bool, StoreError> {
+        let text = self.text(match act {
+            Move::Approve => APPROVE,
+            Move::Cancel => CANCEL,
+            Move::Retry => RETRY,
+        });
+        let rows = on!(write self, pool =>
+            sqlx::query(text).bind(fingerprint.as_slice()).execute(pool).await?.rows_affected());
+        // Here only: other replicas find it at their next poll, which an operator can wait for.
+        self.events().tell(Event::Due);
+        Ok(rows == 1)
+    }
+
+    /// How many rows are in each state that has any.
+    pub async fn count_by_state(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        const COUNT: &str = "SELECT state, count(*) FROM revocations GROUP BY state ORDER BY state";
+        Ok(on!(read self, pool => sqlx::query_as(COUNT).fetch_all(pool).await?))
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod dialect;
+mod error;
+pub mod events;
+pub mod keys;
+pub mod ledger;
+mod lock;
+mod open;
+pub mod pats;
+pub mod queue;
+pub mod report;
+
+pub use error::StoreError;
+pub use open::{ConnectOptions, Store};
+
+/// The fingerprint of a secret: the identity of its row. 32 bytes.
+pub type Fingerprint = [u8; 32];

@@ -1,0 +1,175 @@
+//! Opening a database: pools, pragmas, migrations, the lock.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::StoreError;
+use crate::dialect::{on, sql};
+use crate::events::{Events, PostgresListener};
+use crate::lock::LockFile;
+
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// How long a caller waits for a connection before it is told that the database is unavailable.
+const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// Which database, and how much of it.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// `sqlite://path/to/file` or `postgres://user:password@host/name`.
+    pub url: secrecy::SecretString,
+    /// Connections kept at the most (on SQLite: readers; there is one writer).
+    pub max_connections: u32,
+}
+
+/// An open database, at the version of this program. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    backend: Backend,
+    events: Events,
+}
+
+/// The pools of the database at hand.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Postgres(PgPool),
+    Sqlite(Sqlite),
+}
+
+/// SQLite knows one writer at a time: a pool of one makes writers queue in the program, fairly,
+/// instead of failing busy in the database.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    pub(crate) writer: SqlitePool,
+    pub(crate) readers: SqlitePool,
+    #[expect(dead_code, reason = "held for as long as the database is open")]
+    lock: LockFile,
+}
+
+impl Store {
+    /// Opens the database, brings it to this program's version, and on SQLite voids the leases of
+    /// the predecessor, whose death the lock file proves.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, StoreError> {
+        use secrecy::ExposeSecret as _;
+        let url = options.url.expose_secret();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::connect_postgres(url, options.max_connections).await
+        } else if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url, options.max_connections).await
+        } else {
+            Err(StoreError::Address)
+        }
+    }
+
+    async fn connect_postgres(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let connect = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Address)?
+            .application_name("portcullis");
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE)
+            // A dead connection is noticed by the statement itself, which the caller may repeat;
+            // asking first would cost a round trip each time.
+            .test_before_acquire(false)
+            .connect_with(connect)
+            .await?;
+        // sqlx holds an advisory lock meanwhile: replicas may start at once.
+        POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
+        let events = Events::default();
+        PostgresListener::spawn(pool.clone(), &events);
+        Ok(Self(Arc::new(Inner { backend: Backend::Postgres(pool), events })))
+    }
+
+    async fn connect_sqlite(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let connect = SqliteConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Address)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(ACQUIRE);
+        // Before the first connection: sqlx locks nothing while it migrates SQLite.
+        let lock = LockFile::take(&absolute(connect.get_filename())?)?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(connect.clone())
+            .await?;
+        SQLITE.run(&writer).await.map_err(StoreError::Migration)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(connect)
+            .await?;
+        let sqlite = Sqlite { writer, readers, lock };
+        let store = Self(Arc::new(Inner {
+            backend: Backend::Sqlite(sqlite),
+            events: Events::default(),
+        }));
+        store.void_leases().await?;
+        Ok(store)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on!(read self, pool => {
+            sqlx::query("SELECT 1").execute(pool).await?;
+        });
+        Ok(())
+    }
+
+    /// Closes every connection, after what is under way.
+    pub async fn close(&self) {
+        match self.backend() {
+            Backend::Postgres(pool) => pool.close().await,
+            Backend::Sqlite(sqlite) => {
+                sqlite.readers.close().await;
+                sqlite.writer.close().await;
+            }
+        }
+    }
+
+    /// Whether this is Postgres, which replicas may share.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.backend(), Backend::Postgres(_))
+    }
+
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.0.backend
+    }
+
+    /// What happens in the database, as it happens.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// The attempts under way when the predecessor died have an outcome that nobody heard.
+    async fn void_leases(&self) -> Result<(), StoreError> {
+        const VOID: crate::dialect::Sql = sql!(
+            "UPDATE revocations SET leased_until = NULL, uncertain = TRUE, run_at = " NOW
+            " WHERE state = 'pending' AND leased_until IS NOT NULL"
+        );
+        on!(write self, pool => {
+            sqlx::query(self.text(VOID)).execute(pool).await?;
+        });
+        Ok(())
+    }
+}
+
+/// The lock must be the same file however the database is named.
+fn absolute(database: &Path) -> Result<std::path::PathBuf, StoreError> {
+    std::path::absolute(database)
+        .map_err(|source| StoreError::File { path: database.display().to_string(), source })
+}

@@ -1,0 +1,193 @@
+//! Taking reported secrets in: one call, one commit.
+
+mod postgres;
+mod sqlite;
+
+use crate::open::Backend;
+use crate::{Fingerprint, Store, StoreError};
+
+/// Sightings kept in full per secret; more are only counted.
+pub const SIGHTINGS_KEPT: i64 = 100;
+
+/// How often a collision of two transactions is tried again before the caller hears of it.
+const COLLISIONS: u32 = 5;
+
+/// Where a row begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// To be revoked, now.
+    Pending,
+    /// To be revoked once somebody approves.
+    Held,
+    /// Not to be revoked; kept as a fact. See [`crate::queue::State`] for the three.
+    Ended(crate::queue::State),
+}
+
+/// One secret as it was reported, sealed.
+#[derive(Debug, Clone)]
+pub struct NewRevocation {
+    /// The identity of the row.
+    pub fingerprint: Fingerprint,
+    /// The type under which it is handled.
+    pub token_type: String,
+    /// The provider that will be asked.
+    pub provider: String,
+    /// `revoke`, `approve`, `notify` or `dry-run`.
+    pub mode: &'static str,
+    /// Where it begins.
+    pub entry: Entry,
+    /// Why, where it begins at an end: a stable code.
+    pub code: Option<&'static str>,
+    /// The sealed secret, where [`Entry`] is one that waits.
+    pub sealed: Option<Vec<u8>>,
+    /// Which master key sealed it.
+    pub key_version: i32,
+    /// The digest of one of our own PATs: it is tombstoned in the same transaction.
+    pub pat_digest: Option<String>,
+    /// Where it was seen, at least once. No NUL in any text: Postgres knows none.
+    pub sightings: Vec<Sighting>,
+}
+
+/// One place where a secret was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Stands for type, reporter and location together: 16 bytes of a hash.
+    pub digest: [u8; 16],
+    /// The type that the reporter gave.
+    pub token_type: String,
+    /// The client that reported.
+    pub reporter: String,
+    /// Where, as the reporter put it.
+    pub location: Option<String>,
+    /// How often in this batch.
+    pub times: i64,
+}
+
+/// What a committed batch did beyond its rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Digests of our own PATs that were alive and are tombstoned now.
+    pub tombstoned: Vec<String>,
+}
+
+impl Store {
+    /// Commits a batch: a new row per secret, or a sighting more on the row that is there, which
+    /// begins a new round of attempts where its end may have been wrong (see ARCHITECTURE.md,
+    /// "States"). Our own PATs among them are tombstoned in the same transaction.
+    ///
+    /// The batch must hold every fingerprint once, in ascending order, so that overlapping batches
+    /// take their locks in one order. A collision is tried again here.
+    pub async fn report(&self, batch: &[NewRevocation]) -> Result<Reported, StoreError> {
+        debug_assert!(
+            batch.is_sorted_by(|a, b| a.fingerprint < b.fingerprint),
+            "a batch holds each secret once, in order"
+        );
+        if batch.is_empty() {
+            return Ok(Reported::default());
+        }
+        let mut collisions = 0;
+        loop {
+            let result = match self.backend() {
+                Backend::Postgres(pool) => postgres::report(pool, batch).await,
+                Backend::Sqlite(sqlite) => sqlite::report(&sqlite.writer, batch).await,
+            };
+            match result {
+                Err(error) if crate::error::is_collision(&error) && collisions < COLLISIONS => {
+                    collisions += 1;
+                }
+                result => {
+                    let reported = result?;
+                    self.tell_in_process(batch, &reported);
+                    return Ok(reported);
+                }
+            }
+        }
+    }
+
+    /// Postgres tells by `NOTIFY`, at the commit; here it is told by hand.
+    fn tell_in_process(&self, batch: &[NewRevocation], reported: &Reported) {
+        use crate::events::Event;
+        if self.is_shared() {
+            return;
+        }
+        for digest in &reported.tombstoned {
+            self.events().tell(Event::PatChanged(digest.clone()));
+        }
+        if batch.iter().any(|item| item.entry == Entry::Pending) {
+            self.events().tell(Event::Due);
+        }
+    }
+}
+
+impl Entry {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Held => "held",
+            Self::Ended(state) => state.as_str(),
+        }
+    }
+}
+
+/// Whether a new report begins a new round of attempts on the row `r`:
+/// - `failed`, or `inactive` that nobody confirmed or that another provider said: at most once a day;
+/// - `refused`, `noted`, `simulated`: when something about the handling changed since;
+/// - `refused` for its format: also when the format now fits.
+macro_rules! rearms {
+    ($now:literal) => {
+        concat!(
+            "((r.state = 'failed' OR (r.state = 'inactive'",
+            " AND (NOT r.confirmed OR r.provider <> excluded.provider)))",
+            " AND (r.rearmed_at IS NULL OR r.rearmed_at <= ",
+            $now,
+            " - 86400000)",
+            " OR r.state IN ('refused', 'noted', 'simulated')",
+            " AND (r.token_type <> excluded.token_type OR r.provider <> excluded.provider",
+            " OR r.mode <> excluded.mode OR (r.code = 'format' AND excluded.state <> 'refused')))"
+        )
+    };
+}
+
+/// The `SET` list of the upsert, the same on both databases; `$now` is the row's fresh time.
+macro_rules! on_conflict {
+    ($now:literal) => {
+        concat!(
+            " ON CONFLICT (fingerprint) DO UPDATE SET sightings = r.sightings + excluded.sightings, ",
+            report::either!($now, "token_type"), ", ",
+            report::either!($now, "provider"), ", ",
+            report::either!($now, "mode"), ", ",
+            report::either!($now, "state"), ", ",
+            report::either!($now, "code"), ", ",
+            report::either!($now, "sealed"), ", ",
+            report::either!($now, "key_version"), ", ",
+            report::either!($now, "armed_at"), ", ",
+            report::either!($now, "ended_at"), ", ",
+            report::either!($now, "confirmed"), ", ",
+            report::either!($now, "attempts"), ", ",
+            report::either!($now, "uncertain"), ", ",
+            report::either!($now, "leased_until"), ", ",
+            "reason = CASE WHEN ", report::rearms!($now), " THEN NULL ELSE r.reason END, ",
+            "about = CASE WHEN ", report::rearms!($now), " THEN NULL ELSE r.about END, ",
+            "rearmed_at = CASE WHEN ", report::rearms!($now),
+            " THEN excluded.armed_at ELSE r.rearmed_at END, ",
+            // Whoever still holds the old round's lease must not write the end of the new one.
+            "lease = CASE WHEN ", report::rearms!($now), " THEN r.lease + 1 ELSE r.lease END, ",
+            // A secret that was to die later is to die now.
+            "due_at = CASE WHEN ", report::rearms!($now), " OR (r.state = 'pending' AND r.attempts = 0",
+            " AND excluded.due_at < r.due_at) THEN excluded.due_at ELSE r.due_at END, ",
+            "run_at = CASE WHEN ", report::rearms!($now), " OR (r.state = 'pending' AND r.attempts = 0",
+            " AND excluded.run_at < r.run_at) THEN excluded.run_at ELSE r.run_at END"
+        )
+    };
+}
+
+macro_rules! either {
+    ($now:literal, $column:literal) => {
+        concat!(
+            $column, " = CASE WHEN ", report::rearms!($now), " THEN excluded.", $column,
+            " ELSE r.", $column, " END"
+        )
+    };
+}
+
+use {either, on_conflict, rearms};

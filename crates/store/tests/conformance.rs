@@ -1,0 +1,97 @@
+//! What the store promises, asked of SQLite and of Postgres with the same tests.
+
+#[path = "conformance/support.rs"]
+mod support;
+
+#[path = "conformance/pats.rs"]
+mod pats;
+#[path = "conformance/queue.rs"]
+mod queue;
+#[path = "conformance/report.rs"]
+mod report;
+
+/// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
+macro_rules! on_both_databases {
+    ($($module:ident :: $test:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$module::$test(super::support::Database::sqlite().await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$module::$test(super::support::Database::postgres().await).await;
+            })*
+        }
+    };
+}
+
+on_both_databases![
+    report::a_new_secret_becomes_one_pending_row,
+    report::a_second_report_is_a_sighting_more,
+    report::a_hundred_sightings_are_kept_and_all_are_counted,
+    report::ends_are_erased_and_stay_what_they_are,
+    report::failed_is_rearmed_once_a_day,
+    report::inactive_is_rearmed_when_unconfirmed_or_said_by_another_provider,
+    report::refused_is_rearmed_when_the_handling_changed,
+    report::a_rearmed_row_ignores_the_old_lease,
+    report::held_noted_and_simulated_are_never_claimed,
+    report::overlapping_batches_in_opposite_order_all_commit,
+    report::odd_characters_survive,
+    queue::a_claim_is_exclusive_until_its_lease_runs_out,
+    queue::a_lease_that_ran_out_cannot_write_the_end_of_its_successor,
+    queue::a_retry_waits_and_counts,
+    queue::an_unsettled_lease_makes_the_next_attempt_uncertain,
+    queue::claims_are_by_provider_and_oldest_first,
+    queue::giving_up_keeps_the_seal_and_erases_it_later,
+    queue::waiting_is_counted_up_to_a_limit,
+    queue::next_run_tells_the_pause,
+    queue::an_operator_can_approve_cancel_and_retry,
+    queue::lists_page_by_page,
+    queue::the_first_key_wins,
+    queue::events_are_told_after_the_commit,
+    queue::leases_after_a_restart,
+    pats::a_pat_is_kept_found_listed_and_changed,
+    pats::a_reported_pat_dies_in_the_reporting_transaction,
+    pats::a_regenerated_pat_leaves_a_tombstone,
+    pats::a_deleted_pat_stays_in_the_list,
+    pats::use_is_remembered_to_the_minute,
+    pats::changes_are_told,
+];
+
+#[tokio::test]
+async fn a_sqlite_database_has_one_process_at_a_time() {
+    let database = support::Database::sqlite().await;
+    let second = portcullis_store::Store::connect(&database.options()).await;
+    assert!(matches!(second, Err(portcullis_store::StoreError::Locked(_))), "{second:?}");
+}
+
+#[tokio::test]
+async fn sqlite_flushes_at_every_commit() {
+    let database = support::Database::sqlite().await;
+    database.store.ping().await.unwrap();
+    let wal = database.directory().join("p.db-wal");
+    assert!(wal.exists(), "the database is in WAL mode");
+}
+
+#[tokio::test]
+async fn an_address_of_neither_database_is_refused() {
+    for url in ["", "mysql://x/y", "postgres", "file.db"] {
+        let options = portcullis_store::ConnectOptions { url: url.into(), max_connections: 1 };
+        let result = portcullis_store::Store::connect(&options).await;
+        assert!(matches!(result, Err(portcullis_store::StoreError::Address)), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_unavailable() {
+    let port = portcullis_test_support::free_port();
+    let options = portcullis_store::ConnectOptions {
+        url: format!("postgres://nobody@127.0.0.1:{port}/none").into(),
+        max_connections: 1,
+    };
+    let error = portcullis_store::Store::connect(&options).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+}

@@ -1,0 +1,162 @@
+//! A database for one test, and the rows that the tests speak of.
+
+use std::path::Path;
+use std::time::Duration;
+
+use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
+use portcullis_store::report::{Entry, NewRevocation, Sighting};
+use portcullis_store::{ConnectOptions, Fingerprint, Store};
+use portcullis_test_support::PgDatabase;
+use tempfile::TempDir;
+
+pub(crate) const LEASE: Duration = Duration::from_secs(40);
+
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    place: Place,
+}
+
+enum Place {
+    Sqlite(TempDir),
+    Postgres(PgDatabase),
+}
+
+impl Database {
+    pub(crate) async fn sqlite() -> Self {
+        Self::open(Place::Sqlite(tempfile::tempdir().unwrap())).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        Self::open(Place::Postgres(portcullis_test_support::postgres().await)).await
+    }
+
+    async fn open(place: Place) -> Self {
+        Self { store: Store::connect(&options(&place)).await.unwrap(), place }
+    }
+
+    /// The same database, opened anew as after a restart.
+    pub(crate) async fn reopened(self) -> Self {
+        self.store.close().await;
+        let Self { store, place } = self;
+        drop(store);
+        Self::open(place).await
+    }
+
+    pub(crate) fn options(&self) -> ConnectOptions {
+        options(&self.place)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        match &self.place {
+            Place::Sqlite(directory) => directory.path(),
+            Place::Postgres(_) => panic!("Postgres keeps its files to itself"),
+        }
+    }
+
+    /// Runs a statement of the test's own, to move rows in time.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        use secrecy::ExposeSecret as _;
+        let options = self.options();
+        let url = options.url.expose_secret();
+        if self.store.is_shared() {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+            pool.close().await;
+        } else {
+            let pool = sqlx::SqlitePool::connect(url).await.unwrap();
+            sqlx::query(sql).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+    }
+
+    pub(crate) async fn report(&self, items: &[NewRevocation]) {
+        self.store.report(items).await.unwrap();
+    }
+
+    pub(crate) async fn claim(&self, limit: u32) -> Vec<Claimed> {
+        self.store.claim("gitlab", limit, LEASE).await.unwrap()
+    }
+
+    pub(crate) async fn claim_one(&self) -> Claimed {
+        let mut claimed = self.claim(1).await;
+        assert_eq!(claimed.len(), 1, "one row can be claimed");
+        claimed.remove(0)
+    }
+
+    /// Ends the row that can be claimed.
+    pub(crate) async fn end(&self, state: State, confirmed: bool, code: &'static str) {
+        let claimed = self.claim_one().await;
+        let settled = self.store.settle(&[end(&claimed, state, confirmed, code)]).await.unwrap();
+        assert_eq!(settled, [claimed.fingerprint]);
+    }
+
+    pub(crate) async fn state(&self, n: u8) -> String {
+        self.store.revocation(&fp(n)).await.unwrap().unwrap().revocation.state
+    }
+}
+
+fn options(place: &Place) -> ConnectOptions {
+    let url = match place {
+        Place::Sqlite(directory) => format!("sqlite://{}/p.db", directory.path().display()),
+        Place::Postgres(database) => database.url().to_owned(),
+    };
+    ConnectOptions { url: url.into(), max_connections: 6 }
+}
+
+pub(crate) fn fp(n: u8) -> Fingerprint {
+    [n; 32]
+}
+
+/// A pending row of the provider `gitlab`, seen once at `here`.
+pub(crate) fn item(n: u8) -> NewRevocation {
+    NewRevocation {
+        fingerprint: fp(n),
+        token_type: "type_a".into(),
+        provider: "gitlab".into(),
+        mode: "revoke",
+        entry: Entry::Pending,
+        code: None,
+        sealed: Some(vec![n; 40]),
+        key_version: 1,
+        pat_digest: None,
+        sightings: vec![sighting("here")],
+    }
+}
+
+pub(crate) fn sighting(location: &str) -> Sighting {
+    let mut digest = [0; 16];
+    for (at, byte) in location.bytes().enumerate() {
+        digest[at % 16] ^= byte.rotate_left(u32::try_from(at / 16).unwrap());
+    }
+    Sighting {
+        digest,
+        token_type: "type_a".into(),
+        reporter: "gitlab".into(),
+        location: Some(location.into()),
+        times: 1,
+    }
+}
+
+pub(crate) fn ended(n: u8, state: State, code: &'static str) -> NewRevocation {
+    NewRevocation { entry: Entry::Ended(state), code: Some(code), sealed: None, ..item(n) }
+}
+
+pub(crate) fn end(
+    claimed: &Claimed,
+    state: State,
+    confirmed: bool,
+    code: &'static str,
+) -> Settlement {
+    settlement(claimed, Outcome::End { state, confirmed }, code)
+}
+
+pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome, code: &'static str) -> Settlement {
+    Settlement {
+        fingerprint: claimed.fingerprint,
+        lease: claimed.lease,
+        outcome,
+        code,
+        reason: Some("as the test said".into()),
+        about: None,
+    }
+}

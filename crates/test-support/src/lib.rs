@@ -1,0 +1,1 @@
+//! A private Postgres cluster and scratch databases for tests.

@@ -1,0 +1,1 @@
+//! problem+json, bearer extraction, limits and route tables for actix.

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, and says which and why; silent and quick where none is.
+#
+#   setup.sh build    what compiling needs
+#   setup.sh test     what the tests need besides
+set -euo pipefail
+
+packages=()
+need() { # PACKAGE WHY
+  packages+=("$1")
+  reasons+="  $1: $2"$'\n'
+}
+reasons=""
+
+has() { command -v "$1" >/dev/null 2>&1; }
+installed() { has dpkg-query && [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+check_build() {
+  if ! has cargo; then
+    echo "cargo is not on the PATH. Portcullis is written in Rust: see https://rustup.rs." >&2
+    exit 1
+  fi
+  has cc || need gcc "a C compiler and linker, for the SQLite that is built into the binary"
+  # The headers of the C library, which gcc only recommends.
+  if ! has cc || ! echo '#include <stdio.h>' | cc -E -x c - >/dev/null 2>&1; then
+    need libc6-dev "the C library's headers, for the same"
+  fi
+  # OPENSSL_DIR names an OpenSSL of the builder's own, and nothing has to be found.
+  if [ -z "${OPENSSL_DIR:-}" ]; then
+    has pkg-config || need pkg-config "finds OpenSSL for the build"
+    installed libssl-dev || pkg-config --exists openssl 2>/dev/null ||
+      need libssl-dev "OpenSSL's headers: TLS and sealing use the system's library"
+  fi
+}
+
+check_test() {
+  # A server given by its address makes one of our own unnecessary.
+  [ -z "${PORTCULLIS_TEST_DATABASE_URL:-}" ] || return 0
+  # Debian keeps initdb outside the PATH.
+  if ! has initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+    need postgresql "the tests start a private server of it, not the cluster that Debian adds"
+  fi
+}
+
+install_packages() {
+  local update="apt-get update" install="apt-get install -y --no-install-recommends ${packages[*]}"
+  local sudo=""
+  printf 'Missing on this machine:\n%s' "$reasons"
+  if ! has apt-get || ! has dpkg-query; then
+    echo "This is not a Debian machine: install what these are called here (the names are Debian's)." >&2
+    exit 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    has sudo || give_up "You are not root and there is no sudo."
+    sudo="sudo"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  echo "Installing with: ${sudo:+sudo }$install"
+  # The words are split on purpose: what was printed is what is run.
+  # shellcheck disable=SC2086
+  { $sudo $update && $sudo $install; } </dev/null || give_up "That failed."
+}
+
+give_up() { # WHY
+  printf '%s As root, run:\n  apt-get update && apt-get install -y --no-install-recommends %s\n' \
+    "$1" "${packages[*]}" >&2
+  exit 1
+}
+
+case "${1:-}" in
+  build) check_build ;;
+  test) check_test ;;
+  *) echo "usage: setup.sh build|test" >&2; exit 2 ;;
+esac
+[ "${#packages[@]}" -eq 0 ] || install_packages

@@ -20,7 +20,7 @@ use output::Output;
 pub fn run(cli: &Cli, environment: &Environment) -> ExitCode {
     let mut output = Output::new(cli.json);
     match dispatch(cli, environment, &mut output) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output.error(&error);
             ExitCode::FAILURE
@@ -32,16 +32,17 @@ fn dispatch(
     cli: &Cli,
     environment: &Environment,
     output: &mut Output,
-) -> Result<(), StartError> {
+) -> Result<ExitCode, StartError> {
     let random = &SystemRandomness;
     match &cli.command {
-        Command::Serve(args) => serve::run(&args.sources(environment), random, output),
-        Command::Check(args) => check::run(&args.sources(environment), output),
-        Command::Migrate(args) => migrate::run(&args.sources(environment), random, output),
+        Command::Check(args) => return check::run(&args.sources(environment), output),
+        Command::Serve(args) => serve::run(&args.sources(environment), random),
+        Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {
             secrets::show(name.0, &sources.sources(environment), output)
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

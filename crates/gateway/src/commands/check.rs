@@ -1,5 +1,7 @@
 //! `portcullis check`
 
+use std::process::ExitCode;
+
 use serde_json::json;
 
 use super::output::Output;
@@ -7,10 +9,20 @@ use crate::config::{self, Sources};
 use crate::error::StartError;
 
 /// Says `ok`, or every problem of the configuration; makes nothing.
-pub(super) fn run(sources: &Sources, output: &mut Output) -> Result<(), StartError> {
+pub(super) fn run(sources: &Sources, output: &mut Output) -> Result<ExitCode, StartError> {
     let reading = config::check(sources);
-    output.warnings(&reading.warnings);
-    reading.config.map_err(StartError::Config)?;
-    output.result("ok", &json!({"ok": true, "warnings": reading.warnings}));
-    Ok(())
+    let warnings = &reading.warnings;
+    output.warnings(warnings);
+    match reading.config {
+        Ok(_) => {
+            output.result("ok", &json!({"ok": true, "problems": [], "warnings": warnings}));
+            Ok(ExitCode::SUCCESS)
+        }
+        // The problems are what a machine asked for, not a failure to answer.
+        Err(problems) if output.for_machines() => {
+            output.result("", &json!({"ok": false, "problems": problems, "warnings": warnings}));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(problems) => Err(StartError::Config(problems)),
+    }
 }

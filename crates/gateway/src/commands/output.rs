@@ -18,6 +18,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether JSON was asked for.
+    pub(super) fn for_machines(&self) -> bool {
+        self.json
+    }
+
     /// A result: `people` as it is, or `machines` as one line of JSON.
     pub(super) fn result(&mut self, people: &str, machines: &Value) {
         let text = if self.json { machines.to_string() } else { people.to_owned() };

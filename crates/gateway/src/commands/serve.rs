@@ -2,20 +2,14 @@
 
 use portcullis_base::Randomness;
 
-use super::output::Output;
 use crate::config::{self, Sources};
 use crate::error::StartError;
 use crate::{logging, serve};
 
 /// Serves until it is told to stop.
-pub(super) fn run(
-    sources: &Sources,
-    random: &dyn Randomness,
-    output: &mut Output,
-) -> Result<(), StartError> {
+pub(super) fn run(sources: &Sources, random: &dyn Randomness) -> Result<(), StartError> {
     let loaded = config::load(sources, random)?;
     logging::init(&loaded.config.log)?;
-    output.warnings(&[]);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

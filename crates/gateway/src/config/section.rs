@@ -176,7 +176,7 @@ impl<'n> Section<'n> {
         self.known(key, self.entries.contains_key(key), None);
         let read = |section: &mut Section<'_>| {
             let entries = std::mem::take(&mut section.entries);
-            let named = |(name, node)| {
+            let named = |(name, node): (String, Node)| {
                 let path = section.at(&name);
                 value(section.notes, path, node).map(|value| (name, value))
             };

@@ -80,7 +80,7 @@ const SETTLE: Sql = Sql {
         FROM json_each($1) AS s
         WHERE r.fingerprint = unhex(s.value ->> 0) AND r.lease = s.value ->> 1
             AND r.state = 'pending'
-        RETURNING r.fingerprint",
+        RETURNING fingerprint",
 };
 
 const ATTEMPTS: &str = "INSERT INTO attempts (fingerprint, lease, at, outcome, code)

@@ -1,0 +1,69 @@
+//! `portcullis pat generate` and `portcullis pat parse`
+
+use std::io::{self, Read as _};
+
+use portcullis_base::Randomness;
+use portcullis_base::random::RngFrom;
+use portcullis_base::secret::Zeroizing;
+use portcullis_pat::{KeyRing, SigningKey};
+use serde_json::json;
+
+use super::output::Output;
+use crate::cli::KeyArgs;
+use crate::config::files;
+use crate::error::StartError;
+
+// Far above any token.
+const LONGEST: u64 = 1 << 20;
+
+/// Prints a fresh token and its digest.
+pub(super) fn generate(
+    keys: &KeyArgs,
+    random: &dyn Randomness,
+    output: &mut Output,
+) -> Result<(), StartError> {
+    let pat = key_ring(keys, output)?.generate(&mut RngFrom(random));
+    let (token, digest) = (pat.expose(), pat.digest());
+    let people = format!("token   {token}\ndigest  {digest}");
+    output.result(&people, &json!({"token": token, "digest": digest.to_string()}));
+    Ok(())
+}
+
+/// Prints the digest of a token whose signature is good.
+pub(super) fn parse(keys: &KeyArgs, token: &str, output: &mut Output) -> Result<(), StartError> {
+    let ring = key_ring(keys, output)?;
+    let text = if token == "-" { standard_input()? } else { Zeroizing::new(token.to_owned()) };
+    let pat = ring.parse(&text).map_err(|error| StartError::new(error.code(), error))?;
+    let digest = pat.digest();
+    output.result(&digest.to_string(), &json!({"digest": digest.to_string()}));
+    Ok(())
+}
+
+/// What comes in, without one final line feed.
+fn standard_input() -> Result<Zeroizing<String>, StartError> {
+    let mut text = Zeroizing::new(String::new());
+    io::stdin()
+        .lock()
+        .take(LONGEST)
+        .read_to_string(&mut text)
+        .map_err(|error| StartError::new("stdin", error))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn key_ring(keys: &KeyArgs, output: &mut Output) -> Result<KeyRing, StartError> {
+    let fail = |text: &dyn std::fmt::Display| StartError::new("key-file", text);
+    let file = files::read_small(&keys.key_file).map_err(|e| fail(&e))?;
+    if file.exposed {
+        output.warnings(&["others on this machine can read the key file; chmod 600 it".into()]);
+    }
+    let text = std::str::from_utf8(&file.bytes).map_err(|_| fail(&"the file is not UTF-8"))?;
+    let mut found = Vec::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+        let key = SigningKey::from_base64url(line);
+        found.push(key.map_err(|error| fail(&format!("line {}: {error}", i + 1)))?);
+    }
+    KeyRing::new(&keys.prefix, found).map_err(|error| fail(&error))
+}

@@ -25,7 +25,7 @@ pub(super) fn generate(
     let pat = key_ring(keys, output)?.generate(&mut RngFrom(random));
     let (token, digest) = (pat.expose(), pat.digest());
     let people = format!("token   {token}\ndigest  {digest}");
-    output.result(&people, &json!({"token": token, "digest": digest.to_string()}));
+    output.result(&people, &json!({"token": token, "digest": digest}));
     Ok(())
 }
 
@@ -35,7 +35,7 @@ pub(super) fn parse(keys: &KeyArgs, token: &str, output: &mut Output) -> Result<
     let text = if token == "-" { standard_input()? } else { Zeroizing::new(token.to_owned()) };
     let pat = ring.parse(&text).map_err(|error| StartError::new(error.code(), error))?;
     let digest = pat.digest();
-    output.result(&digest.to_string(), &json!({"digest": digest.to_string()}));
+    output.result(&digest, &json!({"digest": digest}));
     Ok(())
 }
 

@@ -46,7 +46,7 @@ pub(super) fn lay_over(root: &mut Node, environment: &Environment, notes: &mut N
         }
     }
     // A whole comes before its parts, and list entries come in their order.
-    ours.sort_by(|(a, ..), (b, ..)| a.iter().map(rank).cmp(b.iter().map(rank)));
+    ours.sort_by(|(a, ..), (b, ..)| ranks(a).cmp(ranks(b)));
     for (parts, name, value) in ours {
         let leaf = Node::Text { text: value.to_owned(), variable: name.to_owned() };
         if let Err(text) = place(root, &parts, leaf) {
@@ -55,7 +55,11 @@ pub(super) fn lay_over(root: &mut Node, environment: &Environment, notes: &mut N
     }
 }
 
-fn rank(part: &String) -> (usize, &str) {
+fn ranks(parts: &[String]) -> impl Iterator<Item = (usize, &str)> {
+    parts.iter().map(|part| rank(part))
+}
+
+fn rank(part: &str) -> (usize, &str) {
     (part.parse().unwrap_or(usize::MAX), part)
 }
 
@@ -68,8 +72,11 @@ fn place(node: &mut Node, parts: &[String], leaf: Node) -> Result<(), String> {
         return Ok(());
     };
     if matches!(node, Node::Absent | Node::Value(_)) {
-        let index = first.parse::<usize>().is_ok();
-        *node = if index { Node::List(Vec::new()) } else { Node::empty() };
+        *node = match first.parse::<usize>() {
+            Ok(0) => Node::List(Vec::new()),
+            Ok(_) => return Err(gap(0)),
+            Err(_) => Node::empty(),
+        };
     }
     match node {
         Node::List(items) => place(entry(items, first)?, rest, leaf),
@@ -88,7 +95,11 @@ fn entry<'a>(items: &'a mut Vec<Node>, part: &str) -> Result<&'a mut Node, Strin
     if index == length {
         items.push(Node::Absent);
     }
-    items.get_mut(index).ok_or_else(|| format!("leaves a gap: the list has {length} entries"))
+    items.get_mut(index).ok_or_else(|| gap(length))
+}
+
+fn gap(length: usize) -> String {
+    format!("leaves a gap: the list has {length} entries")
 }
 
 /// The table of `text`, or what is wrong with it. The parser's own rendering is not used: it quotes

@@ -28,7 +28,7 @@ impl Section<'_> {
             self.problem(key, format!("given here and in {file}: leave one out"));
             return None;
         }
-        self.inline(key, inline).or_else(|| self.from_file(&file, named))
+        self.inline(key, inline).or_else(|| self.named_file(&file, named))
     }
 
     /// The tokens of the list `key`, or of the files that the list `key_files` names.
@@ -49,7 +49,7 @@ impl Section<'_> {
         }
         for (i, node) in self.entries_of(&files, named).into_iter().enumerate() {
             let at = format!("{files}[{i}]");
-            let secret = self.from_file(&at, node);
+            let secret = self.named_file(&at, node);
             found.extend(secret.and_then(|s| self.sound(&at, s)));
         }
         found
@@ -81,7 +81,7 @@ impl Section<'_> {
         }
     }
 
-    fn from_file(&mut self, key: &str, node: Node) -> Option<SecretString> {
+    fn named_file(&mut self, key: &str, node: Node) -> Option<SecretString> {
         let path = match node {
             Node::Absent => return None,
             Node::Text { text, .. } | Node::Value(toml::Value::String(text)) => PathBuf::from(text),

@@ -52,6 +52,7 @@ impl Default for RateLimit {
     }
 }
 
+#[derive(PartialEq)]
 struct Mount(String);
 
 impl Setting for Mount {
@@ -64,12 +65,6 @@ impl Setting for Mount {
             let rest = text.strip_prefix('/')?;
             (rest.is_empty() || rest.split('/').all(fits)).then(|| Self(text.to_owned()))
         })
-    }
-}
-
-impl PartialEq for Mount {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
     }
 }
 

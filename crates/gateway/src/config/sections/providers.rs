@@ -137,7 +137,7 @@ fn check_names(section: &mut Section<'_>, providers: &[(String, Provider)]) {
     }
 }
 
-/// One claimant per type, except several GitLabs.
+/// One claimant per type, except several instances of GitLab.
 fn check_claims(section: &mut Section<'_>, providers: &[(String, Provider)]) {
     let mut claims: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
     for (at, provider) in providers {

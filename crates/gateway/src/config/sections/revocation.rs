@@ -11,7 +11,7 @@ use super::super::setting::{Setting, parsed};
 use super::providers::{self, Provider};
 
 const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Setting for Mode {
     fn read(value: &toml::Value) -> Result<Self, String> {

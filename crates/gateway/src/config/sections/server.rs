@@ -15,7 +15,7 @@ use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 use crate::data_dir::DataDir;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// `[server]`: where the gateway listens.
 #[derive(Debug, Clone)]
@@ -163,7 +163,7 @@ fn kind_of(url: &str) -> Option<DatabaseKind> {
     matches!(parsed.scheme(), "postgres" | "postgresql").then_some(DatabaseKind::Postgres)
 }
 
-/// `[secrets]`; what is left out is found in the data directory while the database is SQLite.
+/// `[secrets]`; what is left out is found in the data directory unless the database is Postgres.
 #[derive(Debug, Clone)]
 pub struct SecretKeys {
     /// The key that everything at rest hangs on.
@@ -202,6 +202,17 @@ impl Setting for LogFormat {
     }
 }
 
+#[derive(PartialEq)]
+struct Filter(String);
+
+impl Setting for Filter {
+    fn read(value: &toml::Value) -> Result<Self, String> {
+        parsed(value, "a filter such as \"info,portcullis_store=debug\"", |text| {
+            EnvFilter::try_new(text).is_ok().then(|| Self(text.to_owned()))
+        })
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -214,10 +225,7 @@ pub struct Log {
 impl Log {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let format = section.or("format", LogFormat::Human);
-        let filter = section.or("filter", "info".to_owned());
-        if EnvFilter::try_new(&filter).is_err() {
-            section.problem("filter", "must be a filter such as \"info,portcullis_store=debug\"");
-        }
+        let Filter(filter) = section.or("filter", Filter("info".to_owned()));
         Self { format, filter }
     }
 }

@@ -9,7 +9,7 @@ use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// `[pat]`: our own personal access tokens.
 #[derive(Debug, Clone)]

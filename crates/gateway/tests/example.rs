@@ -1,0 +1,144 @@
+//! The example file names every key that is read, and tells the truth about each default.
+
+use std::fs;
+use std::path::Path;
+
+use openssl::asn1::Asn1Time;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::x509::X509;
+use portcullis_gateway::config::{self, Environment, KnownKey, Reading, Sources};
+use portcullis_gateway::data_dir::{DEFAULT, DataDir};
+
+const EXAMPLE: &str = include_str!("../../../config/portcullis.example.toml");
+
+fn read(dir: &Path, text: &str) -> Reading {
+    let file = dir.join("portcullis.toml");
+    fs::write(&file, text).unwrap();
+    let data_dir = DataDir::at(DEFAULT);
+    config::read(&Sources { file: Some(file), data_dir, environment: Environment::default() })
+}
+
+fn certificate() -> Vec<u8> {
+    let key = PKey::generate_ed25519().unwrap();
+    let mut builder = X509::builder().unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+    builder.sign(&key, MessageDigest::null()).unwrap();
+    builder.build().to_pem().unwrap()
+}
+
+/// The example with every commented key in force.
+fn uncommented(dir: &Path) -> String {
+    let ca = dir.join("ca.pem");
+    fs::write(&ca, certificate()).unwrap();
+    let in_force = |line: &str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    let text: Vec<String> = EXAMPLE.lines().map(in_force).collect();
+    text.join("\n")
+        .replace("<32 random bytes in base64url>", &"A".repeat(43))
+        .replace("<a long random token>", "example-token-of-an-operator")
+        .replace("<another long random token>", "example-token-of-a-reporter")
+        .replace("<a random key in base64url>", &"B".repeat(43))
+        .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
+}
+
+fn all(known: &[KnownKey]) -> Vec<&str> {
+    let mut keys: Vec<&str> = known.iter().map(|k| k.key.as_str()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+#[test]
+fn as_it_stands_it_is_the_default_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let (example, empty) = (read(dir.path(), EXAMPLE), read(dir.path(), ""));
+    assert_eq!(format!("{:?}", example.config.unwrap()), format!("{:?}", empty.config.unwrap()));
+    assert_eq!(example.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn with_every_key_in_force_it_is_good_and_every_default_in_it_is_true() {
+    let dir = tempfile::tempdir().unwrap();
+    let reading = read(dir.path(), &uncommented(dir.path()));
+    let problems = reading.config.as_ref().err();
+    assert_eq!(problems, None);
+    for key in all(&reading.known) {
+        let met: Vec<_> = reading.known.iter().filter(|k| k.key == key).collect();
+        assert!(met.iter().any(|k| k.given), "{key} is not in the example");
+        assert!(met.iter().all(|k| k.default != Some(false)), "{key} is not at its default");
+    }
+}
+
+#[test]
+fn the_placeholders_of_secrets_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for line in EXAMPLE.lines().filter(|line| line.contains("= \"<") || line.contains("[\"<")) {
+        let (section, rest) = if line.contains("master_key") || line.contains("admin_tokens") {
+            ("[secrets]\n", line)
+        } else if line.contains("signing_keys") {
+            ("[pat]\n", line)
+        } else {
+            ("[[revocation_api.clients]]\nname = \"x\"\n", line)
+        };
+        let reading = read(dir.path(), &format!("{section}{}\n", &rest[1..]));
+        assert_eq!(reading.config.unwrap_err().len(), 1, "{line}");
+    }
+}
+
+/// Reviewed by hand: a key that appears or goes is a change that users see.
+#[test]
+fn these_are_all_the_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let reading = read(dir.path(), &uncommented(dir.path()));
+    assert_eq!(
+        all(&reading.known),
+        [
+            "auth.methods",
+            "database.max_connections",
+            "database.url",
+            "http.ca_file",
+            "http.proxy",
+            "log.filter",
+            "log.format",
+            "pat.max_lifetime",
+            "pat.prefix",
+            "pat.signing_keys",
+            "revocation.call_timeout",
+            "revocation.concurrency",
+            "revocation.formats",
+            "revocation.give_up_after",
+            "revocation.modes",
+            "revocation.poll_interval",
+            "revocation.providers",
+            "revocation.providers[].ca_file",
+            "revocation.providers[].kind",
+            "revocation.providers[].name",
+            "revocation.providers[].types",
+            "revocation.providers[].url",
+            "revocation.retry_base",
+            "revocation.retry_cap",
+            "revocation_api.clients",
+            "revocation_api.clients[].name",
+            "revocation_api.clients[].rate_limit.burst",
+            "revocation_api.clients[].rate_limit.per_second",
+            "revocation_api.clients[].token",
+            "revocation_api.clients[].types",
+            "revocation_api.max_batch",
+            "revocation_api.max_body",
+            "revocation_api.max_waiting",
+            "revocation_api.mount",
+            "secrets.admin_tokens",
+            "secrets.master_key",
+            "server.admin_listen",
+            "server.listen",
+            "server.public_url",
+            "server.shutdown_grace",
+            "server.workers",
+        ]
+    );
+}

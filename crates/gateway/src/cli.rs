@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use portcullis_base::secret::SecretString;
 
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
@@ -105,7 +106,7 @@ pub enum PatCommand {
         keys: KeyArgs,
         /// The token; '-' (the default) reads standard input and drops one final line feed
         #[arg(default_value = "-")]
-        token: String,
+        token: SecretString,
     },
 }
 
@@ -116,7 +117,7 @@ pub struct KeyArgs {
     #[arg(long, value_name = "FILE")]
     pub key_file: PathBuf,
     /// What every token begins with
-    #[arg(long, value_name = "TEXT", default_value = "gitpod_pat_")]
+    #[arg(long, value_name = "TEXT", default_value = portcullis_pat::DEFAULT_PREFIX)]
     pub prefix: String,
 }
 

@@ -81,7 +81,8 @@ impl DataDir {
         let fail = |source| DataDirError::Directory { path: self.0.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0).map_err(fail)?;
         let open = fs::metadata(&self.0).map_err(fail)?.mode() & 0o077 != 0;
-        let warning = || format!("{}: open to others on this machine; chmod 700 it", self.0.display());
+        let warning =
+            || format!("{}: open to others on this machine; chmod 700 it", self.0.display());
         Ok(if open { vec![warning()] } else { Vec::new() })
     }
 

@@ -2,21 +2,105 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::{Log, LogFormat};
 use crate::error::StartError;
 
 /// Sets the process's logger. Colours only where a terminal shows them.
 pub fn init(log: &Log) -> Result<(), StartError> {
+    let terminal = io::stderr().is_terminal();
+    subscriber(log, terminal, io::stderr)?.try_init().map_err(|e| StartError::new("log", e))
+}
+
+fn subscriber<W>(
+    log: &Log,
+    terminal: bool,
+    writer: W,
+) -> Result<Box<dyn Subscriber + Send + Sync>, StartError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&log.filter).map_err(|e| StartError::new("log", e))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(log.format == LogFormat::Human && io::stderr().is_terminal());
-    match log.format {
-        LogFormat::Human => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let filter = filter.and(filter_fn(may_be_written));
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    Ok(match log.format {
+        LogFormat::Human => {
+            Box::new(Registry::default().with(layer.with_ansi(terminal).with_filter(filter)))
+        }
+        LogFormat::Json => {
+            let layer = layer.with_ansi(false).json().flatten_event(true);
+            Box::new(Registry::default().with(layer.with_filter(filter)))
+        }
+    })
+}
+
+/// The libraries below us write headers, bodies and statements at their finer levels, and with them
+/// secrets: whatever the filter says, such lines come from our own code only.
+fn may_be_written(meta: &Metadata<'_>) -> bool {
+    *meta.level() <= Level::INFO || meta.target().starts_with("portcullis")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
-    .map_err(|error| StartError::new("log", error))
+
+    fn written(format: LogFormat, filter: &str, terminal: bool) -> String {
+        let lines = Lines::default();
+        let log = Log { format, filter: filter.to_owned() };
+        let copy = lines.clone();
+        let subscriber = subscriber(&log, terminal, move || copy.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(answer = 42, "ours");
+            tracing::debug!("ours-fine");
+            tracing::info!(target: "h2", "theirs");
+            tracing::debug!(target: "h2", "theirs-fine");
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let text = written(LogFormat::Json, "info", true);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!((&lines[0]["message"], &lines[0]["answer"]), (&"ours".into(), &42.into()));
+    }
+
+    #[test]
+    fn colours_are_for_terminals() {
+        assert!(written(LogFormat::Human, "info", true).contains('\u{1b}'));
+        assert!(!written(LogFormat::Human, "info", false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_filter_rules_except_for_the_fine_lines_of_libraries() {
+        let all = written(LogFormat::Human, "trace,h2=trace", false);
+        assert!(all.contains("ours-fine") && all.contains("theirs"));
+        assert!(!all.contains("theirs-fine"));
+        assert!(!written(LogFormat::Human, "info", false).contains("fine"));
+        assert_eq!(written(LogFormat::Human, "off", false), "");
+    }
 }

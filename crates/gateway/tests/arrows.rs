@@ -97,16 +97,12 @@ impl Graph {
         let mut graph = Self::default();
         for package in metadata.workspace_packages() {
             let from = short(&package.name).to_owned();
-            graph
-                .beneath
-                .insert(from.clone(), beneath(metadata, &package.id));
-            graph
-                .arrows
-                .extend(package.dependencies.iter().map(|dependency| Arrow {
-                    from: from.clone(),
-                    to: dependency.name.clone(),
-                    in_tests_only: dependency.kind == DependencyKind::Development,
-                }));
+            graph.beneath.insert(from.clone(), beneath(metadata, &package.id));
+            graph.arrows.extend(package.dependencies.iter().map(|dependency| Arrow {
+                from: from.clone(),
+                to: dependency.name.clone(),
+                in_tests_only: dependency.kind == DependencyKind::Development,
+            }));
             graph.crates.insert(from);
         }
         graph
@@ -114,61 +110,34 @@ impl Graph {
 
     fn arrow(&mut self, from: &str, to: &str, in_tests_only: bool) {
         self.crates.insert(from.to_owned());
-        self.arrows.push(Arrow {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            in_tests_only,
-        });
+        self.arrows.push(Arrow { from: from.to_owned(), to: to.to_owned(), in_tests_only });
     }
 }
 
 fn beneath(metadata: &Metadata, top: &PackageId) -> BTreeSet<String> {
-    let resolved = metadata
-        .resolve
-        .as_ref()
-        .expect("dependencies are resolved");
+    let resolved = metadata.resolve.as_ref().expect("dependencies are resolved");
     let nodes: BTreeMap<_, _> = resolved.nodes.iter().map(|node| (&node.id, node)).collect();
     let mut seen = BTreeSet::new();
     let mut open = vec![top];
     while let Some(id) = open.pop() {
         let built_with = nodes[id].deps.iter().filter(|dependency| {
-            dependency
-                .dep_kinds
-                .iter()
-                .any(|kind| kind.kind != DependencyKind::Development)
+            dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development)
         });
-        open.extend(
-            built_with
-                .map(|dependency| &dependency.pkg)
-                .filter(|id| seen.insert(*id)),
-        );
+        open.extend(built_with.map(|dependency| &dependency.pkg).filter(|id| seen.insert(*id)));
     }
-    seen.into_iter()
-        .map(|id| short(&metadata[id].name).to_owned())
-        .collect()
+    seen.into_iter().map(|id| short(&metadata[id].name).to_owned()).collect()
 }
 
 /// Every arrow that the house does not have, in words.
 fn judge(graph: &Graph) -> Vec<String> {
     let house = house();
     let mut wrong = Vec::new();
-    for name in graph
-        .crates
-        .iter()
-        .filter(|name| !house.contains_key(name.as_str()))
-    {
+    for name in graph.crates.iter().filter(|name| !house.contains_key(name.as_str())) {
         wrong.push(format!("{name} is not in the table"));
     }
-    for Arrow {
-        from,
-        to,
-        in_tests_only,
-    } in &graph.arrows
-    {
+    for Arrow { from, to, in_tests_only } in &graph.arrows {
         if let Some(to) = to.strip_prefix(PREFIX) {
-            let drawn = house
-                .get(from.as_str())
-                .is_some_and(|below| below.contains(to));
+            let drawn = house.get(from.as_str()).is_some_and(|below| below.contains(to));
             let for_its_tests = *in_tests_only && FOR_TESTS.contains(&to);
             if !drawn && !for_its_tests {
                 wrong.push(format!("{from} must not depend on {to}"));
@@ -190,9 +159,7 @@ fn judge(graph: &Graph) -> Vec<String> {
             });
         }
         if SURFACES.contains(&name.as_str()) {
-            forbid("surfaces never know each other", &|found| {
-                SURFACES.contains(&found)
-            });
+            forbid("surfaces never know each other", &|found| SURFACES.contains(&found));
         }
     }
     wrong
@@ -220,16 +187,8 @@ fn the_workspace_has_only_the_arrows_that_are_drawn() {
     let graph = Graph::read(&metadata());
     // Were nothing read, nothing would be wrong: what is known to be there must have been seen.
     assert!(graph.crates.contains("gateway"));
-    assert!(
-        graph.beneath["store"].contains("sqlx-core"),
-        "an arrow's far end is seen"
-    );
-    assert!(
-        graph
-            .arrows
-            .iter()
-            .any(|arrow| arrow.from == "web" && arrow.to == "portcullis-base")
-    );
+    assert!(graph.beneath["store"].contains("sqlx-core"), "an arrow's far end is seen");
+    assert!(graph.arrows.iter().any(|arrow| arrow.from == "web" && arrow.to == "portcullis-base"));
 
     assert_eq!(judge(&graph), Vec::<String>::new());
 }
@@ -237,11 +196,8 @@ fn the_workspace_has_only_the_arrows_that_are_drawn() {
 #[test]
 fn only_the_gateway_reads_the_environment() {
     for package in metadata().workspace_packages() {
-        let folder = package
-            .manifest_path
-            .parent()
-            .expect("a manifest lies in a folder")
-            .join("src");
+        let folder =
+            package.manifest_path.parent().expect("a manifest lies in a folder").join("src");
         let mut files = Vec::new();
         sources(folder.as_std_path(), &mut files);
         assert!(!files.is_empty(), "{folder} holds source");
@@ -283,20 +239,12 @@ fn the_judge_finds_every_kind_of_bad_arrow() {
     graph.arrow("store", "portcullis-fake-gitlab", false);
     graph.arrow("revocation", "sqlx", false);
     graph.arrow("revocation", "sqlx-core", true);
-    let deep = [
-        ("pat", "actix-http"),
-        ("gitlab", "sqlx"),
-        ("impersonation", "revocation-api"),
-    ];
+    let deep = [("pat", "actix-http"), ("gitlab", "sqlx"), ("impersonation", "revocation-api")];
     for (name, found) in deep {
-        graph
-            .beneath
-            .insert(name.to_owned(), BTreeSet::from([found.to_owned()]));
+        graph.beneath.insert(name.to_owned(), BTreeSet::from([found.to_owned()]));
     }
     // The store may: no complaint comes of it.
-    graph
-        .beneath
-        .insert("store".to_owned(), BTreeSet::from(["sqlx".to_owned()]));
+    graph.beneath.insert("store".to_owned(), BTreeSet::from(["sqlx".to_owned()]));
 
     assert_eq!(
         judge(&graph),

@@ -1,5 +1,7 @@
 //! The command line, as the real binary.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -166,7 +168,10 @@ fn migrate_makes_the_database_and_no_secret() {
 
 #[test]
 fn a_generated_token_parses_to_its_digest_under_old_and_new_keys() {
-    let (old, new) = ("b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIG9sZCE", "bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE");
+    let (old, new) = (
+        "b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIG9sZCE",
+        "bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE",
+    );
     let both = format!("{new}\n{old}\n");
     let dir = dir_with(&[("old", old.as_bytes()), ("both", both.as_bytes())]);
     let made = portcullis(dir.path(), &["pat", "generate", "--key-file", "old", "--json"]);

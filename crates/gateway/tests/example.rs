@@ -1,5 +1,7 @@
 //! The example file names every key that is read, and tells the truth about each default.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 
@@ -34,7 +36,9 @@ fn uncommented(dir: &Path) -> String {
     let ca = dir.join("ca.pem");
     fs::write(&ca, certificate()).unwrap();
     let in_force = |line: &str| match line.strip_prefix('#') {
-        Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => key.to_owned(),
+        Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
+            key.to_owned()
+        }
         _ => line.to_owned(),
     };
     let text: Vec<String> = EXAMPLE.lines().map(in_force).collect();
@@ -42,7 +46,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<32 random bytes in base64url>", &"A".repeat(43))
         .replace("<a long random token>", "example-token-of-an-operator")
         .replace("<another long random token>", "example-token-of-a-reporter")
-        .replace("<a random key in base64url>", &"B".repeat(43))
+        .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
 }
 

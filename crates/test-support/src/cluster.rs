@@ -1,31 +1,29 @@
 //! A private Postgres cluster.
 
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-/// Runs Postgres until its own standard input ends, which happens when the process that holds the
-/// other end of the pipe dies, however it dies; then removes the folder. `$1` is the folder, `$2`
-/// the program, `$3` the port; the folder stays while there is a file `keep` in it.
-const SUPERVISOR: &str = r#"
-"$2" -D "$1/data" -p "$3" -k "$1" -h 127.0.0.1 -F -c full_page_writes=off -c max_connections=300 \
-    >"$1/log" 2>&1 </dev/null &
-pid=$!
-cat >/dev/null
-kill -INT $pid
-wait $pid
-[ -e "$1/keep" ] || rm -rf "$1"
-"#;
+use crate::{free_port, programs};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const SUPERVISOR: &str = include_str!("supervisor.sh");
 
-/// A Postgres of one's own on loopback; stopped and removed when dropped.
+/// Somebody else may take a port between its choice and its use.
+const ATTEMPTS: u32 = 10;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+
+/// A Postgres of one's own on loopback, stopped and removed when it is dropped or when the process
+/// ends, even by SIGKILL. It belongs to the process, not to the runtime of the test that made it.
 #[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
     port: u16,
-    supervisor: Option<Child>,
+    supervisor: Child,
+    // `None` only in `drop`: closing it is what ends the supervisor.
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
 }
 
 /// The address of a database on the cluster at `port`.
@@ -39,22 +37,42 @@ impl Cluster {
     /// # Panics
     /// Where Postgres is not installed (`make setup` installs it) or does not start.
     pub fn start() -> Self {
+        let mut cluster = Self::supervised();
+        for _ in 0..ATTEMPTS {
+            cluster.port = free_port();
+            if cluster.try_start() {
+                return cluster;
+            }
+        }
+        panic!("the private Postgres did not start: {}", cluster.log());
+    }
+
+    fn supervised() -> Self {
+        let programs = programs::folder();
+        let leaving_root = programs::leaving_root();
         let folder = tempfile::Builder::new()
             .prefix("portcullis-test-pg-")
             .tempdir()
             .expect("a folder for the cluster")
             .keep();
-        give_away(&folder);
-        let init = as_nobody(&program("initdb"))
-            .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"])
-            .arg(folder.join("data"))
-            .current_dir(&folder)
-            .output()
-            .expect("initdb runs");
-        assert!(init.status.success(), "initdb: {}", String::from_utf8_lossy(&init.stderr));
-        let mut cluster = Self { folder, port: crate::free_port(), supervisor: None };
-        cluster.launch();
-        cluster
+        if !leaving_root.is_empty() {
+            give_away(&folder);
+        }
+        let mut supervisor = Command::new("sh")
+            .args(["-c", SUPERVISOR, "supervisor"])
+            .arg(&folder)
+            .arg(programs)
+            .args(leaving_root)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // A Ctrl-C at the terminal is for the tests alone.
+            .process_group(0)
+            .spawn()
+            .expect("sh starts");
+        let commands = supervisor.stdin.take();
+        let answers = BufReader::new(supervisor.stdout.take().expect("its output is a pipe"));
+        Self { folder, port: 0, supervisor, commands, answers }
     }
 
     /// The address of a database of this cluster; `postgres` is always there.
@@ -66,109 +84,61 @@ impl Cluster {
         self.port
     }
 
-    /// Stops the server; its data stay for [`Self::restart`].
-    ///
-    /// # Panics
-    /// Where it cannot be waited for.
-    pub fn stop(&mut self) {
-        if let Some(mut supervisor) = self.supervisor.take() {
-            std::fs::write(self.folder.join("keep"), "").expect("the folder can be marked");
-            drop(supervisor.stdin.take());
-            supervisor.wait().expect("the supervisor ends");
-        }
+    /// Its folder, which is there exactly as long as the cluster is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    /// Starts the server again on the same port and data.
+    /// Stops the server, cutting off its sessions; its data stay for [`Self::restart`].
+    ///
+    /// # Panics
+    /// Where it does not stop.
+    pub fn stop(&mut self) {
+        assert!(self.command("stop"), "the private Postgres did not stop: {}", self.log());
+    }
+
+    /// Starts the server again on the same port and data; stops it first if it runs.
     ///
     /// # Panics
     /// Where it does not come up.
     pub fn restart(&mut self) {
         self.stop();
-        self.launch();
-    }
-
-    fn launch(&mut self) {
-        let supervisor = as_nobody(Path::new("sh"))
-            .args(["-c", SUPERVISOR, "supervisor"])
-            .arg(&self.folder)
-            .arg(program("postgres"))
-            .arg(self.port.to_string())
-            .current_dir(&self.folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the supervisor starts");
-        self.supervisor = Some(supervisor);
-        drop(std::fs::remove_file(self.folder.join("keep")));
-        self.wait_until_ready();
-    }
-
-    fn wait_until_ready(&mut self) {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            // The line is written when connections are taken, not merely when the port is bound.
-            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            let ready = log.contains("database system is ready to accept connections");
-            if ready && TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+        for _ in 0..ATTEMPTS {
+            if self.try_start() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(BETWEEN_ATTEMPTS);
         }
-        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        panic!("the private Postgres did not start: {log}");
+        panic!("the private Postgres did not start again: {}", self.log());
+    }
+
+    fn try_start(&mut self) -> bool {
+        let port = self.port;
+        self.command(&format!("start {port}"))
+    }
+
+    fn command(&mut self, command: &str) -> bool {
+        let commands = self.commands.as_mut().expect("taken by `drop` alone");
+        writeln!(commands, "{command}").expect("the supervisor listens");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("the supervisor answers");
+        answer == "done\n"
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.stop();
-        drop(std::fs::remove_dir_all(&self.folder));
+        drop(self.commands.take());
+        // Nothing to be done about a failure here; the supervisor has the end of its input.
+        drop(self.supervisor.wait());
     }
-}
-
-/// `initdb` and `postgres` refuse root: as root they run as the system's `postgres` user.
-fn as_nobody(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
-    command
 }
 
 fn give_away(folder: &Path) {
-    if is_root() {
-        let status = Command::new("chown").arg("postgres:postgres").arg(folder).status();
-        assert!(status.expect("chown runs").success(), "the folder goes to the user postgres");
-    }
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("id runs");
-    String::from_utf8_lossy(&id.stdout).trim() == "0"
-}
-
-/// Debian keeps the programs outside the search path; the highest version is taken.
-fn program(name: &str) -> PathBuf {
-    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let version = entry.file_name().to_str()?.parse().ok()?;
-            let program = entry.path().join("bin").join(name);
-            program.exists().then_some((version, program))
-        })
-        .collect();
-    found.sort();
-    if let Some((_, program)) = found.pop() {
-        return program;
-    }
-    let which = Command::new("sh").args(["-c", &format!("command -v {name}")]).output();
-    let path = which.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-    match path {
-        Ok(path) if !path.is_empty() => PathBuf::from(path),
-        _ => panic!("{name} is not installed: run `make setup`"),
-    }
+    let status = Command::new("chown").arg("postgres").arg(folder).status();
+    assert!(status.expect("chown runs").success(), "the folder goes to the user postgres");
 }

@@ -1,1 +1,15 @@
-//! problem+json, bearer extraction, limits and route tables for actix.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod credentials;
+mod limits;
+mod problem;
+mod routes;
+mod trace;
+
+pub use body::{announced_length, json};
+pub use credentials::{Authorization, authorization, bare_or_bearer};
+pub use limits::{PerAddress, PerClient, Rate};
+pub use problem::Problem;
+pub use routes::{Access, Audit, Route, RouteError, RouteTable, check, mount};
+pub use trace::{answer_early_errors, trace};

@@ -4,7 +4,7 @@ use portcullis_store::{ConnectOptions, Store, StoreError};
 use serde_json::json;
 
 use super::output::Output;
-use crate::config::{self, Config, DatabaseKind, Sources};
+use crate::config::{self, Config, Sources};
 use crate::error::StartError;
 
 /// Brings the database to this program's version, and leaves. Needs no secret.
@@ -12,7 +12,7 @@ pub(super) fn run(sources: &Sources, output: &mut Output) -> Result<(), StartErr
     let reading = config::read(sources);
     output.warnings(&reading.warnings);
     let config = reading.config.map_err(StartError::Config)?;
-    if config.database.kind == DatabaseKind::Sqlite {
+    if config.database_is_in(&sources.data_dir) {
         output.warnings(&sources.data_dir.ensure()?);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -23,8 +23,7 @@ pub(super) fn run(sources: &Sources, output: &mut Output) -> Result<(), StartErr
 }
 
 async fn migrate(config: &Config) -> Result<(), StoreError> {
-    let options =
-        ConnectOptions { url: config.database.url.clone(), max_connections: 1 };
+    let options = ConnectOptions { url: config.database.url.clone(), max_connections: 1 };
     Store::connect(&options).await?.close().await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 
 use portcullis_base::Randomness;
 use portcullis_base::random::RngFrom;
-use portcullis_base::secret::Zeroizing;
+use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
 use portcullis_pat::{KeyRing, SigningKey};
 use serde_json::json;
 
@@ -25,16 +25,23 @@ pub(super) fn generate(
     let pat = key_ring(keys, output)?.generate(&mut RngFrom(random));
     let (token, digest) = (pat.expose(), pat.digest());
     let people = format!("token   {token}\ndigest  {digest}");
-    output.result(&people, &json!({"token": token, "digest": digest}));
+    output.result(&people, &json!({"token": token, "digest": digest.to_string()}));
     Ok(())
 }
 
 /// Prints the digest of a token whose signature is good.
-pub(super) fn parse(keys: &KeyArgs, token: &str, output: &mut Output) -> Result<(), StartError> {
+pub(super) fn parse(
+    keys: &KeyArgs,
+    token: &SecretString,
+    output: &mut Output,
+) -> Result<(), StartError> {
     let ring = key_ring(keys, output)?;
-    let text = if token == "-" { standard_input()? } else { Zeroizing::new(token.to_owned()) };
+    let text = match token.expose_secret() {
+        "-" => standard_input()?,
+        token => Zeroizing::new(token.to_owned()),
+    };
     let pat = ring.parse(&text).map_err(|error| StartError::new(error.code(), error))?;
-    let digest = pat.digest();
+    let digest = pat.digest().to_string();
     output.result(&digest, &json!({"digest": digest}));
     Ok(())
 }

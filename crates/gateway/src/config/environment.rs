@@ -34,8 +34,8 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
 pub(super) fn lay_over(root: &mut Node, environment: &Environment, notes: &mut Notes) {
     let mut ours = Vec::new();
     for (name, value) in &environment.0 {
-        let Some(name) = name.to_str().filter(|n| n.starts_with(PREFIX)) else { continue };
-        let lower = name[PREFIX.len()..].to_lowercase();
+        let name = name.to_string_lossy();
+        let Some(lower) = name.strip_prefix(PREFIX).map(str::to_lowercase) else { continue };
         let parts: Vec<String> = lower.split("__").map(str::to_owned).collect();
         match value.to_str() {
             _ if parts.len() > DEEPEST || parts.iter().any(String::is_empty) => {
@@ -48,7 +48,7 @@ pub(super) fn lay_over(root: &mut Node, environment: &Environment, notes: &mut N
     // A whole comes before its parts, and list entries come in their order.
     ours.sort_by(|(a, ..), (b, ..)| ranks(a).cmp(ranks(b)));
     for (parts, name, value) in ours {
-        let leaf = Node::Text { text: value.to_owned(), variable: name.to_owned() };
+        let leaf = Node::Text { text: value.to_owned(), variable: name.to_string() };
         if let Err(text) = place(root, &parts, leaf) {
             notes.problem(name, text);
         }

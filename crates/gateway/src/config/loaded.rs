@@ -105,7 +105,7 @@ pub fn load(sources: &Sources, random: &dyn Randomness) -> Result<Loaded, StartE
         fill(&mut config, &opened.secrets, &taken).map_err(|e| data_dir.secrets_error(e))?;
         warnings.extend(opened.warnings);
         made = opened.made;
-    } else if *config.database.url.expose_secret() == data_dir.database_url() {
+    } else if config.database_is_in(&data_dir) {
         warnings.extend(data_dir.ensure()?);
     }
     // `fill` has found it where the configuration leaves it out.

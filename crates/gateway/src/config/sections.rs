@@ -12,6 +12,8 @@ pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
 pub use tokens::{Auth, Method, Pat};
 
+use portcullis_base::secret::ExposeSecret as _;
+
 use super::section::Section;
 use crate::data_dir::DataDir;
 
@@ -39,6 +41,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether the database is the one that `data_dir` has a place for.
+    pub fn database_is_in(&self, data_dir: &DataDir) -> bool {
+        *self.database.url.expose_secret() == data_dir.database_url()
+    }
+
     /// Reads all sections; `None` only with a problem noted.
     pub(super) fn read(root: &mut Section<'_>, data_dir: &DataDir) -> Option<Self> {
         // Every section is read before the first missing one ends it: all problems count.

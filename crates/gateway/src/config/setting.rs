@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn each_type_takes_its_own() {
         assert_eq!(read::<u64>("7"), Ok(7));
-        assert_eq!(read::<Duration>("\"15m\""), Ok(Duration::from_secs(900)));
+        assert_eq!(read::<Duration>("\"15m\""), Ok(Duration::from_mins(15)));
         assert_eq!(read::<ByteSize>("\"64MiB\""), Ok(ByteSize::mib(64)));
         assert_eq!(read::<SocketAddr>("\"[::1]:80\"").unwrap().port(), 80);
         assert_eq!(read::<Url>("\"https://a.example/x\"").unwrap().path(), "/x");

@@ -123,7 +123,10 @@ fn the_environment_wins_over_the_file() {
             ("PORTCULLIS__REVOCATION_API__CLIENTS__0__TYPES", "[\"t1\", \"t2\"]"),
             ("PORTCULLIS__REVOCATION_API__CLIENTS__0__RATE_LIMIT__BURST", "7"),
             ("PORTCULLIS__AUTH__METHODS__0", "pat"),
-            ("PORTCULLIS__REVOCATION__MODES__GITLEAKS_RULE_ID_GITPOD_PERSONAL_ACCESS_TOKEN", "notify"),
+            (
+                "PORTCULLIS__REVOCATION__MODES__GITLEAKS_RULE_ID_GITPOD_PERSONAL_ACCESS_TOKEN",
+                "notify",
+            ),
         ],
     );
     assert_eq!((config.server.listen.port(), config.server.workers), (2, 3));
@@ -158,7 +161,8 @@ fn secrets_come_inline_or_from_files_but_not_both() {
     let file = setup.0.path().join("token");
     fs::write(&file, format!("{TOKEN}\n")).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-    let from_file = format!("{CLIENT}token_file = {file:?}\n[secrets]\nadmin_tokens_files = [{file:?}]");
+    let from_file =
+        format!("{CLIENT}token_file = {file:?}\n[secrets]\nadmin_tokens_files = [{file:?}]");
     let reading = setup.read(&from_file, &[]);
     let config = reading.config.unwrap();
     assert_eq!(config.revocation_api.clients[0].token.expose_secret(), TOKEN);
@@ -241,7 +245,25 @@ fn databases_are_files_or_postgres() {
     let postgres = [("PORTCULLIS__DATABASE__URL", "postgres://u:hunter2@h/d")];
     let expected = ["secrets.master_key", "revocation_api.clients", "secrets.admin_tokens"];
     assert_eq!(bad("", &postgres), expected);
-    assert!(!format!("{:?}", Setup::new().read("", &postgres)).contains("hunter2"));
+}
+
+#[test]
+fn a_configuration_can_be_printed_without_its_secrets() {
+    let key = "hunter2-hunter2-hunter2-hunter2";
+    let config = good(
+        &format!(
+            "{CLIENT}token = \"{key}\"\n[pat]\nsigning_keys = [\"aHVudGVyMmh1bnRlcjJodW50ZXIy\"]"
+        ),
+        &[
+            ("PORTCULLIS__DATABASE__URL", "postgres://u:hunter2@h/d"),
+            ("PORTCULLIS__HTTP__PROXY", "http://u:hunter2@proxy:1"),
+            ("PORTCULLIS__SECRETS__MASTER_KEY", "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ"),
+            ("PORTCULLIS__SECRETS__ADMIN_TOKENS", "[\"hunter2\"]"),
+        ],
+    );
+    assert_eq!(config.database.kind, DatabaseKind::Postgres);
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("hunter2") && !printed.contains("aHVudGVyM"), "{printed}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_base::Randomness;
-use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
 use portcullis_base::seal::MasterKey;
+use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
 use thiserror::Error;
 
 use crate::config::files;

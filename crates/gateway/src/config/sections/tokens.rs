@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
+use portcullis_base::secret::ExposeSecret as _;
+use portcullis_pat::{DEFAULT_PREFIX, KeyRing, RingError, SigningKey};
 
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 
+const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// `[pat]`: our own personal access tokens.
@@ -16,35 +16,30 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Pat {
     /// What every token begins with.
     pub prefix: String,
-    /// Keys in base64url without padding: the first signs, all verify. With none, the wrapped key of
-    /// the database is used.
-    pub signing_keys: Vec<SecretString>,
+    /// The first signs, all verify. With none, the wrapped key of the database is used.
+    pub signing_keys: Vec<SigningKey>,
     /// The longest time that a token may live.
     pub max_lifetime: Duration,
 }
 
 impl Pat {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let prefix = section.or("prefix", "gitpod_pat_".to_owned());
-        if !is_prefix(&prefix) {
-            section.problem("prefix", "must be 1 to 64 letters, digits, '-' or '_'");
+        let prefix = section.or("prefix", DEFAULT_PREFIX.to_owned());
+        // An empty ring judges the prefix before it misses the keys.
+        if let Err(error @ RingError::BadPrefix) = KeyRing::new(&prefix, Vec::new()) {
+            section.problem("prefix", error.to_string());
         }
-        let signing_keys = section.tokens("signing_keys");
-        for (i, key) in signing_keys.iter().enumerate() {
-            if URL_SAFE_NO_PAD.decode(key.expose_secret()).map(Zeroizing::new).is_err() {
-                section.problem(&format!("signing_keys[{i}]"), "must be base64url, unpadded");
+        let texts = section.tokens("signing_keys");
+        let mut signing_keys = Vec::with_capacity(texts.len());
+        for (i, text) in texts.iter().enumerate() {
+            match SigningKey::from_base64url(text.expose_secret()) {
+                Ok(key) => signing_keys.push(key),
+                Err(error) => section.problem(&format!("signing_keys[{i}]"), error.to_string()),
             }
         }
-        let longest = 3650 * DAY;
-        let max_lifetime = section.duration("max_lifetime", 365 * DAY, DAY / 1440..=longest);
+        let max_lifetime = section.duration("max_lifetime", 365 * DAY, MINUTE..=3650 * DAY);
         Self { prefix, signing_keys, max_lifetime }
     }
-}
-
-/// A dot would end the signature's part, anything else needs escaping somewhere on the way.
-fn is_prefix(prefix: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    (1..=64).contains(&prefix.len()) && prefix.bytes().all(plain)
 }
 
 /// A way for a caller of `/auth` to prove who it is.

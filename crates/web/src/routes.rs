@@ -1,0 +1,188 @@
+//! Route tables: what a surface offers, as data.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use actix_web::{ResponseError as _, web};
+use thiserror::Error;
+
+use crate::Problem;
+
+/// Who may call a route. Every route says it; a test walks the tables and calls each without the
+/// credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// A named client of the Token Revocation API, with its token.
+    RevocationClient,
+    /// The holder of an admin token.
+    Admin,
+    /// Asks who the caller is, and answers 401 where nobody can tell.
+    ForwardAuth,
+}
+
+/// What is recorded of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audit {
+    /// It changes something: an entry of this name.
+    Entry(&'static str),
+    /// It changes nothing.
+    Nothing,
+}
+
+/// One method on one path.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The method; `HEAD` is a method of its own and not implied by `GET`.
+    pub method: Method,
+    /// The path as actix writes patterns: `/v1/pats/{id}`.
+    pub path: String,
+    /// What answers, without a method: `|| web::to(handler)`.
+    pub handler: fn() -> actix_web::Route,
+    /// Who may call it.
+    pub access: Access,
+    /// What is recorded of it.
+    pub audit: Audit,
+    /// What it does, in a line.
+    pub summary: &'static str,
+}
+
+/// All routes of a surface.
+pub type RouteTable = Vec<Route>;
+
+/// Why tables cannot be mounted together.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum RouteError {
+    /// Two surfaces claim the same method on the same path.
+    #[error("{0} {1} is claimed twice; give one of the surfaces a `mount` of its own")]
+    Twice(String, String),
+}
+
+/// Whether these tables can be mounted together.
+pub fn check(table: &[Route]) -> Result<(), RouteError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for route in table {
+        let (method, path) = (route.method.to_string(), route.path.clone());
+        if !seen.insert((method.clone(), path.clone())) {
+            return Err(RouteError::Twice(method, path));
+        }
+    }
+    Ok(())
+}
+
+/// Mounts the routes: one resource per path, 405 with `Allow` for its other methods, 404 for every
+/// other path.
+pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
+    let mut by_path: BTreeMap<(bool, &str), Vec<&Route>> = BTreeMap::new();
+    for route in table {
+        // Actix takes the first pattern that matches: open tails come last.
+        by_path.entry((route.path.contains(":.*"), &route.path)).or_default().push(route);
+    }
+    for ((_, path), routes) in by_path {
+        let allow = allow(&routes);
+        let mut resource = web::resource(path);
+        for route in routes {
+            let handler = (route.handler)();
+            // `/auth` takes any method, and says so with a name that no client sends.
+            resource = resource.route(if route.method == any() {
+                handler
+            } else {
+                handler.method(route.method.clone())
+            });
+        }
+        config.service(resource.default_service(web::to(move || {
+            let response = Problem::method_not_allowed(&allow).error_response();
+            async move { response }
+        })));
+    }
+    config.default_service(web::to(|| async { Problem::not_found().error_response() }));
+}
+
+/// The method of a route that takes them all.
+fn any() -> Method {
+    Route::any_method()
+}
+
+impl Route {
+    /// The method of a route that takes them all.
+    pub fn any_method() -> Method {
+        Method::from_bytes(b"ANY").unwrap_or_default()
+    }
+}
+
+fn allow(routes: &[&Route]) -> String {
+    let mut methods: Vec<&str> = routes.iter().map(|r| r.method.as_str()).collect();
+    methods.sort_unstable();
+    methods.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use actix_web::{App, HttpResponse};
+
+    fn route(method: Method, path: &str, handler: fn() -> actix_web::Route) -> Route {
+        Route {
+            method,
+            path: path.to_owned(),
+            handler,
+            access: Access::Public,
+            audit: Audit::Nothing,
+            summary: "",
+        }
+    }
+
+    fn table() -> RouteTable {
+        vec![
+            route(Route::any_method(), "/auth/{tail:.*}", || {
+                web::to(|| async { HttpResponse::Ok().body("tail") })
+            }),
+            route(Method::GET, "/token", || web::to(|| async { HttpResponse::Ok().body("got") })),
+            route(Method::POST, "/token", || web::to(|| async { HttpResponse::Ok().body("put") })),
+            route(Method::GET, "/auth/exact", || {
+                web::to(|| async { HttpResponse::Ok().body("exact") })
+            }),
+        ]
+    }
+
+    async fn ask(method: Method, path: &str) -> (u16, Option<String>, String) {
+        let app = init_service(App::new().configure(|config| mount(&table(), config))).await;
+        let request = TestRequest::with_uri(path).method(method).to_request();
+        let response = call_service(&app, request).await;
+        let status = response.status().as_u16();
+        let allow = response.headers().get("allow").map(|v| v.to_str().unwrap().to_owned());
+        let body = String::from_utf8_lossy(&read_body(response).await).into_owned();
+        (status, allow, body)
+    }
+
+    #[actix_web::test]
+    async fn two_surfaces_share_a_path() {
+        assert_eq!(ask(Method::GET, "/token").await, (200, None, "got".into()));
+        assert_eq!(ask(Method::POST, "/token").await, (200, None, "put".into()));
+        for method in [Method::DELETE, Method::HEAD, Method::PATCH] {
+            let (status, allow, _) = ask(method, "/token").await;
+            assert_eq!((status, allow.as_deref()), (405, Some("GET, POST")));
+        }
+        let (status, _, body) = ask(Method::GET, "/nothing").await;
+        assert_eq!(status, 404);
+        assert!(body.contains(r#""code":"not_found""#), "{body}");
+    }
+
+    #[actix_web::test]
+    async fn open_tails_come_last_and_take_every_method() {
+        assert_eq!(ask(Method::GET, "/auth/exact").await.2, "exact");
+        for method in [Method::GET, Method::POST, Method::from_bytes(b"BREW").unwrap()] {
+            assert_eq!(ask(method, "/auth/any/where").await.2, "tail");
+        }
+    }
+
+    #[test]
+    fn the_same_route_twice_is_an_error_at_start() {
+        assert_eq!(check(&table()), Ok(()));
+        let mut twice = table();
+        twice.push(table().remove(1));
+        assert_eq!(check(&twice), Err(RouteError::Twice("GET".into(), "/token".into())));
+    }
+}

@@ -1,1 +1,66 @@
-//! GitLab's Token Revocation API.
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod clients;
+mod handlers;
+mod items;
+mod splitter;
+
+use std::sync::Arc;
+
+use portcullis_revocation::intake::Intake;
+use portcullis_web::{PerAddress, Rate};
+
+pub use clients::{ClientConfig, Types};
+pub use handlers::routes;
+pub use items::{Judged, Rejection, judge};
+pub use splitter::{ArraySplitter, Broken, Element};
+
+use clients::Clients;
+
+/// How the API behaves.
+#[derive(Debug)]
+pub struct Config {
+    /// Who may report.
+    pub clients: Vec<ClientConfig>,
+    /// Items per commit.
+    pub max_batch: usize,
+    /// The longest body, in bytes.
+    pub max_body: u64,
+    /// With more than this in the queue, callers are told to wait.
+    pub max_waiting: u64,
+    /// Failed authentications let through per address.
+    pub failed_authentications: Rate,
+}
+
+/// The API's state: app data of its handlers.
+pub struct RevocationApi {
+    intake: Arc<Intake>,
+    clients: Clients,
+    failures: PerAddress,
+    max_batch: usize,
+    max_body: u64,
+    max_waiting: u64,
+}
+
+impl RevocationApi {
+    /// Over this intake.
+    pub fn new(config: Config, intake: Arc<Intake>) -> Self {
+        Self {
+            intake,
+            clients: Clients::new(config.clients),
+            failures: PerAddress::new(config.failed_authentications),
+            max_batch: config.max_batch,
+            max_body: config.max_body,
+            max_waiting: config.max_waiting,
+        }
+    }
+}
+
+/// What the parser makes of a whole body, item by item; for fuzzing and for tools.
+pub fn parse(body: &[u8]) -> (Vec<Judged>, Result<(), Broken>) {
+    let mut splitter = ArraySplitter::default();
+    let mut judged = Vec::new();
+    let fed = splitter.feed(body, |element| judged.push(judge(element)));
+    (judged, fed.and_then(|()| splitter.finish()))
+}

@@ -1,0 +1,128 @@
+//! One request's items on their way into the queue.
+
+use portcullis_revocation::intake::{IntakeError, Report};
+use portcullis_web::Problem;
+use serde_json::json;
+
+use crate::RevocationApi;
+use crate::clients::Client;
+use crate::items::{Judged, Rejection};
+
+/// Rejections that are listed one by one; more are only counted.
+const LISTED: usize = 1000;
+
+/// What has been read of a body, and what became of it.
+pub(crate) struct Batch<'a> {
+    api: &'a RevocationApi,
+    client: &'a Client,
+    waiting: Vec<Report>,
+    index: u64,
+    accepted: u64,
+    skipped: u64,
+    rejected: u64,
+    listed: Vec<(u64, Rejection)>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(api: &'a RevocationApi, client: &'a Client) -> Self {
+        Self {
+            api,
+            client,
+            waiting: Vec::new(),
+            index: 0,
+            accepted: 0,
+            skipped: 0,
+            rejected: 0,
+            listed: Vec::new(),
+        }
+    }
+
+    /// Takes the next item of the body.
+    pub(crate) fn add(&mut self, judged: Judged) {
+        match judged {
+            Judged::Skipped => self.skipped += 1,
+            Judged::Rejected(rejection) => self.reject(rejection),
+            Judged::Report(report) if self.may_take(&report) => self.waiting.push(report),
+            Judged::Report(_) => self.reject(Rejection::UnsupportedType),
+        }
+        self.index += 1;
+    }
+
+    /// Whether a commit's worth of items has gathered.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.len() >= self.api.max_batch
+    }
+
+    /// Commits what has gathered, in pieces of a commit's worth.
+    pub(crate) async fn commit(&mut self) -> Result<(), Problem> {
+        while !self.waiting.is_empty() {
+            let rest = self.waiting.split_off(self.waiting.len().min(self.api.max_batch));
+            let piece = std::mem::replace(&mut self.waiting, rest);
+            let count = piece.len() as u64;
+            let result = self.api.intake.accept(self.client.name(), piece).await;
+            result.map_err(|error| self.not_committed(&error))?;
+            self.accepted += count;
+        }
+        Ok(())
+    }
+
+    /// 204, or 400 with what was wrong. `broken` says what is wrong with the body as a whole.
+    pub(crate) fn outcome(self, broken: Option<&str>) -> Result<(), Problem> {
+        tracing::info!(
+            revocation.client = self.client.name(),
+            revocation.accepted = self.accepted,
+            revocation.skipped = self.skipped,
+            revocation.rejected = self.rejected,
+            revocation.broken = broken.is_some(),
+            "reported"
+        );
+        let problem = match broken {
+            Some(broken) => Problem::bad_request("invalid_body", broken),
+            None if self.rejected == 0 => return Ok(()),
+            None => Problem::bad_request(
+                "some_items_rejected",
+                "the items listed here were not taken; all others were",
+            ),
+        };
+        Err(self.describe(problem))
+    }
+
+    /// Adds what became of the items to a problem.
+    pub(crate) fn describe(&self, problem: Problem) -> Problem {
+        let listed: Vec<_> = self
+            .listed
+            .iter()
+            .map(|(index, why)| json!({"index": index, "code": why.code(), "reason": why.reason()}))
+            .collect();
+        problem
+            .with("accepted", self.accepted)
+            .with("skipped", self.skipped)
+            .with("rejected_total", self.rejected)
+            .with("rejected", listed)
+    }
+
+    fn may_take(&self, report: &Report) -> bool {
+        use portcullis_base::secret::ExposeSecret as _;
+        let offered = self.api.intake.offers(&report.token_type)
+            && self.client.may_report(&report.token_type);
+        // One of our own dies whatever it is taken for.
+        offered || self.api.intake.recognises(report.secret.expose_secret())
+    }
+
+    fn reject(&mut self, rejection: Rejection) {
+        self.rejected += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push((self.index, rejection));
+        }
+    }
+
+    fn not_committed(&self, error: &IntakeError) -> Problem {
+        tracing::error!(
+            error = %error,
+            cause = std::error::Error::source(error).map(tracing::field::display),
+            revocation.client = self.client.name(),
+            "a batch was not committed; the client is told to send it again"
+        );
+        if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
+    }
+}

@@ -1,0 +1,98 @@
+//! Named clients: who may report, which types, how often.
+
+use std::collections::BTreeSet;
+
+use actix_web::HttpRequest;
+use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
+use portcullis_web::{PerClient, Problem, Rate, bare_or_bearer};
+
+use crate::RevocationApi;
+
+/// Which types a client may report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Types {
+    /// All that are offered.
+    All,
+    /// These, as far as they are offered.
+    These(BTreeSet<String>),
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct ClientConfig {
+    /// What it is called in sightings and logs.
+    pub name: String,
+    /// Its pre-shared token.
+    pub token: SecretString,
+    /// What it may report.
+    pub types: Types,
+    /// Requests let through.
+    pub rate: Rate,
+}
+
+/// A client that has proven itself. Only [`authenticate`] makes one.
+#[derive(Debug)]
+pub(crate) struct Client {
+    name: String,
+    token: SecretString,
+    types: Types,
+    limit: PerClient,
+}
+
+impl Client {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it may report this type, if the type is offered at all.
+    pub(crate) fn may_report(&self, token_type: &str) -> bool {
+        match &self.types {
+            Types::All => true,
+            Types::These(types) => types.contains(token_type),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Clients(Vec<Client>);
+
+impl Clients {
+    pub(crate) fn new(configs: Vec<ClientConfig>) -> Self {
+        let client = |config: ClientConfig| Client {
+            name: config.name,
+            token: config.token,
+            types: config.types,
+            limit: PerClient::new(config.rate),
+        };
+        Self(configs.into_iter().map(client).collect())
+    }
+
+    /// Every client's token is compared, so that the time tells neither which one it is nor how
+    /// near a guess came.
+    fn by_token(&self, token: &SecretString) -> Option<&Client> {
+        let given = token.expose_secret().as_bytes();
+        self.0.iter().fold(None, |found, client| {
+            let is_it = same(client.token.expose_secret().as_bytes(), given);
+            if is_it { Some(client) } else { found }
+        })
+    }
+}
+
+/// Who calls, before any of the body is read. Failures are limited per address, successes per
+/// client: nobody can use up another's share.
+pub(crate) fn authenticate<'a>(
+    api: &'a RevocationApi,
+    request: &HttpRequest,
+) -> Result<&'a Client, Problem> {
+    let found = bare_or_bearer(request.headers()).and_then(|token| api.clients.by_token(&token));
+    let Some(client) = found else {
+        if let Some(address) = request.peer_addr() {
+            api.failures
+                .check(address.ip())
+                .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
+        }
+        return Err(Problem::unauthorized(&["Bearer realm=\"token-revocation\""]));
+    };
+    client.limit.check().map_err(|wait| Problem::too_many_requests("rate_limited", wait))?;
+    Ok(client)
+}

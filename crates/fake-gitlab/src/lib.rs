@@ -1,1 +1,11 @@
-//! A GitLab as recorded from real ones, for tests and for the demo.
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod api;
+mod server;
+mod token;
+mod world;
+
+pub use server::FakeGitlab;
+pub use token::{TokenKind, TokenSpec, TokenState};
+pub use world::{Fault, RecordedRequest};

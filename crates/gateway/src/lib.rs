@@ -1,9 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
+mod auth;
 pub mod cli;
 pub mod commands;
+mod compose;
 pub mod config;
 pub mod data_dir;
 pub mod error;
+mod health;
 pub mod logging;
+pub mod pats;
+mod problems;
+mod revocations;
 pub mod serve;

@@ -1,10 +1,211 @@
-//! Running the gateway.
+//! Running the gateway: two listeners, one worker, until it is told to stop.
 
-use crate::config::Loaded;
+mod banner;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use portcullis_revocation::worker::Worker;
+use portcullis_store::Store;
+use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
+use tokio::task::JoinHandle;
+
+use crate::compose::{self, Parts};
+use crate::config::{Config, Loaded, Server};
 use crate::error::StartError;
+use crate::{auth, health, pats, revocations};
 
-/// Serves until it is told to stop.
+/// Serves until the process is told to stop (SIGINT or SIGTERM).
 pub fn run(loaded: Loaded) -> Result<(), StartError> {
-    drop(loaded);
-    Err(StartError::new("serve", "nothing is mounted in this build"))
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new("runtime", error))?;
+    runtime.block_on(async move {
+        let gateway = Gateway::start(&loaded).await?;
+        banner::print(&loaded, &gateway);
+        gateway.run_until_stopped().await
+    })
+}
+
+/// A running gateway.
+pub struct Gateway {
+    public: SocketAddr,
+    admin: SocketAddr,
+    store: Store,
+    worker: Worker,
+    servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    followers: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Builds every part, binds both listeners and begins to work.
+    pub async fn start(loaded: &Loaded) -> Result<Self, StartError> {
+        let parts = compose::parts(loaded).await?;
+        let followers = tokio::spawn(parts.pats.clone().follow_changes());
+        let (store, data) = (parts.store.clone(), Shared::take(parts));
+        let server = &loaded.config.server;
+        let public = public_routes(&loaded.config);
+        let (public, public_server) = listen(server, server.listen, public, &data)?;
+        let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
+        let worker = data.worker.start(&store);
+        Ok(Self {
+            public,
+            admin,
+            store,
+            worker,
+            servers: vec![public_server, admin_server],
+            followers,
+        })
+    }
+
+    /// Where the public listener is.
+    pub fn public_address(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Where the operators' listener is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Returns after a SIGINT or SIGTERM, or when a listener fails.
+    pub async fn run_until_stopped(mut self) -> Result<(), StartError> {
+        let mut listeners: Vec<_> = self.servers.iter_mut().map(|(_, task)| task).collect();
+        let failed = tokio::select! {
+            result = told_to_stop() => result.err(),
+            (ended, ..) = futures_util::future::select_all(listeners.drain(..)) => {
+                let error = ended.map_err(std::io::Error::other).and_then(|result| result);
+                Some(error.err().unwrap_or_else(|| std::io::Error::other("a listener ended")))
+            }
+        };
+        drop(listeners);
+        tracing::info!("stopping");
+        self.stop().await;
+        failed.map_or(Ok(()), |error| Err(StartError::new("listener", error)))
+    }
+
+    /// Takes no more requests, finishes those under way and the calls to providers, and closes the
+    /// database.
+    pub async fn stop(self) {
+        let servers = async {
+            for (handle, _) in &self.servers {
+                handle.stop(true).await;
+            }
+        };
+        tokio::join!(servers, self.worker.stop());
+        self.followers.abort();
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// What handlers take as app data, and what starts the worker.
+struct Shared {
+    store: Data<Store>,
+    pats: Data<pats::Pats>,
+    admins: Data<crate::admin::Admins>,
+    revocation_api: Data<portcullis_revocation_api::RevocationApi>,
+    worker: WorkerParts,
+}
+
+struct WorkerParts {
+    vault: portcullis_revocation::vault::Vault,
+    providers: Vec<std::sync::Arc<dyn portcullis_revocation::provider::Provider>>,
+    options: portcullis_revocation::worker::Options,
+    random: std::sync::Arc<dyn portcullis_base::Randomness>,
+}
+
+impl WorkerParts {
+    fn start(self, store: &Store) -> Worker {
+        Worker::start(store.clone(), self.vault, self.providers, self.options, self.random)
+    }
+}
+
+impl Shared {
+    fn take(parts: Parts) -> Self {
+        Self {
+            store: Data::new(parts.store),
+            pats: Data::new(parts.pats),
+            admins: Data::new(parts.admins),
+            revocation_api: Data::new(parts.revocation_api),
+            worker: WorkerParts {
+                vault: parts.vault,
+                providers: parts.providers,
+                options: parts.worker,
+                random: parts.random,
+            },
+        }
+    }
+}
+
+/// Everything on the public listener.
+pub fn public_routes(config: &Config) -> RouteTable {
+    let mut table = health::routes();
+    table.extend(pats::routes());
+    table.extend(auth::routes());
+    table.extend(portcullis_revocation_api::routes(&config.revocation_api.mount));
+    table
+}
+
+/// Everything on the operators' listener.
+pub fn admin_routes() -> RouteTable {
+    let mut table = health::routes();
+    table.extend(revocations::routes());
+    table
+}
+
+type Running = (ServerHandle, JoinHandle<std::io::Result<()>>);
+
+fn listen(
+    config: &Server,
+    address: SocketAddr,
+    table: RouteTable,
+    data: &Shared,
+) -> Result<(SocketAddr, Running), StartError> {
+    portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
+    let (store, pats) = (data.store.clone(), data.pats.clone());
+    let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(from_fn(trace))
+            .app_data(store.clone())
+            .app_data(pats.clone())
+            .app_data(admins.clone())
+            .app_data(api.clone())
+            .configure(answer_early_errors)
+            .configure(|config| mount(&table, config))
+    })
+    .disable_signals()
+    .shutdown_timeout(whole_seconds(config.shutdown_grace));
+    let server = match config.workers {
+        0 => server,
+        workers => server.workers(workers),
+    };
+    let bound = server
+        .bind(address)
+        .map_err(|error| StartError::new("listen", format!("{address}: {error}")))?;
+    // One address was asked for, so one is bound.
+    let at = bound.addrs().first().copied().unwrap_or(address);
+    let running = bound.run();
+    Ok((at, (running.handle(), tokio::spawn(running))))
+}
+
+fn whole_seconds(grace: Duration) -> u64 {
+    grace.as_secs() + u64::from(grace.subsec_nanos() > 0)
+}
+
+async fn told_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }

@@ -1,1 +1,12 @@
-//! A client for the few GitLab calls that Portcullis makes.
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod client;
+mod failure;
+mod info;
+mod wait;
+
+pub use client::GitlabClient;
+pub use failure::Failure;
+pub use info::TokenInfo;
+pub use wait::LONGEST_WAIT;

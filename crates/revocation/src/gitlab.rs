@@ -87,7 +87,7 @@ async fn ask(instance: &Instance, token: &SecretString, share: Duration) -> Verd
         Ok(verdict) => verdict,
         Err(_) => Verdict::new(Finding::Retry { after: None, uncertain: true }, "timeout"),
     };
-    let reason = match verdict.reason {
+    let reason = match &verdict.reason {
         Some(reason) => format!("{}: {reason}", instance.name),
         None => instance.name.clone(),
     };

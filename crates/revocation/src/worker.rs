@@ -105,8 +105,7 @@ impl Worker {
 
     /// Claims nothing more, and returns when the calls under way have been written back.
     pub async fn stop(mut self) {
-        // Without a receiver there is no task left to tell.
-        drop(self.stop.send(true));
+        self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }
 }

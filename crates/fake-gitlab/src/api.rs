@@ -1,0 +1,90 @@
+//! The API, as far as it goes.
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::token::{Token, TokenKind, TokenState};
+use crate::world::Contents;
+
+const SELF: &str = "/api/v4/personal_access_tokens/self";
+const METADATA: &str = "/api/v4/metadata";
+
+/// Does what a request asks for. `path` is the one below GitLab's own root.
+pub(crate) fn answer(
+    world: &mut Contents,
+    method: &Method,
+    path: &str,
+    token: Option<&str>,
+) -> Answer {
+    let call: fn(&mut Token) -> Answer = match (method.as_str(), path) {
+        ("GET", SELF) => show,
+        ("DELETE", SELF) => revoke,
+        ("GET", METADATA) => metadata,
+        _ => return Answer::message(StatusCode::NOT_FOUND, "404 Not found"),
+    };
+    let Some(token) = token.and_then(|token| world.tokens.get_mut(token)) else {
+        return Answer::message(StatusCode::UNAUTHORIZED, "401 Unauthorized");
+    };
+    refusal(token).unwrap_or_else(|| call(token))
+}
+
+/// What comes before any call.
+fn refusal(token: &Token) -> Option<Answer> {
+    let answer = match token.state {
+        TokenState::Active => return None,
+        TokenState::Revoked => {
+            Answer::invalid_token("Token was revoked. You have to re-authorize from the user.")
+        }
+        TokenState::Expired => Answer::invalid_token(
+            "Token is expired. You can either do re-authorization or token refresh.",
+        ),
+        TokenState::Blocked => {
+            Answer::message(StatusCode::FORBIDDEN, "403 Forbidden - Your account has been blocked.")
+        }
+        TokenState::InsufficientScope => Answer::insufficient_scope(),
+    };
+    Some(answer)
+}
+
+fn show(token: &mut Token) -> Answer {
+    let spec = &token.spec;
+    Answer::ok(json!({
+        "id": token.id,
+        "name": spec.name,
+        "revoked": false,
+        "created_at": spec.created_at,
+        "description": null,
+        "scopes": spec.scopes,
+        "user_id": spec.user_id,
+        "last_used_at": spec.last_used_at,
+        "active": true,
+        "granular": false,
+        "expires_at": spec.expires_at,
+        "last_used_ips": ["127.0.0.1"],
+    }))
+}
+
+fn revoke(token: &mut Token) -> Answer {
+    match token.spec.kind {
+        TokenKind::Personal => {
+            token.state = TokenState::Revoked;
+            Answer::no_content()
+        }
+        TokenKind::Impersonation => Answer::message(StatusCode::BAD_REQUEST, "400 Bad request"),
+    }
+}
+
+fn metadata(_: &mut Token) -> Answer {
+    Answer::ok(json!({
+        "version": "18.11.5-ee",
+        "revision": "0fa4e000000",
+        "kas": {
+            "enabled": false,
+            "externalUrl": null,
+            "externalK8sProxyUrl": null,
+            "version": null,
+        },
+        "enterprise": true,
+    }))
+}

@@ -1,0 +1,199 @@
+//! The server and the handle to it.
+
+use std::any::Any;
+use std::fmt;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::{Extensions, ServerHandle};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
+
+use crate::token::{TokenSpec, TokenState};
+use crate::world::{Fault, RecordedRequest, World};
+use crate::{answer, api};
+
+/// As nginx; a client that pools connections drops them earlier, so none is closed under a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A running GitLab on loopback, gone when dropped.
+pub struct FakeGitlab {
+    url: String,
+    world: Arc<World>,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FakeGitlab {
+    /// Starts one at the root of its address.
+    ///
+    /// # Panics
+    /// Where loopback gives no port.
+    pub fn start() -> Self {
+        Self::start_under("")
+    }
+
+    /// Starts one below a path such as `/gitlab` (GitLab's "relative URL root").
+    ///
+    /// # Panics
+    /// Where loopback gives no port.
+    #[expect(clippy::expect_used, reason = "a test or a demo cannot go on without")]
+    pub fn start_under(root: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of loopback");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let world = Arc::<World>::default();
+        let site = Site { root: root.to_owned(), world: Arc::clone(&world) };
+        let (sender, receiver) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            rt::System::new().block_on(async move {
+                let server = HttpServer::new(move || {
+                    App::new()
+                        .app_data(web::Data::new(site.clone()))
+                        .default_service(web::to(handle))
+                })
+                .on_connect(keep_connection)
+                .keep_alive(KEEP_ALIVE)
+                .workers(2)
+                .disable_signals()
+                .listen(listener)
+                .expect("a bound listener can be listened on")
+                .run();
+                drop(sender.send(server.handle()));
+                server.await.expect("the server ends when told to");
+            });
+        });
+        let handle = receiver.recv().expect("the server starts");
+        Self { url: format!("http://{address}{root}"), world, handle, thread: Some(thread) }
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Lets it know an active personal access token.
+    pub fn add_token(&self, token: &str) {
+        self.add_token_with(token, TokenSpec::default());
+    }
+
+    /// Lets it know a token. One that it knows already is made anew.
+    pub fn add_token_with(&self, token: &str, spec: TokenSpec) {
+        self.world.lock().add(std::iter::once(token), spec);
+    }
+
+    /// Lets it know many active personal access tokens.
+    pub fn add_tokens<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) {
+        self.world.lock().add(tokens.into_iter(), TokenSpec::default());
+    }
+
+    /// How a token stands; `None` for one that it does not know.
+    pub fn state(&self, token: &str) -> Option<TokenState> {
+        self.world.lock().state(token)
+    }
+
+    /// Changes how a token that it knows stands.
+    pub fn set_state(&self, token: &str, state: TokenState) {
+        if let Some(token) = self.world.lock().tokens.get_mut(token) {
+            token.state = state;
+        }
+    }
+
+    /// All requests so far, in the order of their coming.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.world.lock().requests.clone()
+    }
+
+    /// How many requests of this method came to this path. The path counts from the root of the
+    /// address.
+    pub fn count(&self, method: &str, path: &str) -> usize {
+        let contents = self.world.lock();
+        contents.requests.iter().filter(|r| r.method == method && r.path == path).count()
+    }
+
+    /// The next `times` requests go wrong in this way, after those planned before.
+    pub fn fault_next(&self, times: usize, fault: Fault) {
+        self.world.lock().plan(None, times, fault);
+    }
+
+    /// As [`Self::fault_next`], for requests of this method only.
+    pub fn fault_next_of(&self, method: &str, times: usize, fault: Fault) {
+        self.world.lock().plan(Some(method), times, fault);
+    }
+
+    /// Every request goes wrong in this way, beside those that are planned; `None` ends that.
+    pub fn fault_always(&self, fault: Option<Fault>) {
+        self.world.lock().always = fault;
+    }
+}
+
+impl Drop for FakeGitlab {
+    fn drop(&mut self) {
+        // The order to stop is given by the call; what it returns would only wait.
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been printed, and this may be one already.
+            drop(thread.join());
+        }
+    }
+}
+
+impl fmt::Debug for FakeGitlab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FakeGitlab({})", self.url)
+    }
+}
+
+#[derive(Clone)]
+struct Site {
+    root: String,
+    world: Arc<World>,
+}
+
+/// A second handle on a connection's socket, by which a request can cut it.
+struct Connection(TcpStream);
+
+fn keep_connection(connection: &dyn Any, data: &mut Extensions) {
+    let Some(stream) = connection.downcast_ref::<rt::net::TcpStream>() else { return };
+    if let Ok(socket) = stream.as_fd().try_clone_to_owned() {
+        data.insert(Connection(TcpStream::from(socket)));
+    }
+}
+
+fn cut(request: &HttpRequest) -> HttpResponse {
+    if let Some(Connection(socket)) = request.conn_data() {
+        drop(socket.shutdown(Shutdown::Both));
+    }
+    // Written to a closed socket: nobody gets it.
+    HttpResponse::InternalServerError().finish()
+}
+
+async fn handle(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
+    let token = request.headers().get("PRIVATE-TOKEN").and_then(|value| value.to_str().ok());
+    let (number, fault) = site.world.receive(RecordedRequest {
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        private_token: token.map(str::to_owned),
+        at: Instant::now(),
+    });
+    let answer = || {
+        let Some(path) = request.path().strip_prefix(&site.root) else { return answer::html(404) };
+        api::answer(&mut site.world.lock(), request.method(), path, token).into_response(number)
+    };
+    match fault {
+        None => answer(),
+        Some(Fault::Delay(delay)) => {
+            rt::time::sleep(delay).await;
+            answer()
+        }
+        Some(Fault::Status { status, retry_after }) => answer::failure(status, retry_after, number),
+        Some(Fault::DropBefore) => cut(&request),
+        Some(Fault::DropAfter) => {
+            drop(answer());
+            cut(&request)
+        }
+        Some(Fault::Html { status }) => answer::html(status),
+        Some(Fault::PlainUnauthorized) => answer::plain_unauthorized(),
+    }
+}

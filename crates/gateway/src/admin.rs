@@ -1,0 +1,48 @@
+//! The holders of admin tokens.
+
+use std::num::NonZeroU32;
+
+use actix_web::HttpRequest;
+use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
+use portcullis_web::{Authorization, PerAddress, Problem, Rate, authorization};
+
+/// Failed authentications that an address may make.
+pub const FAILURES: Rate =
+    Rate { per_second: NonZeroU32::new(5).unwrap(), burst: NonZeroU32::new(20).unwrap() };
+
+/// The configured admin tokens.
+pub struct Admins {
+    tokens: Vec<SecretString>,
+    failures: PerAddress,
+}
+
+/// Proof that a request carried an admin token; only [`Admins::authorize`] makes one.
+#[derive(Debug)]
+pub struct Admin(());
+
+impl Admins {
+    /// These tokens.
+    pub fn new(tokens: Vec<SecretString>) -> Self {
+        Self { tokens, failures: PerAddress::new(FAILURES) }
+    }
+
+    /// Whether the request carries `Authorization: Bearer <admin token>`. All tokens are compared,
+    /// whichever matches.
+    pub fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
+        if let Authorization::Bearer(given) = authorization(request.headers()) {
+            let given = given.expose_secret().as_bytes();
+            let is_one = |found, token: &SecretString| {
+                same(token.expose_secret().as_bytes(), given) | found
+            };
+            if self.tokens.iter().fold(false, is_one) {
+                return Ok(Admin(()));
+            }
+        }
+        if let Some(address) = request.peer_addr() {
+            self.failures
+                .check(address.ip())
+                .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
+        }
+        Err(Problem::unauthorized(&["Bearer realm=\"portcullis-admin\""]))
+    }
+}

@@ -1,0 +1,227 @@
+//! Everything put together: the one place that sees all crates.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::secret::ExposeSecret as _;
+use portcullis_base::{Clock, Randomness, SystemClock, SystemRandomness};
+use portcullis_gitlab::GitlabClient;
+use portcullis_pat::{KeyRing, SigningKey};
+use portcullis_revocation::catalog::{Catalog, Handling};
+use portcullis_revocation::formats::Format;
+use portcullis_revocation::gitlab::{GitlabProvider, Instance};
+use portcullis_revocation::intake::{Intake, OWN_PROVIDER};
+use portcullis_revocation::own::OwnTokens;
+use portcullis_revocation::provider::Provider as RevocationProvider;
+use portcullis_revocation::vault::{Vault, VaultError, own_key};
+use portcullis_revocation::worker;
+use portcullis_revocation_api::{ClientConfig, RevocationApi, Types};
+use portcullis_store::{ConnectOptions, Store};
+use portcullis_web::Rate;
+
+use crate::admin::{Admins, FAILURES};
+use crate::config::{Client, Config, Gitlab, Loaded, Provider};
+use crate::error::StartError;
+use crate::pats::{OwnProvider, Pats};
+
+/// The name under which the PAT signing key is kept where the configuration gives none.
+const PAT_KEY: &str = "pat-signing";
+
+/// All parts, made and not yet running.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) vault: Vault,
+    pub(crate) pats: Pats,
+    pub(crate) admins: Admins,
+    pub(crate) revocation_api: RevocationApi,
+    pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
+    pub(crate) worker: worker::Options,
+    pub(crate) random: Arc<dyn Randomness>,
+}
+
+/// Opens the database and builds every part from the configuration.
+pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
+    let config = &loaded.config;
+    let random: Arc<dyn Randomness> = Arc::new(SystemRandomness);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(config).await?;
+    let vault = Vault::open(&store, &loaded.master_key, random.as_ref()).await;
+    let vault = vault.map_err(of_vault)?;
+    let ring = key_ring(loaded, &store, random.as_ref()).await?;
+    let pats =
+        Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
+    let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
+    let max_waiting = config.revocation_api.max_waiting;
+    let intake = Arc::new(Intake::new(
+        store.clone(),
+        vault.clone(),
+        catalog(config)?,
+        own,
+        Arc::clone(&random),
+        max_waiting + 1,
+    ));
+    Ok(Parts {
+        revocation_api: RevocationApi::new(api_config(config), intake),
+        admins: Admins::new(config.secrets.admin_tokens.clone()),
+        providers: providers(config, &pats)?,
+        worker: worker_options(config),
+        store,
+        vault,
+        pats,
+        random,
+    })
+}
+
+/// Opens the database of a configuration and brings it to this version.
+pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let options = ConnectOptions {
+        url: config.database.url.clone(),
+        max_connections: config.database.max_connections,
+    };
+    Store::connect(&options).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})"));
+        StartError::new("database", format!("{error}{}", cause.unwrap_or_default()))
+    })
+}
+
+fn of_vault(error: VaultError) -> StartError {
+    match error {
+        VaultError::WrongMasterKey => StartError::new("master-key", error),
+        VaultError::Store(_) => StartError::new("database", error),
+        VaultError::Seal(_) => StartError::new("cryptography", error),
+    }
+}
+
+async fn key_ring(
+    loaded: &Loaded,
+    store: &Store,
+    random: &dyn Randomness,
+) -> Result<KeyRing, StartError> {
+    let mut keys = loaded.config.pat.signing_keys.clone();
+    if keys.is_empty() {
+        let kept = own_key(store, &loaded.master_key, PAT_KEY, random).await.map_err(of_vault)?;
+        keys.push(SigningKey::new(&kept).map_err(|error| StartError::new("pat", error))?);
+    }
+    KeyRing::new(&loaded.config.pat.prefix, keys).map_err(|error| StartError::new("pat", error))
+}
+
+/// Which types are offered. The configuration has checked that nobody claims another's type.
+fn catalog(config: &Config) -> Result<Catalog, StartError> {
+    let mut catalog = Catalog::default();
+    for provider in &config.revocation.providers {
+        for token_type in provider.types() {
+            let handling = Handling {
+                provider: match provider {
+                    Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
+                    Provider::Gitlab(_) => GitlabProvider::NAME.to_owned(),
+                },
+                mode: config.revocation.modes.get(token_type).copied().unwrap_or_default(),
+                format: format(config, provider, token_type)?,
+            };
+            // A second GitLab with the same type changes nothing about how it is handled.
+            catalog.add(token_type, handling);
+        }
+    }
+    Ok(catalog)
+}
+
+fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Format, StartError> {
+    let bad = |error| StartError::new("format", format!("{token_type}: {error}"));
+    if let Some(pattern) = config.revocation.formats.get(token_type) {
+        return Format::new(pattern).map_err(bad);
+    }
+    match provider {
+        Provider::Portcullis { .. } => Format::pat(&config.pat.prefix).map_err(bad),
+        Provider::Gitlab(_) => Format::built_in(token_type)
+            .ok_or_else(|| StartError::new("format", format!("{token_type} has no format"))),
+    }
+}
+
+fn providers(
+    config: &Config,
+    pats: &Pats,
+) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
+    let gitlabs: Vec<Instance> = config
+        .revocation
+        .providers
+        .iter()
+        .filter_map(|provider| match provider {
+            Provider::Gitlab(gitlab) => Some(instance(config, gitlab)),
+            Provider::Portcullis { .. } => None,
+        })
+        .collect::<Result<_, _>>()?;
+    let mut all: Vec<Arc<dyn RevocationProvider>> = vec![Arc::new(OwnProvider(pats.clone()))];
+    if !gitlabs.is_empty() {
+        all.push(Arc::new(GitlabProvider::new(gitlabs)));
+    }
+    Ok(all)
+}
+
+fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
+    let ca = gitlab.ca_file.as_ref().or(config.http.ca_file.as_ref());
+    let options = ClientOptions {
+        timeout: config.revocation.call_timeout,
+        connect_timeout: config.revocation.call_timeout.min(ClientOptions::default().connect_timeout),
+        ca_pem: ca.map(|file| file.pem.clone()),
+        proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+    };
+    let http = client(&options).map_err(|error| StartError::new("http", error))?;
+    Ok(Instance {
+        name: gitlab.name.clone(),
+        client: GitlabClient::new(gitlab.url.clone(), http),
+        types: gitlab.types.clone(),
+    })
+}
+
+fn worker_options(config: &Config) -> worker::Options {
+    let revocation = &config.revocation;
+    worker::Options {
+        concurrency: revocation.concurrency,
+        call_timeout: revocation.call_timeout,
+        give_up_after: revocation.give_up_after,
+        retry_base: revocation.retry_base,
+        retry_cap: revocation.retry_cap,
+        poll_interval: revocation.poll_interval,
+    }
+}
+
+fn api_config(config: &Config) -> portcullis_revocation_api::Config {
+    let api = &config.revocation_api;
+    portcullis_revocation_api::Config {
+        clients: api.clients.iter().map(client_config).collect(),
+        max_batch: api.max_batch,
+        max_body: api.max_body as u64,
+        max_waiting: api.max_waiting,
+        failed_authentications: FAILURES,
+    }
+}
+
+fn client_config(client: &Client) -> ClientConfig {
+    let all = client.types.iter().any(|name| name == "*");
+    // The configuration has checked that neither is zero.
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    ClientConfig {
+        name: client.name.clone(),
+        token: client.token.clone(),
+        types: if all { Types::All } else { Types::These(client.types.iter().cloned().collect()) },
+        rate: Rate {
+            per_second: at_least_one(client.rate_limit.per_second),
+            burst: at_least_one(client.rate_limit.burst),
+        },
+    }
+}
+
+/// What a start says is on: the types by provider.
+pub(crate) fn offered(config: &Config) -> BTreeMap<String, usize> {
+    let mut offered = BTreeMap::new();
+    for provider in &config.revocation.providers {
+        let name = match provider {
+            Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
+            Provider::Gitlab(gitlab) => format!("gitlab {}", gitlab.name),
+        };
+        *offered.entry(name).or_default() += provider.types().len();
+    }
+    offered
+}

@@ -1,0 +1,156 @@
+//! Personal access tokens as a service: minted, looked up, leaked, revoked.
+
+mod cache;
+mod handlers;
+mod input;
+mod own;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_base::random::RngFrom;
+use portcullis_base::{Clock, Randomness};
+use portcullis_pat::{Digest, KeyRing};
+use portcullis_store::pats::{NewPat, Pat};
+use portcullis_store::{Store, StoreError};
+
+pub(crate) use handlers::rfc3339;
+pub use handlers::routes;
+pub use own::OwnProvider;
+
+use cache::Cache;
+use input::Wanted;
+
+/// After this long a use is worth writing down again.
+const USE_EVERY_MS: i64 = 60_000;
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct Pats(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    ring: KeyRing,
+    cache: Cache,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+    max_lifetime: Duration,
+}
+
+/// A PAT that is good right now, as `/auth` needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The identity that the token speaks for.
+    pub owner: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
+impl Pats {
+    /// Over this store, signing with this ring.
+    pub fn new(
+        store: Store,
+        ring: KeyRing,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Randomness>,
+        max_lifetime: Duration,
+    ) -> Self {
+        let cache = Cache::default();
+        Self(Arc::new(Inner { store, ring, cache, clock, random, max_lifetime }))
+    }
+
+    /// Whether a text means to be one of our tokens.
+    pub fn has_prefix(&self, text: &str) -> bool {
+        self.0.ring.has_prefix(text)
+    }
+
+    /// Who holds this token, if it is good. A token that we did not make is refused before the
+    /// database or the cache is asked.
+    pub async fn holder(&self, token: &str) -> Result<Option<Holder>, StoreError> {
+        let Ok(digest) = self.0.ring.verify(token) else { return Ok(None) };
+        let record = match self.0.cache.get(&self.0.store, &digest) {
+            Some(record) => record,
+            None => match self.fill(digest).await? {
+                Some(record) => record,
+                None => return Ok(None),
+            },
+        };
+        let good = record.revoked_at.is_none() && record.expires_at > self.0.clock.now_ms();
+        Ok(good.then(|| record.holder.clone()))
+    }
+
+    async fn fill(&self, digest: Digest) -> Result<Option<Arc<cache::Record>>, StoreError> {
+        let generation = self.0.cache.generation();
+        let Some(pat) = self.0.store.pat_by_digest(digest.as_str()).await? else {
+            return Ok(None);
+        };
+        self.note_use(&pat);
+        let record = Arc::new(cache::Record::from(pat));
+        self.0.cache.put(generation, digest, Arc::clone(&record));
+        Ok(Some(record))
+    }
+
+    /// Beside the answer, since nobody waits for it; a lost note is a minute's imprecision.
+    fn note_use(&self, pat: &Pat) {
+        let now = self.0.clock.now_ms();
+        let fresh = pat.last_used_at.is_some_and(|at| at + USE_EVERY_MS > now);
+        if fresh || pat.revoked_at.is_some() || pat.expires_at <= now {
+            return;
+        }
+        let (store, id) = (self.0.store.clone(), pat.id.clone());
+        tokio::spawn(async move {
+            if let Err(error) = store.touch_pat(&id).await {
+                tracing::debug!(error = %error, "a use was not noted");
+            }
+        });
+    }
+
+    /// Makes a PAT; the token is in the answer and nowhere else.
+    async fn mint(&self, wanted: &Wanted) -> Result<(Pat, portcullis_pat::Pat), StoreError> {
+        let token = self.token();
+        let (id, digest) = (self.id(), token.digest());
+        let pat = NewPat {
+            id: &id,
+            owner: &wanted.owner,
+            name: &wanted.name,
+            description: &wanted.description,
+            scopes: &wanted.scopes,
+            digest: digest.as_str(),
+            expires_at: wanted.expires_at,
+        };
+        let pat = self.0.store.insert_pat(&pat).await?;
+        Ok((pat, token))
+    }
+
+    fn token(&self) -> portcullis_pat::Pat {
+        self.0.ring.generate(&mut RngFrom(self.0.random.as_ref()))
+    }
+
+    /// A UUID that sorts by time (version 7, RFC 9562 section 5.7).
+    fn id(&self) -> String {
+        let mut random = [0; 10];
+        self.0.random.fill(&mut random);
+        let ms = u64::try_from(self.0.clock.now_ms()).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
+    }
+
+    /// Forgets what is remembered as the store tells of changes; ends with the store.
+    pub async fn follow_changes(self) {
+        use portcullis_store::events::Event;
+        use tokio::sync::broadcast::error::RecvError;
+        let mut events = self.0.store.events().subscribe();
+        loop {
+            match events.recv().await {
+                Ok(Event::PatChanged(digest)) => self.0.cache.forget(&digest),
+                Ok(Event::Missed) | Err(RecvError::Lagged(_)) => self.0.cache.forget_all(),
+                Ok(Event::Due) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+/// The scopes of a row; a row that is not a list of strings gives none.
+fn scopes(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_default()
+}

@@ -1,0 +1,235 @@
+//! `/v1/pats`: the holder of an admin token makes, sees and revokes all.
+
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::web::{self, Data, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use portcullis_base::clock::from_ms;
+use portcullis_store::StoreError;
+use portcullis_store::pats::{Pat, PatChange};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable, json};
+use serde::Deserialize;
+use serde_json::{Value, json as object};
+use time::format_description::well_known::Rfc3339;
+
+use super::Pats;
+use super::input::{Change, Create, Regenerate};
+use crate::admin::Admins;
+use crate::problems::of_store;
+
+const LONGEST_BODY: usize = 64 * 1024;
+const PAGE: u32 = 100;
+const LONGEST_PAGE: u32 = 1000;
+
+/// The routes of the PAT service.
+pub fn routes() -> RouteTable {
+    let route = |method, path: &str, handler, audit, summary| Route {
+        method,
+        path: path.to_owned(),
+        handler,
+        access: Access::Admin,
+        audit,
+        summary,
+    };
+    vec![
+        route(
+            Method::POST,
+            "/v1/pats",
+            || web::to(create),
+            Audit::Entry("pat.create"),
+            "Make a personal access token; the token is shown this once",
+        ),
+        route(Method::GET, "/v1/pats", || web::to(list), Audit::Nothing, "List PATs"),
+        route(Method::GET, "/v1/pats/{id}", || web::to(show), Audit::Nothing, "Show a PAT"),
+        route(
+            Method::PATCH,
+            "/v1/pats/{id}",
+            || web::to(change),
+            Audit::Entry("pat.change"),
+            "Change a PAT's name, description or scopes",
+        ),
+        route(
+            Method::DELETE,
+            "/v1/pats/{id}",
+            || web::to(revoke),
+            Audit::Entry("pat.revoke"),
+            "Revoke a PAT; it stays in the list",
+        ),
+        route(
+            Method::POST,
+            "/v1/pats/{id}/regenerate",
+            || web::to(regenerate),
+            Audit::Entry("pat.regenerate"),
+            "Give a PAT a new token; the former one dies",
+        ),
+    ]
+}
+
+async fn create(
+    request: HttpRequest,
+    payload: Payload,
+    pats: Data<Pats>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let body: Create = json(&request, payload, LONGEST_BODY).await?;
+    let wanted = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
+    let (pat, token) = pats.mint(&wanted).await.map_err(|error| of_store(&error))?;
+    let place = format!("/v1/pats/{}", pat.id);
+    let answer = with_token(&pat, &token, pats.0.clock.now_ms());
+    Ok(HttpResponse::Created()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((LOCATION, place))
+        .json(answer))
+}
+
+#[derive(Deserialize)]
+struct Page {
+    owner: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn list(
+    request: HttpRequest,
+    page: Query<Page>,
+    pats: Data<Pats>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
+    let after = page.after.as_deref().map(id).transpose()?;
+    // No owner has a NUL in its name, and Postgres takes none.
+    let owner = page.owner.as_deref().filter(|owner| !owner.contains('\0'));
+    if owner.is_none() && page.owner.is_some() {
+        return Ok(HttpResponse::Ok().json(object!({ "pats": [], "next": null })));
+    }
+    let found = pats.0.store.pats(owner, after.as_deref(), limit).await;
+    let found = found.map_err(|error| of_store(&error))?;
+    let full = found.len() == limit as usize;
+    let next = found.last().filter(|_| full).map(|pat| pat.id.clone());
+    let now = pats.0.clock.now_ms();
+    let found: Vec<Value> = found.iter().map(|pat| without_token(pat, now)).collect();
+    Ok(HttpResponse::Ok().json(object!({ "pats": found, "next": next })))
+}
+
+async fn show(
+    request: HttpRequest,
+    path: web::Path<String>,
+    pats: Data<Pats>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    answer(&pats, pats.0.store.pat(&id(&path)?).await)
+}
+
+async fn change(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: Payload,
+    pats: Data<Pats>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let change = json::<Change>(&request, payload, LONGEST_BODY).await?.check()?;
+    let change = PatChange {
+        name: change.name.as_deref(),
+        description: change.description.as_deref(),
+        scopes: change.scopes.as_deref(),
+    };
+    let changed = pats.0.store.change_pat(&id(&path)?, &change).await;
+    pats.forget(&changed);
+    answer(&pats, changed)
+}
+
+async fn revoke(
+    request: HttpRequest,
+    path: web::Path<String>,
+    pats: Data<Pats>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let revoked = pats.0.store.revoke_pat(&id(&path)?).await;
+    pats.forget(&revoked);
+    answer(&pats, revoked)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn regenerate(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: Payload,
+    pats: Data<Pats>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let id = id(&path)?;
+    let body: Regenerate = json(&request, payload, LONGEST_BODY).await?;
+    let expires_at = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
+    let before = pats.0.store.pat(&id).await;
+    let token = pats.token();
+    let digest = token.digest();
+    let renewed = pats.0.store.regenerate_pat(&id, digest.as_str(), expires_at).await;
+    pats.forget(&before);
+    let renewed = renewed.map_err(|error| of_store(&error))?.ok_or_else(Problem::not_found)?;
+    let answer = with_token(&renewed, &token, pats.0.clock.now_ms());
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+}
+
+impl Pats {
+    /// What this process remembers must not outlive its own answer.
+    fn forget(&self, changed: &Result<Option<Pat>, StoreError>) {
+        match changed {
+            Ok(Some(pat)) => self.0.cache.forget(&pat.digest),
+            Ok(None) => {}
+            // Nobody knows whether it was committed.
+            Err(_) => self.0.cache.forget_all(),
+        }
+    }
+}
+
+fn answer(
+    pats: &Pats,
+    found: Result<Option<Pat>, StoreError>,
+) -> Result<HttpResponse, Problem> {
+    let pat = found.map_err(|error| of_store(&error))?.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(without_token(&pat, pats.0.clock.now_ms())))
+}
+
+/// An id in the form in which it is stored; anything else names nothing.
+fn id(text: &str) -> Result<String, Problem> {
+    uuid::Uuid::parse_str(text).map(|id| id.to_string()).map_err(|_| Problem::not_found())
+}
+
+fn with_token(pat: &Pat, token: &portcullis_pat::Pat, now: i64) -> Value {
+    let mut answer = without_token(pat, now);
+    answer["token"] = token.expose().into();
+    answer
+}
+
+fn without_token(pat: &Pat, now: i64) -> Value {
+    let status = match pat.revoked_at {
+        Some(_) => "revoked",
+        None if pat.expires_at <= now => "expired",
+        None => "active",
+    };
+    object!({
+        "id": pat.id,
+        "name": pat.name,
+        "owner": pat.owner,
+        "description": pat.description,
+        "scopes": super::scopes(&pat.scopes),
+        "status": status,
+        "created_at": rfc3339(pat.created_at),
+        "expires_at": rfc3339(pat.expires_at),
+        "last_used_at": pat.last_used_at.map(rfc3339),
+        "revoked_at": pat.revoked_at.map(rfc3339),
+        "revoked_reason": pat.revoked_reason,
+    })
+}
+
+/// Milliseconds since 1970 as RFC 3339 has them, in UTC.
+pub(crate) fn rfc3339(ms: i64) -> String {
+    // Only years beyond 9999 cannot be written, and none is ever stored.
+    from_ms(ms).format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,16 @@
+//! From our own errors to what a caller is told.
+
+use portcullis_store::StoreError;
+use portcullis_web::Problem;
+
+/// The cause goes to the log; the caller hears whether trying again may help.
+pub(crate) fn of_store(error: &StoreError) -> Problem {
+    let cause = std::error::Error::source(error).map(tracing::field::display);
+    if error.is_unavailable() {
+        tracing::warn!(error = %error, cause, "the database cannot be reached");
+        Problem::unavailable()
+    } else {
+        tracing::error!(error = %error, cause, "the database refused");
+        Problem::internal()
+    }
+}

@@ -1,0 +1,217 @@
+//! The queue on the operators' listener: look at it, and take a hand in it.
+
+use actix_web::http::Method;
+use actix_web::web::{self, Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use portcullis_store::ledger::{Detail, Move, Revocation};
+use portcullis_store::queue::State;
+use portcullis_store::{Fingerprint, Store};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::admin::Admins;
+use crate::pats::rfc3339;
+use crate::problems::of_store;
+
+const PAGE: u32 = 100;
+const LONGEST_PAGE: u32 = 1000;
+
+/// The routes, all for holders of an admin token.
+pub fn routes() -> RouteTable {
+    let route = |method, path: &str, handler, audit, summary| Route {
+        method,
+        path: path.to_owned(),
+        handler,
+        access: Access::Admin,
+        audit,
+        summary,
+    };
+    let act = |path, handler, audit, summary| {
+        route(Method::POST, path, handler, Audit::Entry(audit), summary)
+    };
+    vec![
+        route(
+            Method::GET,
+            "/v1/revocations",
+            || web::to(list),
+            Audit::Nothing,
+            "List reported secrets, without the secrets",
+        ),
+        route(
+            Method::GET,
+            "/v1/revocations/{fingerprint}",
+            || web::to(show),
+            Audit::Nothing,
+            "One reported secret with its sightings and attempts",
+        ),
+        act(
+            "/v1/revocations/{fingerprint}/approve",
+            || web::to(approve),
+            "revocation.approve",
+            "Let a held secret be revoked",
+        ),
+        act(
+            "/v1/revocations/{fingerprint}/cancel",
+            || web::to(cancel),
+            "revocation.cancel",
+            "Take a waiting secret out of the queue and erase it",
+        ),
+        act(
+            "/v1/revocations/{fingerprint}/retry",
+            || web::to(retry),
+            "revocation.retry",
+            "Try a failed secret again",
+        ),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Page {
+    state: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn list(
+    request: HttpRequest,
+    page: Query<Page>,
+    store: Data<Store>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let state = page.state.as_deref().map(state).transpose()?;
+    let after = page.after.as_deref().map(cursor).transpose()?;
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
+    let found = store.revocations(state, after, limit).await;
+    let found = found.map_err(|error| of_store(&error))?;
+    let full = found.len() == limit as usize;
+    let next = found.last().filter(|_| full);
+    let next = next.map(|last| format!("{}.{}", last.created_at, hex::encode(&last.fingerprint)));
+    let found: Vec<Value> = found.iter().map(row).collect();
+    Ok(HttpResponse::Ok().json(json!({ "revocations": found, "next": next })))
+}
+
+async fn show(
+    request: HttpRequest,
+    path: web::Path<String>,
+    store: Data<Store>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(&request)?;
+    let found = store.revocation(&fingerprint(&path)?).await.map_err(|error| of_store(&error))?;
+    Ok(HttpResponse::Ok().json(detail(&found.ok_or_else(Problem::not_found)?)))
+}
+
+async fn approve(
+    request: HttpRequest,
+    path: web::Path<String>,
+    store: Data<Store>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    act(&request, &path, &store, &admins, Move::Approve).await
+}
+
+async fn cancel(
+    request: HttpRequest,
+    path: web::Path<String>,
+    store: Data<Store>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    act(&request, &path, &store, &admins, Move::Cancel).await
+}
+
+async fn retry(
+    request: HttpRequest,
+    path: web::Path<String>,
+    store: Data<Store>,
+    admins: Data<Admins>,
+) -> Result<HttpResponse, Problem> {
+    act(&request, &path, &store, &admins, Move::Retry).await
+}
+
+async fn act(
+    request: &HttpRequest,
+    path: &str,
+    store: &Store,
+    admins: &Admins,
+    act: Move,
+) -> Result<HttpResponse, Problem> {
+    admins.authorize(request)?;
+    let fingerprint = fingerprint(path)?;
+    let of = |error| of_store(&error);
+    let done = store.operate(&fingerprint, act).await.map_err(of)?;
+    let found = store.revocation(&fingerprint).await.map_err(of)?.ok_or_else(Problem::not_found)?;
+    if !done {
+        let status = actix_web::http::StatusCode::CONFLICT;
+        let detail = "it is not in a state that allows this";
+        return Err(Problem::new(status, "wrong_state", detail)
+            .with("state", found.revocation.state));
+    }
+    Ok(HttpResponse::Ok().json(detail(&found)))
+}
+
+fn state(name: &str) -> Result<State, Problem> {
+    State::from_name(name)
+        .ok_or_else(|| Problem::bad_request("unknown_state", "there is no state of this name"))
+}
+
+/// What `next` of the page before said.
+fn cursor(text: &str) -> Result<(i64, Fingerprint), Problem> {
+    let bad = || Problem::bad_request("after", "`after` is what `next` of the last page said");
+    let (at, rest) = text.split_once('.').ok_or_else(bad)?;
+    let fingerprint = fingerprint(rest).map_err(|_| bad())?;
+    Ok((at.parse().map_err(|_| bad())?, fingerprint))
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, Problem> {
+    let mut bytes = Fingerprint::default();
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| Problem::not_found())?;
+    Ok(bytes)
+}
+
+fn row(row: &Revocation) -> Value {
+    let about = row.about.as_deref().and_then(|about| serde_json::from_str::<Value>(about).ok());
+    json!({
+        "fingerprint": hex::encode(&row.fingerprint),
+        "type": row.token_type,
+        "provider": row.provider,
+        "mode": row.mode,
+        "state": row.state,
+        "code": row.code,
+        "reason": row.reason,
+        "confirmed": row.confirmed,
+        "about": about,
+        "created_at": rfc3339(row.created_at),
+        "due_at": rfc3339(row.due_at),
+        "next_attempt_at": row.ended_at.is_none().then(|| rfc3339(row.run_at)),
+        "ended_at": row.ended_at.map(rfc3339),
+        "attempts": row.attempts,
+        "sightings": row.sightings,
+    })
+}
+
+fn detail(detail: &Detail) -> Value {
+    let sightings = detail.sightings.iter().map(|seen| {
+        json!({
+            "type": seen.token_type,
+            "reporter": seen.reporter,
+            "location": seen.location,
+            "times": seen.times,
+            "first_seen_at": rfc3339(seen.first_seen_at),
+            "last_seen_at": rfc3339(seen.last_seen_at),
+        })
+    });
+    let attempts = detail.attempts.iter().map(|attempt| {
+        json!({
+            "lease": attempt.lease,
+            "at": rfc3339(attempt.at),
+            "outcome": attempt.outcome,
+            "code": attempt.code,
+        })
+    });
+    let mut answer = row(&detail.revocation);
+    answer["sightings_kept"] = sightings.collect();
+    answer["attempts_made"] = attempts.collect();
+    answer
+}

@@ -1,0 +1,115 @@
+//! The calls.
+
+use std::fmt;
+
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use reqwest::header::HeaderValue;
+use reqwest::{Client, Method, Response, StatusCode};
+use url::Url;
+
+use crate::answer;
+use crate::wait;
+use crate::{Failure, TokenInfo};
+
+/// GitLab's answers to these calls have a few hundred bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+
+const SELF: &str = "api/v4/personal_access_tokens/self";
+
+/// One GitLab. Cheap to clone: clones share their connections.
+#[derive(Clone)]
+pub struct GitlabClient {
+    self_url: Url,
+    http: Client,
+}
+
+impl GitlabClient {
+    /// The GitLab at `base_url`, which may have a path (GitLab's "relative URL root"); its query
+    /// and fragment do not count. `http` must not follow redirects: they would carry the token
+    /// away. `portcullis_base::http::client` makes such ones.
+    pub fn new(base_url: Url, http: Client) -> Self {
+        let mut self_url = base_url;
+        let path = format!("{}/{SELF}", self_url.path().trim_end_matches('/'));
+        self_url.set_path(&path);
+        self_url.set_query(None);
+        self_url.set_fragment(None);
+        Self { self_url, http }
+    }
+
+    /// Asks the token who it is: `GET /api/v4/personal_access_tokens/self`. Any scope will do.
+    pub async fn self_token(&self, token: &SecretString) -> Result<TokenInfo, Failure> {
+        let response = self.send(Method::GET, token).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = body(response).await?;
+        if status == StatusCode::OK {
+            let strange = Failure::NotGitlab { status: status.as_u16() };
+            return serde_json::from_slice(&body).map_err(|_| strange);
+        }
+        Err(answer::failure(status, &headers, &body))
+    }
+
+    /// Has the token revoke itself: `DELETE /api/v4/personal_access_tokens/self`. Only a 204 says
+    /// that it did.
+    pub async fn revoke_self(&self, token: &SecretString) -> Result<(), Failure> {
+        let response = self.send(Method::DELETE, token).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(());
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        Err(answer::failure(status, &headers, &body(response).await?))
+    }
+
+    /// An answer whose body must be read to know what it means.
+    async fn send(&self, method: Method, token: &SecretString) -> Result<Response, Failure> {
+        let request = self
+            .http
+            .request(method, self.self_url.clone())
+            .header("PRIVATE-TOKEN", header(token)?)
+            .header("Accept", "application/json");
+        let response = request.send().await.map_err(|error| not_answered(&error))?;
+        let status = response.status();
+        let retry_after = wait::asked_for(response.headers());
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(Failure::RateLimited { retry_after });
+        }
+        if status.is_server_error() {
+            return Err(Failure::Server { status: status.as_u16(), retry_after });
+        }
+        Ok(response)
+    }
+}
+
+impl fmt::Debug for GitlabClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The whole URL might hold a password.
+        write!(f, "GitlabClient({})", self.self_url.host_str().unwrap_or_default())
+    }
+}
+
+/// Blanks at the ends are lost on the way, which makes it another token; so none are sent at all.
+fn header(token: &SecretString) -> Result<HeaderValue, Failure> {
+    let token = token.expose_secret();
+    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Failure::Unsendable);
+    }
+    let mut value = HeaderValue::from_str(token).map_err(|_| Failure::Unsendable)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn not_answered(error: &reqwest::Error) -> Failure {
+    // A builder's error is found before there is a connection.
+    if error.is_connect() || error.is_builder() { Failure::Unreachable } else { Failure::Lost }
+}
+
+/// The body, or nothing where it is longer than any of GitLab's.
+async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Lost)? {
+        if body.len() + chunk.len() > LONGEST_BODY {
+            return Ok(Vec::new());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

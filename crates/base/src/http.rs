@@ -53,7 +53,7 @@ pub fn client(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
         .no_proxy()
         .timeout(options.timeout)
         .connect_timeout(options.connect_timeout)
-        .pool_idle_timeout(Duration::from_secs(60));
+        .pool_idle_timeout(Duration::from_mins(1));
     if let Some(pem) = &options.ca_pem {
         let certificates =
             reqwest::Certificate::from_pem_bundle(pem).map_err(|_| ClientError::Ca)?;

@@ -7,33 +7,32 @@ use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
 use portcullis_web::{Authorization, PerAddress, Problem, Rate, authorization};
 
 /// Failed authentications that an address may make.
-pub const FAILURES: Rate =
+pub(crate) const FAILURES: Rate =
     Rate { per_second: NonZeroU32::new(5).unwrap(), burst: NonZeroU32::new(20).unwrap() };
 
 /// The configured admin tokens.
-pub struct Admins {
+pub(crate) struct Admins {
     tokens: Vec<SecretString>,
     failures: PerAddress,
 }
 
 /// Proof that a request carried an admin token; only [`Admins::authorize`] makes one.
 #[derive(Debug)]
-pub struct Admin(());
+pub(crate) struct Admin(());
 
 impl Admins {
     /// These tokens.
-    pub fn new(tokens: Vec<SecretString>) -> Self {
+    pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
         Self { tokens, failures: PerAddress::new(FAILURES) }
     }
 
     /// Whether the request carries `Authorization: Bearer <admin token>`. All tokens are compared,
     /// whichever matches.
-    pub fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
+    pub(crate) fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
         if let Authorization::Bearer(given) = authorization(request.headers()) {
             let given = given.expose_secret().as_bytes();
-            let is_one = |found, token: &SecretString| {
-                same(token.expose_secret().as_bytes(), given) | found
-            };
+            let is_one =
+                |found, token: &SecretString| same(token.expose_secret().as_bytes(), given) | found;
             if self.tokens.iter().fold(false, is_one) {
                 return Ok(Admin(()));
             }

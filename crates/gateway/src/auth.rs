@@ -17,7 +17,7 @@ use crate::problems::of_store;
 const CHALLENGES: [&str; 2] = ["Bearer realm=\"portcullis\"", "Basic realm=\"portcullis\""];
 
 /// The routes of forward authentication.
-pub fn routes() -> RouteTable {
+pub(crate) fn routes() -> RouteTable {
     ["/auth", "/auth/{tail:.*}"]
         .map(|path| Route {
             method: Route::any_method(),

@@ -50,8 +50,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let vault = Vault::open(&store, &loaded.master_key, random.as_ref()).await;
     let vault = vault.map_err(of_vault)?;
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
-    let pats =
-        Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
+    let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
     let intake = Arc::new(Intake::new(
@@ -139,10 +138,7 @@ fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Form
     }
 }
 
-fn providers(
-    config: &Config,
-    pats: &Pats,
-) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
+fn providers(config: &Config, pats: &Pats) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
     let gitlabs: Vec<Instance> = config
         .revocation
         .providers
@@ -163,7 +159,10 @@ fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
     let ca = gitlab.ca_file.as_ref().or(config.http.ca_file.as_ref());
     let options = ClientOptions {
         timeout: config.revocation.call_timeout,
-        connect_timeout: config.revocation.call_timeout.min(ClientOptions::default().connect_timeout),
+        connect_timeout: config
+            .revocation
+            .call_timeout
+            .min(ClientOptions::default().connect_timeout),
         ca_pem: ca.map(|file| file.pem.clone()),
         proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
     };

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::problems::of_store;
 
 /// The routes, the same on both listeners.
-pub fn routes() -> RouteTable {
+pub(crate) fn routes() -> RouteTable {
     let route = |method, path: &str, handler, summary| Route {
         method,
         path: path.to_owned(),

@@ -18,7 +18,7 @@ const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 1000;
 
 /// The routes, all for holders of an admin token.
-pub fn routes() -> RouteTable {
+pub(crate) fn routes() -> RouteTable {
     let route = |method, path: &str, handler, audit, summary| Route {
         method,
         path: path.to_owned(),
@@ -145,8 +145,9 @@ async fn act(
     if !done {
         let status = actix_web::http::StatusCode::CONFLICT;
         let detail = "it is not in a state that allows this";
-        return Err(Problem::new(status, "wrong_state", detail)
-            .with("state", found.revocation.state));
+        return Err(
+            Problem::new(status, "wrong_state", detail).with("state", found.revocation.state)
+        );
     }
     Ok(HttpResponse::Ok().json(detail(&found)))
 }

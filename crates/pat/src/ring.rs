@@ -53,9 +53,8 @@ impl KeyRing {
         let value = Zeroizing::new(random_value(rng));
         // The constructor refuses an empty ring.
         let signature = self.keys[0].sign(&value);
-        let mut text = Zeroizing::new(String::with_capacity(
-            self.prefix.len() + SIGNATURE + 1 + VALUE,
-        ));
+        let mut text =
+            Zeroizing::new(String::with_capacity(self.prefix.len() + SIGNATURE + 1 + VALUE));
         text.push_str(&self.prefix);
         URL_SAFE_NO_PAD.encode_string(signature, &mut text);
         text.push('.');

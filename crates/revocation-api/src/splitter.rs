@@ -70,23 +70,14 @@ pub struct ArraySplitter {
 
 impl Default for ArraySplitter {
     fn default() -> Self {
-        Self {
-            state: State::Start,
-            depth: 0,
-            too_long: false,
-            element: Zeroizing::new(Vec::new()),
-        }
+        Self { state: State::Start, depth: 0, too_long: false, element: Zeroizing::new(Vec::new()) }
     }
 }
 
 impl ArraySplitter {
     /// Takes the next bytes and calls `each` for every element that they complete, also where they
     /// break the array later on.
-    pub fn feed(
-        &mut self,
-        bytes: &[u8],
-        mut each: impl FnMut(Element<'_>),
-    ) -> Result<(), Broken> {
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Element<'_>)) -> Result<(), Broken> {
         for byte in bytes {
             self.step(*byte, &mut each)?;
         }
@@ -113,13 +104,12 @@ impl ArraySplitter {
             (_, b' ' | b'\t' | b'\r' | b'\n') => {}
             (State::Start, b'[') => self.state = State::First,
             (State::Start, _) => return self.broken(Broken::NotAnArray),
-            (State::First, b']') => self.state = State::End,
+            (State::First | State::After, b']') => self.state = State::End,
             (State::First | State::Next, b',' | b']' | b'}') => {
                 return self.broken(Broken::Malformed);
             }
             (State::First | State::Next, _) => self.begin(byte),
             (State::After, b',') => self.state = State::Next,
-            (State::After, b']') => self.state = State::End,
             (State::After, _) => return self.broken(Broken::Malformed),
             (State::End, _) => return self.broken(Broken::Trailing),
         }

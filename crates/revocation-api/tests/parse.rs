@@ -1,7 +1,7 @@
 //! What the parser makes of bodies: of GitLab's, of odd ones, and of arbitrary bytes.
 
-use portcullis_revocation_api::{ArraySplitter, Broken, Element, Judged, Rejection, parse};
 use portcullis_base::secret::ExposeSecret as _;
+use portcullis_revocation_api::{ArraySplitter, Broken, Element, Judged, Rejection, parse};
 use proptest::prelude::*;
 
 /// One letter an item: R taken, S skipped, - rejected.
@@ -51,19 +51,37 @@ fn odd_locations_do_not_save_a_token() {
 #[test]
 fn a_bad_item_stays_alone_with_its_fault() {
     for bad in [
-        "1", "\"x\"", "null", "true", "[]", "{}", "{\"type\":\"t\"}", "{\"token\":\"x\"}",
-        "{\"type\":1,\"token\":\"x\"}", "{\"type\":\"t\",\"token\":1}",
-        "{\"type\":\"t\",\"token\":{}}", "{\"type\":\"\",\"token\":\"x\"}",
-        "{\"type\":\"a\\nb\",\"token\":\"x\"}", "{\"type\":\"t\",\"token\":\"x\",\"token\":\"y\"}",
-        "{\"type\":\"t\",\"type\":\"u\",\"token\":\"x\"}", "{\"type\":\"t\",\"token\":\"x\"",
-        "{\"a\":}", "nonsense", "{]", "[}",
+        "1",
+        "\"x\"",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "{\"type\":\"t\"}",
+        "{\"token\":\"x\"}",
+        "{\"type\":1,\"token\":\"x\"}",
+        "{\"type\":\"t\",\"token\":1}",
+        "{\"type\":\"t\",\"token\":{}}",
+        "{\"type\":\"\",\"token\":\"x\"}",
+        "{\"type\":\"a\\nb\",\"token\":\"x\"}",
+        "{\"type\":\"t\",\"token\":\"x\",\"token\":\"y\"}",
+        "{\"type\":\"t\",\"type\":\"u\",\"token\":\"x\"}",
+        "{\"type\":\"t\",\"token\":\"x\"",
+        "{\"a\":}",
+        "nonsense",
+        "{]",
+        "[}",
     ] {
         let good = r#"{"type":"t","token":"x"}"#;
         // A bracket left open swallows what follows: then the body as a whole is broken.
         let (seen, _) = letters(format!("[{good},{bad}]").as_bytes());
         assert!(seen.starts_with('R'), "{bad}: {seen}");
         if bad.matches(['{', '[']).count() == bad.matches(['}', ']']).count() {
-            assert_eq!(letters(format!("[{bad},{good}]").as_bytes()), ("-R".into(), Ok(())), "{bad}");
+            assert_eq!(
+                letters(format!("[{bad},{good}]").as_bytes()),
+                ("-R".into(), Ok(())),
+                "{bad}"
+            );
         }
     }
 }

@@ -78,7 +78,8 @@ fn weigh(verdicts: Vec<Verdict>) -> Verdict {
     };
     verdicts.into_iter().min_by_key(rank).unwrap_or_else(|| {
         // The type was taken off every instance while the row waited.
-        Verdict::new(Finding::Refused, "no_instance").because("no GitLab is configured for its type")
+        Verdict::new(Finding::Refused, "no_instance")
+            .because("no GitLab is configured for its type")
     })
 }
 

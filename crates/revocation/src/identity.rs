@@ -14,7 +14,11 @@ pub struct Fingerprinter(Hmac<Sha256>);
 
 impl Fingerprinter {
     /// Under this key, of any length.
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104, section 2)")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "HMAC takes a key of any length (RFC 2104, section 2)"
+    )]
     pub fn new(key: &[u8]) -> Self {
         Self(Hmac::new_from_slice(key).expect("a key of any length"))
     }

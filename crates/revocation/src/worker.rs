@@ -31,10 +31,10 @@ const CLAIM_AT_MOST: usize = 100;
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
 /// How often is looked for what nobody else ends or erases.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 /// How long a failed secret can be retried by hand.
-const KEEP_FAILED: Duration = Duration::from_secs(30 * 24 * 3600);
+const KEEP_FAILED: Duration = Duration::from_hours(30 * 24);
 
 /// How the worker works.
 #[derive(Debug, Clone)]
@@ -58,9 +58,9 @@ impl Default for Options {
         Self {
             concurrency: 16,
             call_timeout: Duration::from_secs(10),
-            give_up_after: Duration::from_secs(24 * 3600),
+            give_up_after: Duration::from_hours(24),
             retry_base: Duration::from_secs(1),
-            retry_cap: Duration::from_secs(15 * 60),
+            retry_cap: Duration::from_mins(15),
             poll_interval: Duration::from_secs(5),
         }
     }
@@ -274,11 +274,7 @@ impl Call {
 }
 
 /// Ends what belongs to no provider any more, and erases what was kept long enough.
-async fn housekeeping(
-    shared: Arc<Shared>,
-    names: Vec<String>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn housekeeping(shared: Arc<Shared>, names: Vec<String>, mut stopped: watch::Receiver<bool>) {
     let configured: Vec<&str> = names.iter().map(String::as_str).collect();
     while !*stopped.borrow() {
         let give_up = shared.store.give_up_orphans(shared.options.give_up_after, &configured);

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn passing_faults_are_told_from_lasting_ones() {
-        for passing in ["08006", "53300", "57P01", "40P01", "25006", "5", "13", "10", "522", "778"] {
+        for passing in ["08006", "53300", "57P01", "40P01", "25006", "5", "13", "10", "522", "778"]
+        {
             assert!(is_passing_code(passing), "{passing}");
         }
         for lasting in ["23505", "42P01", "22021", "19", "1555", "1", ""] {

@@ -162,11 +162,7 @@ impl Store {
     }
 
     /// Does what an operator asked; `false` where the row is not in a state that allows it.
-    pub async fn operate(
-        &self,
-        fingerprint: &Fingerprint,
-        act: Move,
-    ) -> Result<bool, StoreError> {
+    pub async fn operate(&self, fingerprint: &Fingerprint, act: Move) -> Result<bool, StoreError> {
         let text = self.text(match act {
             Move::Approve => APPROVE,
             Move::Cancel => CANCEL,

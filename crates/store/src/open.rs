@@ -114,10 +114,8 @@ impl Store {
             .connect_with(connect)
             .await?;
         let sqlite = Sqlite { writer, readers, lock };
-        let store = Self(Arc::new(Inner {
-            backend: Backend::Sqlite(sqlite),
-            events: Events::default(),
-        }));
+        let store =
+            Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), events: Events::default() }));
         store.void_leases().await?;
         Ok(store)
     }

@@ -210,7 +210,10 @@ impl Store {
     /// Tells every replica, this one included, that what is remembered of a digest is out of date.
     async fn tell_pat(&self, digest: &str) -> Result<(), StoreError> {
         if let Backend::Postgres(pool) = self.backend() {
-            sqlx::query("SELECT pg_notify('portcullis_pat', $1)").bind(digest).execute(pool).await?;
+            sqlx::query("SELECT pg_notify('portcullis_pat', $1)")
+                .bind(digest)
+                .execute(pool)
+                .await?;
         }
         self.events().tell(Event::PatChanged(digest.to_owned()));
         Ok(())

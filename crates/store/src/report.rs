@@ -184,8 +184,14 @@ macro_rules! on_conflict {
 macro_rules! either {
     ($now:literal, $column:literal) => {
         concat!(
-            $column, " = CASE WHEN ", report::rearms!($now), " THEN excluded.", $column,
-            " ELSE r.", $column, " END"
+            $column,
+            " = CASE WHEN ",
+            report::rearms!($now),
+            " THEN excluded.",
+            $column,
+            " ELSE r.",
+            $column,
+            " END"
         )
     };
 }

@@ -107,10 +107,9 @@ mod tests {
     #[test]
     fn a_fill_older_than_the_last_invalidation_is_thrown_away() {
         let (cache, digest) = (Cache::default(), digest());
-        for forget in [
-            (|cache, digest| cache.forget(digest)) as fn(&Cache, &str),
-            |cache, _| cache.forget_all(),
-        ] {
+        for forget in [(|cache, digest| cache.forget(digest)) as fn(&Cache, &str), |cache, _| {
+            cache.forget_all();
+        }] {
             let before = cache.generation();
             forget(&cache, digest.as_str());
             cache.put(before, digest, record());

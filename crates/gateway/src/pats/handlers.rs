@@ -188,10 +188,7 @@ impl Pats {
     }
 }
 
-fn answer(
-    pats: &Pats,
-    found: Result<Option<Pat>, StoreError>,
-) -> Result<HttpResponse, Problem> {
+fn answer(pats: &Pats, found: Result<Option<Pat>, StoreError>) -> Result<HttpResponse, Problem> {
     let pat = found.map_err(|error| of_store(&error))?.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(without_token(&pat, pats.0.clock.now_ms())))
 }

@@ -112,7 +112,8 @@ fn check_name(name: String) -> Result<String, Problem> {
 
 /// The owner becomes the header `X-Auth-Identity`: what would not survive there is refused here.
 fn check_owner(owner: &str) -> Result<(), Problem> {
-    let safe = (1..=LONGEST_NAME).contains(&owner.len()) && owner.bytes().all(|b| b.is_ascii_graphic());
+    let safe =
+        (1..=LONGEST_NAME).contains(&owner.len()) && owner.bytes().all(|b| b.is_ascii_graphic());
     if safe { Ok(()) } else { Err(wrong("owner", "has 1 to 255 visible ASCII characters")) }
 }
 
@@ -140,11 +141,7 @@ pub(crate) fn is_scope(scope: &str) -> bool {
     (1..=LONGEST_SCOPE).contains(&scope.len()) && scope.bytes().all(plain)
 }
 
-fn check_expiry(
-    text: &str,
-    now: OffsetDateTime,
-    max_lifetime: Duration,
-) -> Result<i64, Problem> {
+fn check_expiry(text: &str, now: OffsetDateTime, max_lifetime: Duration) -> Result<i64, Problem> {
     let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) else {
         return Err(wrong("expires_at", "is a date and time as RFC 3339 has it"));
     };
@@ -184,7 +181,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let with = |members: &str| {
-            let rest = [("name", "\"n\""), ("owner", "\"o\""), ("expires_at", "\"2026-11-22T00:00:00Z\"")];
+            let rest =
+                [("name", "\"n\""), ("owner", "\"o\""), ("expires_at", "\"2026-11-22T00:00:00Z\"")];
             let rest: Vec<String> = rest
                 .iter()
                 .filter(|(name, _)| !members.contains(&format!("\"{name}\"")))

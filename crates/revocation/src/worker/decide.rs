@@ -35,7 +35,9 @@ pub(super) fn settle(
         }
         Finding::Submitted => (end(State::Submitted), verdict.code),
         Finding::Refused => (end(State::Refused), verdict.code),
-        Finding::Retry { after, uncertain } => retry(options, row, after, uncertain, pause, &verdict),
+        Finding::Retry { after, uncertain } => {
+            retry(options, row, after, uncertain, pause, &verdict)
+        }
     };
     Settlement { about: verdict.about, ..settlement(row, outcome, code, verdict.reason) }
 }
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
     use portcullis_base::SystemRandomness;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
     const PAUSE: Duration = Duration::from_secs(2);
 
     fn row(attempts: i64, overdue: Duration, uncertain: bool) -> Claimed {
@@ -142,7 +144,8 @@ mod tests {
     #[test]
     fn the_other_sides_wish_counts_within_reason() {
         let row = row(1, Duration::ZERO, false);
-        let after = |asked| match outcome(&row, Finding::Retry { after: asked, uncertain: true }).0 {
+        let after = |asked| match outcome(&row, Finding::Retry { after: asked, uncertain: true }).0
+        {
             Outcome::Retry { after, uncertain: true } => after,
             other => panic!("{other:?}"),
         };

@@ -48,7 +48,7 @@ pub(crate) async fn a_lease_that_ran_out_cannot_write_the_end_of_its_successor(d
 pub(crate) async fn a_retry_waits_and_counts(db: Database) {
     db.report(&[item(1)]).await;
     let claimed = db.claim_one().await;
-    let retry = Outcome::Retry { after: Duration::from_secs(60), uncertain: true };
+    let retry = Outcome::Retry { after: Duration::from_mins(1), uncertain: true };
     db.store.settle(&[settlement(&claimed, retry, "timeout")]).await.unwrap();
     assert!(db.claim(1).await.is_empty(), "it waits");
     db.execute(RUN_OUT).await;
@@ -81,7 +81,7 @@ pub(crate) async fn claims_are_by_provider_and_oldest_first(db: Database) {
 
 pub(crate) async fn giving_up_keeps_the_seal_and_erases_it_later(db: Database) {
     db.report(&[item(1), NewRevocation { provider: "removed".into(), ..item(2) }]).await;
-    let day = Duration::from_secs(86400);
+    let day = Duration::from_hours(24);
     assert_eq!(db.store.give_up_orphans(day, &["gitlab"]).await.unwrap(), 0, "too early");
     db.execute("UPDATE revocations SET armed_at = armed_at - 86400001, due_at = due_at - 86400001")
         .await;
@@ -91,7 +91,8 @@ pub(crate) async fn giving_up_keeps_the_seal_and_erases_it_later(db: Database) {
     assert_eq!(db.state(1).await, "pending", "its own worker decides");
     assert_eq!(db.state(failed).await, "failed");
     assert_eq!(db.store.erase_failed(day).await.unwrap(), 0);
-    db.execute("UPDATE revocations SET ended_at = ended_at - 86400001 WHERE state = 'failed'").await;
+    db.execute("UPDATE revocations SET ended_at = ended_at - 86400001 WHERE state = 'failed'")
+        .await;
     assert_eq!(db.store.erase_failed(day).await.unwrap(), 1);
     assert_eq!(db.store.erase_failed(day).await.unwrap(), 0);
     assert!(!db.store.operate(&fp(failed), Move::Retry).await.unwrap(), "nothing left to try");
@@ -173,7 +174,9 @@ pub(crate) async fn wait_until_listening(db: &Database) {
         if db.store.events().silence() < Duration::from_secs(1) {
             let heard = db.store.events().silence();
             tokio::time::sleep(Duration::from_millis(600)).await;
-            if !db.store.is_shared() || db.store.events().silence() < heard + Duration::from_millis(500) {
+            if !db.store.is_shared()
+                || db.store.events().silence() < heard + Duration::from_millis(500)
+            {
                 return;
             }
         }

@@ -87,8 +87,7 @@ pub(crate) async fn inactive_is_rearmed_when_unconfirmed_or_said_by_another_prov
     db.execute("UPDATE revocations SET rearmed_at = NULL").await;
     db.report(&[item(1)]).await;
     assert_eq!(db.state(1).await, "inactive", "confirmed by the provider that is asked");
-    let elsewhere =
-        NewRevocation { token_type: "b".into(), provider: "vendor".into(), ..item(1) };
+    let elsewhere = NewRevocation { token_type: "b".into(), provider: "vendor".into(), ..item(1) };
     db.report(&[elsewhere]).await;
     assert_eq!(db.state(1).await, "pending", "another provider knows nothing of the first's word");
     let detail = db.store.revocation(&fp(1)).await.unwrap().unwrap();
@@ -163,11 +162,8 @@ pub(crate) async fn overlapping_batches_in_opposite_order_all_commit(db: Databas
 
 pub(crate) async fn odd_characters_survive(db: Database) {
     let odd = "quote ' \" back\\slash {brace},comma\nline\u{1f512} NULL %s $1";
-    let strange = NewRevocation {
-        token_type: odd.into(),
-        sightings: vec![sighting(odd)],
-        ..item(1)
-    };
+    let strange =
+        NewRevocation { token_type: odd.into(), sightings: vec![sighting(odd)], ..item(1) };
     db.report(&[strange]).await;
     let detail = db.store.revocation(&fp(1)).await.unwrap().unwrap();
     assert_eq!(detail.revocation.token_type, odd);

@@ -32,7 +32,8 @@ pub(crate) fn answer(
 /// What comes before any call.
 fn refusal(token: &Token) -> Option<Answer> {
     let answer = match token.state {
-        TokenState::Active => return None,
+        // What a lack of scopes keeps it from is each call's own affair.
+        TokenState::Active | TokenState::InsufficientScope => return None,
         TokenState::Revoked => {
             Answer::invalid_token("Token was revoked. You have to re-authorize from the user.")
         }
@@ -42,12 +43,14 @@ fn refusal(token: &Token) -> Option<Answer> {
         TokenState::Blocked => {
             Answer::message(StatusCode::FORBIDDEN, "403 Forbidden - Your account has been blocked.")
         }
-        TokenState::InsufficientScope => Answer::insufficient_scope(),
     };
     Some(answer)
 }
 
 fn show(token: &mut Token) -> Answer {
+    if token.state == TokenState::InsufficientScope {
+        return Answer::insufficient_scope();
+    }
     let spec = &token.spec;
     Answer::ok(json!({
         "id": token.id,
@@ -75,7 +78,10 @@ fn revoke(token: &mut Token) -> Answer {
     }
 }
 
-fn metadata(_: &mut Token) -> Answer {
+fn metadata(token: &mut Token) -> Answer {
+    if token.state == TokenState::InsufficientScope {
+        return Answer::insufficient_scope();
+    }
     Answer::ok(json!({
         "version": "18.11.5-ee",
         "revision": "0fa4e000000",

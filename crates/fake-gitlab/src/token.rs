@@ -13,8 +13,8 @@ pub enum TokenState {
     Expired,
     /// It would work, but its user is blocked.
     Blocked,
-    /// It works, but its scopes do not reach as far as to itself: an older GitLab than those that
-    /// let any scope do.
+    /// It works, but its scopes do not let it look at anything, not even at itself: an older GitLab
+    /// than those that let any scope do. It can revoke itself.
     InsufficientScope,
 }
 

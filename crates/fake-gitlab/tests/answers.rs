@@ -82,7 +82,6 @@ async fn each_kind_of_refusal_is_gitlabs() {
     for (state, status, text) in [
         (TokenState::Expired, 401, "Token is expired."),
         (TokenState::Blocked, 403, "403 Forbidden - Your account has been blocked."),
-        (TokenState::InsufficientScope, 403, "insufficient_scope"),
     ] {
         gitlab.add_token_with(TOKEN, TokenSpec { state, ..TokenSpec::default() });
         for method in [Method::GET, Method::DELETE] {
@@ -94,6 +93,22 @@ async fn each_kind_of_refusal_is_gitlabs() {
     }
     gitlab.set_state(TOKEN, TokenState::Active);
     assert_eq!(caller.says(Method::GET, TOKEN).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_token_with_few_scopes_may_still_revoke_itself() {
+    let gitlab = FakeGitlab::start();
+    let caller = Caller::of(&gitlab);
+    let state = TokenState::InsufficientScope;
+    gitlab.add_token_with(TOKEN, TokenSpec { state, ..TokenSpec::default() });
+    for path in [SELF, "/api/v4/metadata"] {
+        let response = caller.call(Method::GET, path, TOKEN).await.unwrap();
+        assert_eq!(response.status(), 403);
+        let body = response.text().await.unwrap();
+        assert!(body.contains(r#""error":"insufficient_scope""#), "{body}");
+    }
+    assert_eq!(caller.says(Method::DELETE, TOKEN).await, (204, String::new()));
+    assert_eq!(gitlab.state(TOKEN), Some(TokenState::Revoked));
 }
 
 #[tokio::test]

@@ -113,3 +113,16 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
     }
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_marked_as_a_secret() {
+        let value = header(&"glpat-0123456789".into()).unwrap();
+        assert!(value.is_sensitive());
+        assert_eq!(value, "glpat-0123456789");
+        assert!(!format!("{value:?}").contains("glpat"));
+    }
+}

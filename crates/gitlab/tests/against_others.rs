@@ -1,5 +1,6 @@
 //! The client against servers that are no GitLab, or that break off: each says fixed bytes.
 
+use std::error::Error as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -96,6 +97,9 @@ async fn an_answer_that_breaks_off_is_lost() {
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
     let padding = " ".repeat(64 * 1024);
+    let said = r#"{"message":"401 Unauthorized"}"#;
+    let longest = format!("{}{said}", &padding[said.len()..]);
+    assert_eq!(failure(json("401 Unauthorized", &longest)).await, Failure::Unauthorized);
     let long = json("401 Unauthorized", &format!(r#"{padding}{{"message":"401 Unauthorized"}}"#));
     assert_eq!(failure(long).await, Failure::NotGitlab { status: 401 });
     let endless = "HTTP/1.1 404 Not Found\r\nContent-Length: 99999999999\r\n\r\n".to_owned();
@@ -112,6 +116,35 @@ async fn a_date_to_retry_at_counts_from_the_answers_own_date() {
                   Retry-After: Wed, 17 Jun 2026 08:44:00 GMT\r\nContent-Length: 0\r\n\r\n";
     let retry_after = Some(Duration::from_secs(90));
     assert_eq!(failure(answer).await, Failure::Server { status: 503, retry_after });
+}
+
+#[tokio::test]
+async fn no_failure_carries_the_body() {
+    let echo = format!("{TOKEN}, SECRET");
+    for (status, body, code) in [
+        (
+            "401 Unauthorized",
+            format!(r#"{{"error":"invalid_token","x":"{echo}"}}"#),
+            "invalid_token",
+        ),
+        (
+            "401 Unauthorized",
+            format!(r#"{{"message":"401 Unauthorized","x":"{echo}"}}"#),
+            "unauthorized",
+        ),
+        ("400 Bad Request", format!(r#"{{"message":"400 Bad request - {echo}"}}"#), "bad_request"),
+        ("403 Forbidden", format!(r#"{{"message":"403 Forbidden - {echo}"}}"#), "forbidden"),
+        ("404 Not Found", format!(r#"{{"message":"404 {echo}"}}"#), "not_found"),
+        ("429 Too Many Requests", echo.clone(), "rate_limited"),
+        ("500 Internal Server Error", echo.clone(), "server"),
+        ("200 OK", echo.clone(), "not_gitlab"),
+    ] {
+        let failure = failure(json(status, &body)).await;
+        assert_eq!(failure.code(), code, "{body}");
+        assert!(failure.source().is_none(), "a cause could tell more");
+        let told = format!("{failure} {failure:?} {failure:#?}");
+        assert!(!told.contains(TOKEN) && !told.contains("SECRET"), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,10 @@ pub(crate) async fn a_pat_is_kept_found_listed_and_changed(db: Database) {
     assert_eq!(db.store.pat("id-9").await.unwrap(), None);
     assert_eq!(db.store.pat_by_digest("d9").await.unwrap(), None);
     assert_eq!(db.store.pats(None, None, 10).await.unwrap().len(), 2);
-    assert_eq!(db.store.pats(Some("user:ann"), None, 10).await.unwrap(), std::slice::from_ref(&one));
+    assert_eq!(
+        db.store.pats(Some("user:ann"), None, 10).await.unwrap(),
+        std::slice::from_ref(&one)
+    );
     assert_eq!(db.store.pats(None, Some("id-1"), 10).await.unwrap()[0].id, "id-2");
     let change = PatChange { name: Some("desk"), scopes: Some("[]"), ..PatChange::default() };
     let changed = db.store.change_pat("id-1", &change).await.unwrap().unwrap();

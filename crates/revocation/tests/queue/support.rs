@@ -1,0 +1,183 @@
+//! A queue with its worker, and the GitLabs that it asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_base::SystemRandomness;
+use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::seal::MasterKey;
+use portcullis_fake_gitlab::FakeGitlab;
+use portcullis_gitlab::GitlabClient;
+use portcullis_revocation::Fingerprint;
+use portcullis_revocation::catalog::{Catalog, Handling, Mode};
+use portcullis_revocation::formats::Format;
+use portcullis_revocation::gitlab::{GitlabProvider, Instance};
+use portcullis_revocation::intake::{Intake, Report};
+use portcullis_revocation::own::NoOwnTokens;
+use portcullis_revocation::provider::Provider;
+use portcullis_revocation::vault::Vault;
+use portcullis_revocation::worker::{Options, Worker};
+use portcullis_store::ledger::Revocation;
+use portcullis_store::{ConnectOptions, Store};
+use portcullis_test_support::PgDatabase;
+
+pub(crate) const TYPE: &str = "gitleaks_rule_id_gitlab_personal_access_token_routable";
+
+/// A token of the routable form, a different one for each number.
+pub(crate) fn token(n: usize) -> String {
+    format!("glpat-{n:027}")
+}
+
+/// Fast, so that a test sees the end of everything.
+pub(crate) fn options() -> Options {
+    Options {
+        concurrency: 8,
+        call_timeout: Duration::from_millis(700),
+        give_up_after: Duration::from_millis(900),
+        retry_base: Duration::from_millis(20),
+        retry_cap: Duration::from_millis(200),
+        poll_interval: Duration::from_millis(200),
+    }
+}
+
+pub(crate) enum Database {
+    Sqlite(tempfile::TempDir),
+    Postgres(PgDatabase),
+}
+
+impl Database {
+    pub(crate) async fn sqlite() -> Self {
+        Self::Sqlite(portcullis_test_support::scratch_dir())
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        Self::Postgres(portcullis_test_support::postgres().await)
+    }
+
+    async fn open(&self) -> Store {
+        let url = match self {
+            Self::Sqlite(directory) => format!("sqlite://{}/p.db", directory.path().display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        };
+        Store::connect(&ConnectOptions { url: url.into(), max_connections: 8 }).await.unwrap()
+    }
+}
+
+pub(crate) struct Setup {
+    pub(crate) store: Store,
+    pub(crate) master: MasterKey,
+    pub(crate) gitlabs: Vec<FakeGitlab>,
+    vault: Vault,
+    intake: Intake,
+    worker: Worker,
+}
+
+impl Setup {
+    pub(crate) async fn new(db: &Database) -> Self {
+        Self::build(db, Mode::Revoke, 1, options()).await
+    }
+
+    /// One that does not give up within a test.
+    pub(crate) async fn patient(db: &Database) -> Self {
+        let give_up_after = Duration::from_mins(1);
+        Self::build(db, Mode::Revoke, 1, Options { give_up_after, ..options() }).await
+    }
+
+    pub(crate) async fn with_mode(db: &Database, mode: Mode) -> Self {
+        Self::build(db, mode, 1, options()).await
+    }
+
+    pub(crate) async fn with_gitlabs(db: &Database, count: usize) -> Self {
+        Self::build(db, Mode::Revoke, count, options()).await
+    }
+
+    async fn build(db: &Database, mode: Mode, count: usize, options: Options) -> Self {
+        let store = db.open().await;
+        // One key for all, as one installation has.
+        let master = MasterKey::from_base64url(&"A".repeat(43)).unwrap();
+        let vault = Vault::open(&store, &master, &SystemRandomness).await.unwrap();
+        let gitlabs: Vec<_> = (0..count).map(|_| FakeGitlab::start()).collect();
+        let own = Arc::new(NoOwnTokens);
+        let random = Arc::new(SystemRandomness);
+        let intake =
+            Intake::new(store.clone(), vault.clone(), catalog(mode), own, random, 1_000_000);
+        let worker = start_worker(&store, &vault, &gitlabs, options);
+        Self { store, master, gitlabs, vault, intake, worker }
+    }
+
+    pub(crate) async fn another_worker(&self, db: &Database) -> Worker {
+        let store = if self.store.is_shared() { db.open().await } else { self.store.clone() };
+        start_worker(&store, &self.vault, &self.gitlabs, options())
+    }
+
+    pub(crate) fn gitlab(&self) -> &FakeGitlab {
+        &self.gitlabs[0]
+    }
+
+    pub(crate) async fn report(&self, secrets: &[&str]) {
+        let reports: Vec<_> = secrets.iter().map(|secret| (TYPE, *secret)).collect();
+        self.report_as(&reports).await;
+    }
+
+    pub(crate) async fn report_as(&self, reports: &[(&str, &str)]) {
+        let reports = reports.iter().map(|(token_type, secret)| Report {
+            token_type: (*token_type).to_owned(),
+            secret: (*secret).into(),
+            location: Some("https://gitlab.example/a/-/blob/main/.env#L1".into()),
+        });
+        self.intake.accept("gitlab", reports.collect()).await.unwrap();
+    }
+
+    pub(crate) fn fingerprint(&self, secret: &str) -> Fingerprint {
+        self.vault.fingerprint(&secret.into())
+    }
+
+    pub(crate) async fn row(&self, secret: &str) -> Revocation {
+        self.store.revocation(&self.fingerprint(secret)).await.unwrap().unwrap().revocation
+    }
+
+    /// The row once it has ended.
+    pub(crate) async fn end_of(&self, secret: &str) -> Revocation {
+        for _ in 0..1500 {
+            let row = self.row(secret).await;
+            if row.ended_at.is_some() {
+                return row;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it never ended: {:?}", self.row(secret).await);
+    }
+
+    /// Time for whatever would happen to have happened.
+    pub(crate) async fn settle_down(&self) {
+        tokio::time::sleep(3 * options().poll_interval).await;
+    }
+
+    /// Stops the worker and closes the database.
+    pub(crate) async fn stop(self) -> Vec<FakeGitlab> {
+        self.worker.stop().await;
+        self.gitlabs
+    }
+}
+
+fn catalog(mode: Mode) -> Catalog {
+    let handling = |format| Handling { provider: GitlabProvider::NAME.into(), mode, format };
+    let mut catalog = Catalog::default();
+    assert!(catalog.add(TYPE, handling(Format::built_in(TYPE).unwrap())));
+    assert!(catalog.add("numbers_only", handling(Format::new("^[0-9]+$").unwrap())));
+    catalog
+}
+
+fn start_worker(store: &Store, vault: &Vault, gitlabs: &[FakeGitlab], options: Options) -> Worker {
+    let http = client(&ClientOptions { timeout: options.call_timeout, ..ClientOptions::default() })
+        .unwrap();
+    let instance = |gitlab: &FakeGitlab| Instance {
+        name: "fake".into(),
+        client: GitlabClient::new(gitlab.url().parse().unwrap(), http.clone()),
+        types: vec![TYPE.into(), "numbers_only".into()],
+    };
+    let provider = GitlabProvider::new(gitlabs.iter().map(instance).collect());
+    let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(provider)];
+    let random = Arc::new(SystemRandomness);
+    Worker::start(store.clone(), vault.clone(), providers, options, random)
+}

@@ -2,8 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "http/auth.rs"]
+mod auth;
+#[path = "http/clients.rs"]
+mod clients;
+#[path = "http/garbage.rs"]
+mod garbage;
 #[path = "http/leak.rs"]
 mod leak;
+#[path = "http/pats.rs"]
+mod pats;
+#[path = "http/queue.rs"]
+mod queue;
+#[path = "http/raw.rs"]
+mod raw;
+#[path = "http/replicas.rs"]
+mod replicas;
+#[path = "http/routes.rs"]
+mod routes;
 mod support;
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
@@ -24,4 +40,33 @@ macro_rules! on_both_databases {
     };
 }
 
-on_both_databases![leak::a_leaked_pat_is_dead_at_the_204,];
+on_both_databases![
+    leak::a_leaked_pat_is_dead_at_the_204,
+    auth::only_a_good_pat_passes,
+    auth::an_expired_pat_is_refused_though_it_is_remembered,
+    auth::a_deleted_or_regenerated_pat_is_refused_at_once,
+    auth::a_scope_is_asked_for_on_exactly_auth,
+    auth::every_method_is_the_same_and_no_body_is_read,
+    auth::garbage_is_refused_with_a_status_that_proxies_know,
+    pats::what_is_wrong_with_a_new_pat_is_named,
+    pats::a_token_is_shown_once,
+    pats::lists_go_page_by_page_and_by_owner,
+    pats::ids_that_name_nothing_are_not_found,
+    pats::only_the_admin_token_opens_it,
+    garbage::a_body_that_is_no_array_is_refused,
+    garbage::a_body_that_breaks_later_is_taken_as_far_as_it_goes,
+    garbage::a_bad_item_is_named_and_its_neighbours_are_taken,
+    garbage::odd_items_that_are_no_fault_are_taken,
+    garbage::a_token_that_is_not_of_its_type_is_refused_and_kept_nowhere,
+    garbage::twenty_thousand_items_are_all_there,
+    garbage::a_body_of_65_mib_is_too_large,
+    clients::a_client_reports_the_types_it_may,
+    clients::a_client_has_a_rate_of_its_own,
+    clients::wrong_tokens_are_refused_and_then_slowed_down,
+    clients::with_too_many_waiting_reports_must_wait,
+    queue::a_leaked_gitlab_token_dies_at_its_gitlab,
+    queue::an_operator_approves_or_cancels_what_is_held,
+    queue::what_an_operator_gets_wrong_is_told,
+    routes::nobody_enters_without_the_credential,
+    routes::other_methods_are_refused_with_those_allowed,
+];

@@ -10,6 +10,19 @@ use std::net::{Ipv4Addr, TcpListener};
 pub use cluster::Cluster;
 pub use database::{PgDatabase, postgres};
 
+/// Everything in a database as text, as `pg_dump` writes it: to search it for what must not be there.
+///
+/// # Panics
+/// Where `pg_dump` is not installed or fails.
+pub fn dump(url: &str) -> String {
+    let output = std::process::Command::new(programs::folder().join("pg_dump"))
+        .arg(url)
+        .output()
+        .expect("pg_dump runs");
+    assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// A folder that is removed when dropped.
 ///
 /// # Panics

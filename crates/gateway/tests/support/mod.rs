@@ -34,30 +34,33 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A database and a folder for one test, gone when dropped.
 pub(crate) struct Database {
     folder: TempDir,
-    postgres: Option<PgDatabase>,
+    url: String,
+    // Held as long as the database is needed.
+    _postgres: Option<PgDatabase>,
 }
 
 impl Database {
+    #[expect(clippy::unused_async, reason = "as its sister is")]
     pub(crate) async fn sqlite() -> Self {
-        Self { folder: scratch_dir(), postgres: None }
+        let folder = scratch_dir();
+        let url = format!("sqlite://{}/portcullis.db", folder.path().display());
+        Self { folder, url, _postgres: None }
     }
 
     pub(crate) async fn postgres() -> Self {
-        Self { folder: scratch_dir(), postgres: Some(postgres().await) }
+        let database = postgres().await;
+        let url = database.url().to_owned();
+        Self { folder: scratch_dir(), url, _postgres: Some(database) }
     }
 
-    pub(crate) fn is_postgres(&self) -> bool {
-        self.postgres.is_some()
+    /// A database that the test keeps by itself.
+    pub(crate) fn at(url: String) -> Self {
+        Self { folder: scratch_dir(), url, _postgres: None }
     }
 
     /// Where SQLite's database, the configuration file and the data directory lie.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
-    }
-
-    pub(crate) fn url(&self) -> String {
-        let sqlite = || format!("sqlite://{}/portcullis.db", self.folder().display());
-        self.postgres.as_ref().map_or_else(sqlite, |database| database.url().to_owned())
     }
 
     /// A configuration file on this database. `listen` are the ports of the two listeners, 0 for
@@ -69,9 +72,7 @@ impl Database {
              workers = 2\nshutdown_grace = \"2s\"\n\
              [database]\nurl = \"{}\"\n\
              [secrets]\nmaster_key = \"{master_key}\"\nadmin_tokens = [\"{ADMIN}\"]\n{rest}\n",
-            listen.0,
-            listen.1,
-            self.url(),
+            listen.0, listen.1, self.url,
         );
         if !rest.contains("[[revocation_api.clients]]") {
             text += &client_toml("gitlab", REPORTING, "");
@@ -82,7 +83,7 @@ impl Database {
         file
     }
 
-    fn load(&self, rest: &str) -> Loaded {
+    pub(crate) fn load(&self, rest: &str) -> Loaded {
         let sources = Sources {
             file: Some(self.configuration((0, 0), rest)),
             data_dir: DataDir::at(self.folder().join("data")),

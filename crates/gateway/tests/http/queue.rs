@@ -1,0 +1,108 @@
+//! Leaked GitLab tokens, and an operator's hand in the queue.
+
+use std::fs;
+use std::path::Path;
+
+use portcullis_fake_gitlab::{FakeGitlab, TokenState};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Answer, Database, GITLAB_TYPE, TestGateway, gitlab_toml, send};
+
+const TOKEN: &str = "glpat-0123456789abcdefghij";
+
+fn leak(token: &str) -> Value {
+    json!([{ "type": GITLAB_TYPE, "token": token, "location": "https://gitlab.example.com/x" }])
+}
+
+async fn operate(gateway: &TestGateway, method: Method, path: &str) -> Answer {
+    send(gateway.admin_request(method, &format!("/v1/revocations{path}")).bearer_auth(ADMIN)).await
+}
+
+/// Neither the database nor anything else in the folder has the token.
+fn assert_nowhere(folder: &Path, token: &str) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_nowhere(&path, token);
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
+            assert!(!found, "{} holds the token", path.display());
+        }
+    }
+}
+
+pub(crate) async fn a_leaked_gitlab_token_dies_at_its_gitlab(database: Database) {
+    let gitlab = FakeGitlab::start();
+    gitlab.add_token(TOKEN);
+    let gateway = TestGateway::start(&database, &gitlab_toml(gitlab.url())).await;
+    assert_eq!(gateway.report(&leak(TOKEN)).await.status, 204);
+    let row = gateway.ended().await;
+    assert_eq!((&row["state"], &row["provider"]), (&json!("revoked"), &json!("gitlab")));
+    assert_eq!(gitlab.state(TOKEN), Some(TokenState::Revoked));
+    assert!(!row.to_string().contains(TOKEN));
+    gateway.stop().await;
+    assert_nowhere(database.folder(), TOKEN);
+}
+
+pub(crate) async fn an_operator_approves_or_cancels_what_is_held(database: Database) {
+    let gitlab = FakeGitlab::start();
+    let other = "glpat-zyxwvutsrqponmlkjihg";
+    gitlab.add_tokens([TOKEN, other]);
+    let rest =
+        format!("[revocation.modes]\n{GITLAB_TYPE} = \"approve\"\n{}", gitlab_toml(gitlab.url()));
+    let gateway = TestGateway::start(&database, &rest).await;
+    assert_eq!(gateway.report(&leak(TOKEN)).await.status, 204);
+    let row = gateway.revocations("?state=held").await.remove(0);
+    assert_nowhere(database.folder(), TOKEN);
+    let path = format!("/{}", row["fingerprint"].as_str().unwrap());
+    for (act, status) in [("retry", 409), ("approve", 200), ("approve", 409), ("retry", 409)] {
+        let answer = operate(&gateway, Method::POST, &format!("{path}/{act}")).await;
+        assert_eq!(answer.status, status, "{act}: {answer:?}");
+        if status == 409 {
+            assert_eq!(answer.code(), "wrong_state");
+        }
+    }
+    assert_eq!(gateway.ended().await["state"], "revoked");
+    assert_eq!(gitlab.state(TOKEN), Some(TokenState::Revoked));
+
+    assert_eq!(gateway.report(&leak(other)).await.status, 204);
+    let row = gateway.revocations("?state=held").await.remove(0);
+    let path = format!("/{}", row["fingerprint"].as_str().unwrap());
+    let cancelled = operate(&gateway, Method::POST, &format!("{path}/cancel")).await;
+    assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &json!("cancelled")));
+    assert_eq!(operate(&gateway, Method::POST, &format!("{path}/approve")).await.status, 409);
+    let shown = operate(&gateway, Method::GET, &path).await.json();
+    assert_eq!((&shown["state"], &shown["attempts_made"]), (&json!("cancelled"), &json!([])));
+    assert_eq!(gitlab.state(other), Some(TokenState::Active));
+    gateway.stop().await;
+}
+
+pub(crate) async fn what_an_operator_gets_wrong_is_told(database: Database) {
+    let gateway = TestGateway::start(&database, "").await;
+    let unknown = "ab".repeat(32);
+    for id in [unknown.as_str(), "x", "%00", "%ff", &"ab".repeat(31), &"a".repeat(5000)] {
+        for (method, tail) in [
+            (Method::GET, ""),
+            (Method::POST, "/approve"),
+            (Method::POST, "/cancel"),
+            (Method::POST, "/retry"),
+        ] {
+            let answer = operate(&gateway, method, &format!("/{id}{tail}")).await;
+            assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{id}{tail}");
+        }
+    }
+    for (query, code) in [
+        ("?state=nothing", "unknown_state"),
+        ("?state=%00", "unknown_state"),
+        ("?after=x", "after"),
+        ("?after=1.zz", "after"),
+        ("?after=99999999999999999999.ab", "after"),
+        ("?limit=x", "query"),
+    ] {
+        let answer = operate(&gateway, Method::GET, query).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "{query}");
+    }
+    gateway.stop().await;
+}

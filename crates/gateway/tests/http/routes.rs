@@ -1,0 +1,121 @@
+//! Every route, walked: who may call it, what else its path takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use portcullis_gateway::serve::{admin_routes, public_routes};
+use portcullis_web::{Access, Route, RouteTable};
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::{Database, REPORTING, TestGateway, send};
+
+/// Reviewed by hand: a route that appears, goes or changes hands is written down here.
+const PUBLIC: &str = "\
+ANY /auth ForwardAuth Nothing
+ANY /auth/{tail:.*} ForwardAuth Nothing
+DELETE /v1/pats/{id} Admin Entry(\"pat.revoke\")
+GET /health Public Nothing
+GET /ready Public Nothing
+GET /v1/pats Admin Nothing
+GET /v1/pats/{id} Admin Nothing
+GET /v1/revocable_token_types RevocationClient Nothing
+HEAD /health Public Nothing
+HEAD /ready Public Nothing
+PATCH /v1/pats/{id} Admin Entry(\"pat.change\")
+POST /v1/pats Admin Entry(\"pat.create\")
+POST /v1/pats/{id}/regenerate Admin Entry(\"pat.regenerate\")
+POST /v1/revoke_tokens RevocationClient Entry(\"revocation.report\")";
+
+const ADMIN: &str = "\
+GET /health Public Nothing
+GET /ready Public Nothing
+GET /v1/revocations Admin Nothing
+GET /v1/revocations/{fingerprint} Admin Nothing
+HEAD /health Public Nothing
+HEAD /ready Public Nothing
+POST /v1/revocations/{fingerprint}/approve Admin Entry(\"revocation.approve\")
+POST /v1/revocations/{fingerprint}/cancel Admin Entry(\"revocation.cancel\")
+POST /v1/revocations/{fingerprint}/retry Admin Entry(\"revocation.retry\")";
+
+fn listed(table: &[Route]) -> String {
+    let line = |r: &Route| format!("{} {} {:?} {:?}", r.method, r.path, r.access, r.audit);
+    let mut lines: Vec<String> = table.iter().map(line).collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+/// The routes of both listeners, each with a way to call it.
+type Call = fn(&TestGateway, Method, &str) -> RequestBuilder;
+
+fn tables(database: &Database) -> [(RouteTable, Call); 2] {
+    let public = public_routes(&database.load("").config);
+    [(public, TestGateway::request), (admin_routes(), TestGateway::admin_request)]
+}
+
+fn method(route: &Route) -> Method {
+    let name = route.method.as_str();
+    Method::from_bytes(if name == "ANY" { b"GET" } else { name.as_bytes() }).unwrap()
+}
+
+fn path(pattern: &str) -> String {
+    pattern
+        .replace("{id}", "01a2b3c4-d5e6-7f80-9a1b-2c3d4e5f6071")
+        .replace("{fingerprint}", &"ab".repeat(32))
+        .replace("{tail:.*}", "any/tail")
+}
+
+#[tokio::test]
+async fn these_are_all_the_routes() {
+    let database = Database::sqlite().await;
+    let [(public, _), (admin, _)] = tables(&database);
+    assert_eq!(listed(&public), PUBLIC);
+    assert_eq!(listed(&admin), ADMIN);
+}
+
+/// With nothing, and with a credential that is good elsewhere.
+pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
+    for credential in [None, Some("other")] {
+        let gateway = TestGateway::start(&database, "").await;
+        let pat = gateway.mint().await.token;
+        for (table, call) in tables(&database) {
+            for route in table {
+                let mut request = call(&gateway, method(&route), &path(&route.path));
+                if credential.is_some() {
+                    request = request.bearer_auth(match route.access {
+                        Access::RevocationClient => pat.as_str(),
+                        Access::Admin | Access::ForwardAuth | Access::Public => REPORTING,
+                    });
+                }
+                let answer = send(request).await;
+                let expected = if route.access == Access::Public { 200 } else { 401 };
+                assert_eq!(answer.status, expected, "{} {}", route.method, route.path);
+                assert_eq!(answer.headers.contains_key("www-authenticate"), expected == 401);
+            }
+        }
+        gateway.stop().await;
+    }
+}
+
+pub(crate) async fn other_methods_are_refused_with_those_allowed(database: Database) {
+    let gateway = TestGateway::start(&database, "").await;
+    for (table, call) in tables(&database) {
+        let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for route in table {
+            paths.entry(path(&route.path)).or_default().insert(route.method.to_string());
+        }
+        paths.retain(|_, methods| !methods.contains("ANY"));
+        for (path, methods) in paths {
+            let allowed: Vec<&str> = methods.iter().map(String::as_str).collect();
+            for name in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+                if methods.contains(name) {
+                    continue;
+                }
+                let method = Method::from_bytes(name.as_bytes()).unwrap();
+                let answer = send(call(&gateway, method, &path)).await;
+                let said = (answer.status, answer.code());
+                assert_eq!(said, (405, "method_not_allowed".to_owned()), "{name} {path}");
+                assert_eq!(answer.header("allow"), Some(allowed.join(", ").as_str()), "{path}");
+            }
+        }
+    }
+    gateway.stop().await;
+}

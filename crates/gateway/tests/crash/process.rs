@@ -30,6 +30,32 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) async fn start(place: &Place, directory: &Path, gitlab: &str) -> Self {
+        Self::launch(place, directory, gitlab, spawn).await
+    }
+
+    /// One whose files cannot grow beyond `kibibytes` each, until it is started again.
+    pub(crate) async fn start_limited(
+        place: &Place,
+        directory: &Path,
+        gitlab: &str,
+        kibibytes: u32,
+    ) -> Self {
+        Self::launch(place, directory, gitlab, |directory| {
+            // Without the trap the system would kill it instead of refusing the write.
+            let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kibibytes * 2);
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &limit, env!("CARGO_BIN_EXE_portcullis")]);
+            spawn_as(command, directory)
+        })
+        .await
+    }
+
+    async fn launch(
+        place: &Place,
+        directory: &Path,
+        gitlab: &str,
+        spawn: impl FnOnce(&Path) -> Child,
+    ) -> Self {
         let ports = (portcullis_test_support::free_port(), portcullis_test_support::free_port());
         std::fs::write(directory.join("portcullis.toml"), config(place, ports, gitlab)).unwrap();
         let options =
@@ -107,10 +133,22 @@ impl Process {
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     }
 
+    pub(crate) async fn is_healthy(&self) -> bool {
+        self.says_yes("health").await
+    }
+
+    pub(crate) async fn is_ready(&self) -> bool {
+        self.says_yes("ready").await
+    }
+
+    async fn says_yes(&self, path: &str) -> bool {
+        let url = format!("http://127.0.0.1:{}/{path}", self.public);
+        self.http.get(&url).send().await.is_ok_and(|r| r.status().is_success())
+    }
+
     async fn wait_until_ready(&self) {
-        let url = format!("http://127.0.0.1:{}/ready", self.public);
         for _ in 0..600 {
-            if self.http.get(&url).send().await.is_ok_and(|r| r.status().is_success()) {
+            if self.is_ready().await {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -137,6 +175,17 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Whether all of them were acknowledged.
     pub(crate) async fn report(&self, tokens: &[String]) -> bool {
+        let response = self.post(tokens).await;
+        response.is_ok_and(|response| response.status() == 204)
+    }
+
+    /// The status, and whether the answer says when to come back.
+    pub(crate) async fn answer(&self, tokens: &[String]) -> (u16, bool) {
+        let response = self.post(tokens).await.unwrap();
+        (response.status().as_u16(), response.headers().contains_key("retry-after"))
+    }
+
+    async fn post(&self, tokens: &[String]) -> reqwest::Result<reqwest::Response> {
         let items: Vec<Value> = tokens
             .iter()
             .map(|token| {
@@ -149,13 +198,17 @@ impl Reporter {
             })
             .collect();
         let request = self.http.post(&self.url).header("Authorization", REPORTER).json(&items);
-        request.send().await.is_ok_and(|response| response.status() == 204)
+        request.send().await
     }
 }
 
 fn spawn(directory: &Path) -> Child {
+    spawn_as(Command::new(env!("CARGO_BIN_EXE_portcullis")), directory)
+}
+
+fn spawn_as(mut command: Command, directory: &Path) -> Child {
     let log = OpenOptions::new().create(true).append(true).open(directory.join("log")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_portcullis"))
+    command
         .args(["serve", "--config", "portcullis.toml", "--data-dir", "data"])
         .current_dir(directory)
         .env_clear()

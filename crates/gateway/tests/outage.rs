@@ -1,0 +1,83 @@
+//! A database that cannot take any more: the caller hears 503, never a false 204, and what was
+//! acknowledged is there afterwards.
+
+#[path = "crash/process.rs"]
+#[expect(dead_code, reason = "this binary needs a part of it only")]
+mod process;
+
+use std::time::Duration;
+
+use portcullis_test_support::{Cluster, free_port, scratch_dir};
+use process::{Place, Process};
+
+fn tokens(round: usize) -> Vec<String> {
+    (0..200).map(|n| format!("glpat-{round:010}x{n:016}")).collect()
+}
+
+/// A GitLab that nobody reaches: what is reported stays in the queue.
+fn nobody() -> String {
+    format!("http://127.0.0.1:{}", free_port())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_said_and_loses_nothing() {
+    let directory = scratch_dir();
+    // No file of the process may grow beyond 2 MiB; the system then refuses to write, as it does
+    // where the disk is full.
+    let mut process =
+        Process::start_limited(&Place::Sqlite, directory.path(), &nobody(), 2048).await;
+    let reporter = process.reporter();
+    let mut acknowledged = 0;
+    let mut refused = None;
+    for round in 0..200 {
+        let (status, retry_after) = reporter.answer(&tokens(round)).await;
+        if status != 204 {
+            refused = Some((status, retry_after));
+            break;
+        }
+        acknowledged += 200;
+    }
+    let (status, retry_after) = refused.expect("two mebibytes fill up");
+    assert_eq!(status, 503);
+    assert!(retry_after, "it says when to come back");
+    assert!(acknowledged > 0, "there was room for something");
+    assert!(process.is_healthy().await, "it lives on");
+
+    process.kill();
+    process.start_again().await;
+    assert_eq!(process.count_ends().await["pending"], acknowledged);
+    assert_eq!(reporter.answer(&tokens(1_000)).await.0, 204, "there is room again");
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_may_go_and_come_back() {
+    let directory = scratch_dir();
+    let mut cluster = Cluster::start();
+    let place = Place::Postgres(cluster.url("postgres"));
+    let process = Process::start(&place, directory.path(), &nobody()).await;
+    let reporter = process.reporter();
+    assert_eq!(reporter.answer(&tokens(1)).await.0, 204);
+
+    cluster.stop();
+    for _ in 0..3 {
+        assert_eq!(reporter.answer(&tokens(2)).await, (503, true));
+    }
+    assert!(process.is_healthy().await, "it lives on");
+    assert!(!process.is_ready().await, "and says that it cannot work");
+
+    cluster.restart();
+    let mut taken = false;
+    for _ in 0..100 {
+        if reporter.answer(&tokens(3)).await.0 == 204 {
+            taken = true;
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(taken, "it works again without a restart");
+    assert!(process.is_ready().await);
+    let waiting = process.count_ends().await["pending"];
+    assert!(waiting >= 400, "what was acknowledged is there: {waiting}");
+    process.stop().await;
+}

@@ -10,6 +10,8 @@ mod clients;
 mod garbage;
 #[path = "http/leak.rs"]
 mod leak;
+#[path = "http/log.rs"]
+mod log;
 #[path = "http/pats.rs"]
 mod pats;
 #[path = "http/queue.rs"]
@@ -28,13 +30,17 @@ macro_rules! on_both_databases {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
+                super::log::watch();
                 super::$module::$test(super::support::Database::sqlite().await).await;
+                super::log::assert_clean();
             })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
+                super::log::watch();
                 super::$module::$test(super::support::Database::postgres().await).await;
+                super::log::assert_clean();
             })*
         }
     };
@@ -63,6 +69,7 @@ on_both_databases![
     clients::a_client_reports_the_types_it_may,
     clients::a_client_has_a_rate_of_its_own,
     clients::wrong_tokens_are_refused_and_then_slowed_down,
+    clients::the_endpoints_live_where_they_are_mounted,
     clients::with_too_many_waiting_reports_must_wait,
     queue::a_leaked_gitlab_token_dies_at_its_gitlab,
     queue::an_operator_approves_or_cancels_what_is_held,

@@ -1,7 +1,10 @@
 //! One request's items on their way into the queue.
 
+use std::time::Instant;
+
 use portcullis_revocation::intake::{IntakeError, Report};
 use portcullis_web::Problem;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::RevocationApi;
@@ -15,6 +18,7 @@ const LISTED: usize = 1000;
 pub(crate) struct Batch<'a> {
     api: &'a RevocationApi,
     client: &'a Client,
+    began: Instant,
     waiting: Vec<Report>,
     index: u64,
     accepted: u64,
@@ -28,6 +32,7 @@ impl<'a> Batch<'a> {
         Self {
             api,
             client,
+            began: Instant::now(),
             waiting: Vec::new(),
             index: 0,
             accepted: 0,
@@ -66,18 +71,21 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// 204, or 400 with what was wrong. `broken` says what is wrong with the body as a whole.
-    pub(crate) fn outcome(self, broken: Option<&str>) -> Result<(), Problem> {
+    /// Nothing to complain about, or a problem that says what became of the items. `broken` is what
+    /// is wrong with the body as a whole.
+    pub(crate) fn outcome(self, broken: Option<Problem>) -> Result<(), Problem> {
         tracing::info!(
             revocation.client = self.client.name(),
             revocation.accepted = self.accepted,
             revocation.skipped = self.skipped,
             revocation.rejected = self.rejected,
-            revocation.broken = broken.is_some(),
+            revocation.broken = broken.as_ref().map(Problem::code),
+            revocation.took_ms =
+                u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "reported"
         );
         let problem = match broken {
-            Some(broken) => Problem::bad_request("invalid_body", broken),
+            Some(broken) => broken,
             None if self.rejected == 0 => return Ok(()),
             None => Problem::bad_request(
                 "some_items_rejected",
@@ -87,8 +95,7 @@ impl<'a> Batch<'a> {
         Err(self.describe(problem))
     }
 
-    /// Adds what became of the items to a problem.
-    pub(crate) fn describe(&self, problem: Problem) -> Problem {
+    fn describe(&self, problem: Problem) -> Problem {
         let listed: Vec<_> = self
             .listed
             .iter()
@@ -102,7 +109,6 @@ impl<'a> Batch<'a> {
     }
 
     fn may_take(&self, report: &Report) -> bool {
-        use portcullis_base::secret::ExposeSecret as _;
         let offered = self.api.intake.offers(&report.token_type)
             && self.client.may_report(&report.token_type);
         // One of our own dies whatever it is taken for.

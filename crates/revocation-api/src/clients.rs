@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use actix_web::HttpRequest;
-use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
-use portcullis_web::{PerClient, Problem, Rate, bare_or_bearer};
+use portcullis_web::{PerClient, Preshared, Problem, Rate, bare_or_bearer};
+use secrecy::SecretString;
 
 use crate::RevocationApi;
 
@@ -34,7 +34,6 @@ pub struct ClientConfig {
 #[derive(Debug)]
 pub(crate) struct Client {
     name: String,
-    token: SecretString,
     types: Types,
     limit: PerClient,
 }
@@ -54,27 +53,18 @@ impl Client {
 }
 
 #[derive(Debug)]
-pub(crate) struct Clients(Vec<Client>);
+pub(crate) struct Clients(Preshared<Client>);
 
 impl Clients {
     pub(crate) fn new(configs: Vec<ClientConfig>) -> Self {
-        let client = |config: ClientConfig| Client {
-            name: config.name,
-            token: config.token,
-            types: config.types,
-            limit: PerClient::new(config.rate),
-        };
-        Self(configs.into_iter().map(client).collect())
+        Self(Preshared::new(configs.into_iter().map(|config| {
+            let limit = PerClient::new(config.rate);
+            (config.token, Client { name: config.name, types: config.types, limit })
+        })))
     }
 
-    /// Every client's token is compared, so that the time tells neither which one it is nor how
-    /// near a guess came.
     fn by_token(&self, token: &SecretString) -> Option<&Client> {
-        let given = token.expose_secret().as_bytes();
-        self.0.iter().fold(None, |found, client| {
-            let is_it = same(client.token.expose_secret().as_bytes(), given);
-            if is_it { Some(client) } else { found }
-        })
+        self.0.find(token)
     }
 }
 

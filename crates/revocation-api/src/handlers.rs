@@ -3,13 +3,12 @@
 use actix_web::http::Method;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt as _;
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length, next_chunk};
 use serde_json::json;
 
 use crate::batch::Batch;
 use crate::clients::{Client, authenticate};
-use crate::splitter::ArraySplitter;
+use crate::splitter::{ArraySplitter, Broken};
 use crate::{RevocationApi, judge};
 
 /// How long a client is told to wait while the queue is too deep.
@@ -70,35 +69,46 @@ async fn refuse_while_too_deep(api: &RevocationApi) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads the body and commits as it goes. Whatever breaks it later, the items before are taken: any
-/// of them may be a live secret.
+/// Whatever is wrong with the body, the items before it are taken: any of them may be a live secret.
 async fn take_in(
     api: &RevocationApi,
     client: &Client,
     mut payload: Payload,
 ) -> Result<(), Problem> {
-    let mut splitter = ArraySplitter::default();
     let mut batch = Batch::new(api, client);
+    let broken = read_into(&mut batch, api, &mut payload).await?;
+    batch.commit().await?;
+    batch.outcome(broken)
+}
+
+/// Reads the body and commits as it goes. Gives what is wrong with the body as a whole; fails where
+/// a commit does.
+async fn read_into(
+    batch: &mut Batch<'_>,
+    api: &RevocationApi,
+    payload: &mut Payload,
+) -> Result<Option<Problem>, Problem> {
+    let mut splitter = ArraySplitter::default();
     let mut length = 0;
-    while let Some(chunk) = payload.next().await {
-        let Ok(chunk) = chunk else {
-            batch.commit().await?;
-            return batch.outcome(Some("the body broke off"));
+    loop {
+        let chunk = match next_chunk(payload).await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(splitter.finish().err().map(invalid)),
+            Err(problem) => return Ok(Some(problem)),
         };
         length += chunk.len() as u64;
         if length > api.max_body {
-            batch.commit().await?;
-            return Err(batch.describe(Problem::too_large(api.max_body)));
+            return Ok(Some(Problem::too_large(api.max_body)));
         }
-        let fed = splitter.feed(&chunk, |element| batch.add(judge(element)));
-        if let Err(broken) = fed {
-            batch.commit().await?;
-            return batch.outcome(Some(&broken.to_string()));
+        if let Err(broken) = splitter.feed(&chunk, |element| batch.add(judge(element))) {
+            return Ok(Some(invalid(broken)));
         }
         if batch.is_full() {
             batch.commit().await?;
         }
     }
-    batch.commit().await?;
-    batch.outcome(splitter.finish().err().map(|broken| broken.to_string()).as_deref())
+}
+
+fn invalid(broken: Broken) -> Problem {
+    Problem::bad_request("invalid_body", broken.to_string())
 }

@@ -1,10 +1,9 @@
 //! From an element's bytes to a report, or to the reason why it is none.
 
-use portcullis_base::secret::SecretString;
 use portcullis_revocation::intake::Report;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::item::{Item, Member};
 use crate::splitter::Element;
 
 const LONGEST_TYPE: usize = 256;
@@ -62,97 +61,38 @@ pub fn judge(element: Element<'_>) -> Judged {
     let Element::Bytes(bytes) = element else {
         return Judged::Rejected(Rejection::ItemTooLarge);
     };
-    let Ok(item) = serde_json::from_slice::<Item>(bytes) else {
+    // Asked of the whole element: the parser would not look into members that it passes over.
+    let item = std::str::from_utf8(bytes).ok().and_then(|text| serde_json::from_str(text).ok());
+    let Some(Item { token_type: Some(Member::Text(token_type)), token: Some(token), location }) =
+        item
+    else {
         return Judged::Rejected(Rejection::InvalidItem);
     };
-    let bad_type = item.token_type.is_empty()
-        || item.token_type.len() > LONGEST_TYPE
-        || item.token_type.chars().any(char::is_control);
-    if bad_type {
+    let token_type = token_type.expose_secret();
+    if token_type.is_empty()
+        || token_type.len() > LONGEST_TYPE
+        || token_type.chars().any(char::is_control)
+    {
         return Judged::Rejected(Rejection::InvalidItem);
     }
-    match item.token {
-        None => Judged::Skipped,
-        Some(token) if token.is_empty() => Judged::Skipped,
-        Some(token) if token.len() > LONGEST_TOKEN => Judged::Rejected(Rejection::TokenTooLong),
-        Some(token) => Judged::Report(Report {
-            token_type: item.token_type,
-            secret: SecretString::from(token),
-            location: item.location.0.map(shorten),
+    let secret = match token {
+        Member::Null => return Judged::Skipped,
+        Member::Other => return Judged::Rejected(Rejection::InvalidItem),
+        Member::Text(secret) => secret,
+    };
+    match secret.expose_secret().len() {
+        0 => Judged::Skipped,
+        1..=LONGEST_TOKEN => Judged::Report(Report {
+            token_type: token_type.to_owned(),
+            secret,
+            location: location.as_ref().and_then(shorten),
         }),
+        _ => Judged::Rejected(Rejection::TokenTooLong),
     }
 }
 
-/// An item as GitLab sends it; whatever else is in it is nobody's business. `token` must be there,
-/// but may be null. A member that comes twice is an error: which one would be meant?
-#[derive(Deserialize)]
-struct Item {
-    #[serde(rename = "type")]
-    token_type: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    token: Option<String>,
-    #[serde(default)]
-    location: Location,
-}
-
-/// Where the token was found. Anything but a string counts as nothing: a token must not live
-/// because its location is odd.
-#[derive(Default)]
-struct Location(Option<String>);
-
-impl<'de> Deserialize<'de> for Location {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyLocation).map(Self)
-    }
-}
-
-struct AnyLocation;
-
-impl<'de> Visitor<'de> for AnyLocation {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a location")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-}
-
-fn shorten(mut location: String) -> String {
-    if location.len() > LONGEST_LOCATION {
-        location.truncate(location.floor_char_boundary(LONGEST_LOCATION));
-    }
-    location
+fn shorten(location: &SecretString) -> Option<String> {
+    let text = location.expose_secret();
+    let end = text.floor_char_boundary(LONGEST_LOCATION);
+    Some(text[..end].to_owned()).filter(|text| !text.is_empty())
 }

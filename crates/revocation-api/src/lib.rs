@@ -4,6 +4,7 @@
 mod batch;
 mod clients;
 mod handlers;
+mod item;
 mod items;
 mod splitter;
 

@@ -4,8 +4,8 @@
 //! it is for a real parser. So a fault inside one element stays there, and memory is bounded by one
 //! element. No recursion: depth is a number.
 
-use portcullis_base::secret::Zeroizing;
 use thiserror::Error;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The longest element that is kept; a longer one is passed over. GitLab adds a whole vulnerability
 /// record to each item, of a few kilobytes.
@@ -152,9 +152,20 @@ impl ArraySplitter {
     fn keep(&mut self, byte: u8, state: State) {
         self.state = state;
         if self.element.len() < LONGEST {
+            self.make_room();
             self.element.push(byte);
         } else {
             self.too_long = true;
+        }
+    }
+
+    /// A vector that grows by itself leaves a copy of the secret behind.
+    fn make_room(&mut self) {
+        if self.element.len() == self.element.capacity() {
+            let room = (2 * self.element.len()).clamp(1024, LONGEST);
+            let mut larger = Zeroizing::new(Vec::with_capacity(room));
+            larger.extend_from_slice(&self.element);
+            self.element = larger;
         }
     }
 
@@ -165,8 +176,9 @@ impl ArraySplitter {
             Element::Bytes(self.element.trim_ascii_end())
         });
         self.too_long = false;
-        // Overwritten and not only forgotten: it holds a secret.
-        self.element.fill(0);
+        // Overwritten and not only forgotten: it holds a secret. What lies behind the slice was
+        // overwritten when it was last in use.
+        self.element.as_mut_slice().zeroize();
         self.element.clear();
         self.state = state;
     }
@@ -174,5 +186,41 @@ impl ArraySplitter {
     fn broken(&mut self, broken: Broken) -> Result<(), Broken> {
         self.state = State::Broken(broken);
         Err(broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_by_one_element() {
+        let mut splitter = ArraySplitter::default();
+        let mut seen = Vec::new();
+        let mut feed = |splitter: &mut ArraySplitter, bytes: &[u8]| {
+            splitter.feed(bytes, |element| seen.push(element == Element::TooLong)).unwrap();
+        };
+        feed(&mut splitter, b"[\"");
+        let part = vec![b'x'; LONGEST];
+        for _ in 0..100 {
+            feed(&mut splitter, &part);
+            assert!(splitter.element.capacity() <= LONGEST);
+        }
+        feed(&mut splitter, b"\",");
+        assert!(splitter.element.is_empty());
+        feed(&mut splitter, b"\"hunter2\"]");
+        assert_eq!((splitter.finish(), seen.as_slice()), (Ok(()), &[true, false][..]));
+        assert!(splitter.element.is_empty());
+    }
+
+    #[test]
+    fn an_element_of_just_the_longest_length_is_kept() {
+        for (length, too_long) in [(LONGEST, false), (LONGEST + 1, true)] {
+            let body = format!("[{}]", "1".repeat(length));
+            let mut splitter = ArraySplitter::default();
+            let each = |element: Element<'_>| assert_eq!(element == Element::TooLong, too_long);
+            splitter.feed(body.as_bytes(), each).unwrap();
+            assert_eq!(splitter.finish(), Ok(()));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What the parser makes of bodies: of GitLab's, of odd ones, and of arbitrary bytes.
 
-use portcullis_base::secret::ExposeSecret as _;
 use portcullis_revocation_api::{ArraySplitter, Broken, Element, Judged, Rejection, parse};
 use proptest::prelude::*;
+use secrecy::ExposeSecret as _;
 
 /// One letter an item: R taken, S skipped, - rejected.
 fn letters(body: &[u8]) -> (String, Result<(), Broken>) {
@@ -42,10 +42,50 @@ fn odd_locations_do_not_save_a_token() {
         let (judged, _) = parse(body.as_bytes());
         assert!(matches!(&judged[0], Judged::Report(r) if r.location.is_none()), "{location}");
     }
+    let twice = br#"[{"type":"t","token":"x","location":"a","location":null,"location":"b"}]"#;
+    let (judged, _) = parse(twice);
+    assert!(matches!(&judged[0], Judged::Report(r) if r.location.as_deref() == Some("b")));
     let long = "ä".repeat(3000);
     let (judged, _) =
         parse(format!(r#"[{{"type":"t","token":"x","location":"{long}"}}]"#).as_bytes());
     assert!(matches!(&judged[0], Judged::Report(r) if r.location.as_ref().unwrap().len() == 2048));
+}
+
+#[test]
+fn the_same_token_may_come_often_and_keeps_each_location() {
+    let item = |location: &str| {
+        format!(r#"{{"type":"t","token":"x","location":"{location}","vulnerability":null}}"#)
+    };
+    // GitLab doubles a relative root in older versions.
+    let locations =
+        ["https://g.example/root/root/a/-/blob/1/f#L1", "https://g.example/root/a/-/blob/1/f#L2"];
+    let body = format!("[{},{}]", item(locations[0]), item(locations[1]));
+    let (judged, whole) = parse(body.as_bytes());
+    assert_eq!(whole, Ok(()));
+    for (judged, location) in judged.iter().zip(locations) {
+        let Judged::Report(report) = judged else { panic!("{judged:?}") };
+        assert_eq!(report.secret.expose_secret(), "x");
+        assert_eq!(report.location.as_deref(), Some(location));
+    }
+    assert_eq!(judged.len(), 2);
+}
+
+#[test]
+fn names_may_be_escaped_and_types_odd() {
+    let body = br#"[{"t\u0079pe":"gitleaks_rule_id_hashicorp_terraform_user/org_api_token (x)",
+        "\u0074oken":"caf\u00e9"}]"#;
+    let (judged, _) = parse(body);
+    let Judged::Report(report) = &judged[0] else { panic!("{judged:?}") };
+    assert_eq!(report.token_type, "gitleaks_rule_id_hashicorp_terraform_user/org_api_token (x)");
+    assert_eq!(report.secret.expose_secret(), "caf\u{e9}");
+}
+
+#[test]
+fn a_type_of_256_bytes_is_the_longest() {
+    for (length, letter) in [(256, "R"), (257, "-")] {
+        let body = format!(r#"[{{"type":"{}","token":"x"}}]"#, "t".repeat(length));
+        assert_eq!(letters(body.as_bytes()).0, letter);
+    }
 }
 
 #[test]
@@ -56,6 +96,7 @@ fn a_bad_item_stays_alone_with_its_fault() {
         "null",
         "true",
         "[]",
+        "[\"t\",\"x\",null]",
         "{}",
         "{\"type\":\"t\"}",
         "{\"token\":\"x\"}",
@@ -88,6 +129,9 @@ fn a_bad_item_stays_alone_with_its_fault() {
 
 #[test]
 fn invalid_utf8_in_one_item_is_that_items_fault() {
+    let passed_over = b"[{\"type\":\"t\",\"token\":\"x\",\"vulnerability\":\"\xff\"},\
+        {\"type\":\"t\",\"token\":\"x\"}]";
+    assert_eq!(letters(passed_over), ("-R".into(), Ok(())));
     let body = b"[{\"type\":\"t\",\"token\":\"\xff\xfe\"},{\"type\":\"t\",\"token\":\"x\"}]";
     assert_eq!(letters(body), ("-R".into(), Ok(())));
 }

@@ -1,16 +1,34 @@
 //! Bodies, bounded.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::{BytesMut, Payload};
+use actix_web::web::{Bytes, Payload};
 use futures_util::StreamExt as _;
-use serde::de::DeserializeOwned;
+use portcullis_base::secret::Zeroizing;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::Problem;
 
+/// How long the next part of a body may take. Without a bound, a client that falls silent would
+/// hold its connection for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The length that the request announces, where it does.
 pub fn announced_length(request: &HttpRequest) -> Option<u64> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// The next part of a body, `None` at its end. A transfer that breaks off is 400 `body`, one that
+/// stands still 408 `body_timeout`.
+pub async fn next_chunk(payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
+    let Ok(next) = actix_web::rt::time::timeout(PATIENCE, payload.next()).await else {
+        let detail = "the body stood still for too long";
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail));
+    };
+    next.transpose().map_err(|_| Problem::bad_request("body", "the body broke off"))
 }
 
 /// Reads a JSON body of at most `limit` bytes, whatever its Content-Type says. No answer repeats
@@ -24,15 +42,21 @@ pub async fn json<T: DeserializeOwned>(
     if announced_length(request).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::bad_request("body", "the body broke off"))?;
-        if body.len() + chunk.len() > limit {
+    // Overwritten when dropped, since a body may hold secrets; with room for all that is announced,
+    // since a buffer that grows leaves copies behind.
+    let announced = announced_length(request).and_then(|length| usize::try_from(length).ok());
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit.min(16 * 1024))));
+    while let Some(chunk) = next_chunk(&mut payload).await? {
+        if chunk.len() > limit - body.len() {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&body).map_err(|error| explain(&error))
+    serde_json::from_slice(&body).map_err(|error| {
+        // The first fault found may be one of shape in a text that is no JSON further on.
+        let syntax = serde_json::from_slice::<IgnoredAny>(&body).err();
+        explain(&syntax.unwrap_or(error))
+    })
 }
 
 /// Where and how it is wrong, without any of what is there: serde repeats values in some texts.
@@ -47,5 +71,67 @@ fn explain(error: &serde_json::Error) -> Problem {
         Category::Syntax | Category::Eof | Category::Io => {
             Problem::bad_request("invalid_json", format!("the body is not JSON ({at})"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::FromRequest as _;
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Named {
+        name: String,
+    }
+
+    /// The body comes without a length, unless the request has one.
+    async fn read(request: TestRequest, body: impl Into<Bytes>) -> Result<Named, Problem> {
+        let request = request.to_http_request();
+        let parts = futures_util::stream::iter([Ok::<Bytes, PayloadError>(body.into())]);
+        let mut inner = actix_web::dev::Payload::from(parts.boxed_local());
+        let payload = Payload::from_request(&request, &mut inner).await.unwrap();
+        json(&request, payload, 64).await
+    }
+
+    #[actix_web::test]
+    async fn json_is_read_whatever_its_type_says() {
+        for kind in ["application/json", "text/plain", "nonsense"] {
+            let request = TestRequest::post().insert_header(("content-type", kind));
+            assert_eq!(read(request, r#"{"name":"x"}"#).await.unwrap().name, "x");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_cannot_be_read_is_told_without_repeating_it() {
+        for (body, code) in [
+            (&b""[..], "invalid_json"),
+            (b"hunter2", "invalid_json"),
+            (b"{\"name\":\"hunter2\xff\"}", "invalid_json"),
+            (br#"{"name":"hunter2"} x"#, "invalid_json"),
+            (br#"{"hunter2":1},"#, "invalid_json"),
+            (b"{}", "invalid_members"),
+            (br#"{"hunter2":1}"#, "invalid_members"),
+            (br#"{"name":["hunter2"]}"#, "invalid_members"),
+            (br#"{"name":"a","name":"hunter2"}"#, "invalid_members"),
+            (br#""hunter2""#, "invalid_members"),
+        ] {
+            let problem = read(TestRequest::post(), body).await.unwrap_err();
+            assert_eq!(problem.code(), code, "{body:?}");
+            assert!(!format!("{problem:?}").contains("hunter2"), "{problem}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_large_body_is_refused_announced_or_not() {
+        let problem = read(TestRequest::post(), vec![b' '; 65]).await.unwrap_err();
+        assert_eq!(problem.code(), "too_large");
+        let request = TestRequest::post().insert_header(("content-length", "99999999999"));
+        assert_eq!(read(request, "").await.unwrap_err().code(), "too_large");
+        let exact = format!("{:64}", r#"{"name":"x"}"#);
+        assert_eq!(read(TestRequest::post(), exact).await.unwrap().name, "x");
     }
 }

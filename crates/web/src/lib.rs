@@ -4,13 +4,15 @@
 mod body;
 mod credentials;
 mod limits;
+mod preshared;
 mod problem;
 mod routes;
 mod trace;
 
-pub use body::{announced_length, json};
+pub use body::{announced_length, json, next_chunk};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use limits::{PerAddress, PerClient, Rate};
+pub use preshared::Preshared;
 pub use problem::Problem;
 pub use routes::{Access, Audit, Route, RouteError, RouteTable, check, mount};
 pub use trace::{answer_early_errors, trace};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -45,20 +45,28 @@ impl PerClient {
     }
 }
 
-/// A limit for each address, an IPv6 network of 64 bits counting as one.
+/// A limit for each address, an IPv6 network of 64 bits counting as one. Its memory is bounded:
+/// quiet addresses are forgotten, and once too many are loud, all share one limit.
 #[derive(Debug)]
 pub struct PerAddress {
     limiter: DefaultKeyedRateLimiter<IpAddr>,
     checks: AtomicU32,
+    full: AtomicBool,
 }
 
 /// After so many checks the addresses that have been quiet are forgotten.
 const FORGET_EVERY: u32 = 4096;
+/// So many addresses are kept apart.
+const MOST_ADDRESSES: usize = 100_000;
 
 impl PerAddress {
     /// The same limit for every address.
     pub fn new(rate: Rate) -> Self {
-        Self { limiter: RateLimiter::keyed(rate.quota()), checks: AtomicU32::new(0) }
+        Self {
+            limiter: RateLimiter::keyed(rate.quota()),
+            checks: AtomicU32::new(0),
+            full: AtomicBool::new(false),
+        }
     }
 
     /// Lets one from this address through, or says how long to wait.
@@ -66,8 +74,11 @@ impl PerAddress {
         if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
+            self.full.store(self.limiter.len() >= MOST_ADDRESSES, Ordering::Relaxed);
         }
-        self.limiter.check_key(&network(address)).map_err(|not_until| wait(&not_until))
+        let full = self.full.load(Ordering::Relaxed);
+        let key = if full { IpAddr::from([0; 16]) } else { network(address) };
+        self.limiter.check_key(&key).map_err(|not_until| wait(&not_until))
     }
 }
 
@@ -118,5 +129,15 @@ mod tests {
             assert!(limit.check(IpAddr::from(n.to_be_bytes())).is_ok());
         }
         assert!(limit.limiter.len() <= FORGET_EVERY as usize, "{}", limit.limiter.len());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_kept_within_bounds() {
+        let limit = PerAddress::new(rate(1, 1000));
+        for n in 0..150_000_u32 {
+            assert!(limit.check(IpAddr::from(n.to_be_bytes())).is_ok() || n > 100_000);
+        }
+        let most = MOST_ADDRESSES + FORGET_EVERY as usize;
+        assert!(limit.limiter.len() <= most, "{}", limit.limiter.len());
     }
 }

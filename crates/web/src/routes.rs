@@ -1,12 +1,16 @@
 //! Route tables: what a surface offers, as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use actix_web::{ResponseError as _, web};
 use thiserror::Error;
 
 use crate::Problem;
+
+mod pattern;
+
+use pattern::Pattern;
 
 /// Who may call a route. Every route says it; a test walks the tables and calls each without the
 /// credential.
@@ -57,12 +61,25 @@ pub enum RouteError {
     /// Two surfaces claim the same method on the same path.
     #[error("{0} {1} is claimed twice; give one of the surfaces a `mount` of its own")]
     Twice(String, String),
+    /// Two paths differ in the names of their parameters alone, so that one would hide the other.
+    #[error("{0} and {1} match the same paths")]
+    Hidden(String, String),
+    /// Not a path as actix writes patterns.
+    #[error("{0} is not a path: {1}")]
+    BadPath(String, &'static str),
 }
 
 /// Whether these tables can be mounted together.
 pub fn check(table: &[Route]) -> Result<(), RouteError> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut paths = BTreeMap::new();
     for route in table {
+        let pattern = Pattern::parse(&route.path)
+            .map_err(|reason| RouteError::BadPath(route.path.clone(), reason))?;
+        let known: &mut &str = paths.entry(pattern).or_insert(&route.path);
+        if *known != route.path {
+            return Err(RouteError::Hidden((*known).to_owned(), route.path.clone()));
+        }
         let (method, path) = (route.method.to_string(), route.path.clone());
         if !seen.insert((method.clone(), path.clone())) {
             return Err(RouteError::Twice(method, path));
@@ -79,7 +96,9 @@ pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
         // Actix takes the first pattern that matches: open tails come last.
         by_path.entry((route.path.contains(":.*"), &route.path)).or_default().push(route);
     }
-    for ((_, path), routes) in by_path {
+    for ((_, path), mut routes) in by_path {
+        // Actix takes the first route that fits: the one for any method takes what others leave.
+        routes.sort_by_key(|route| route.method == any());
         let allow = allow(&routes);
         let mut resource = web::resource(path);
         for route in routes {
@@ -175,6 +194,36 @@ mod tests {
         assert_eq!(ask(Method::GET, "/auth/exact").await.2, "exact");
         for method in [Method::GET, Method::POST, Method::from_bytes(b"BREW").unwrap()] {
             assert_eq!(ask(method, "/auth/any/where").await.2, "tail");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_route_for_any_method_takes_what_the_others_leave() {
+        let table = vec![
+            route(Route::any_method(), "/x", || web::to(|| async { "any" })),
+            route(Method::GET, "/x", || web::to(|| async { "get" })),
+        ];
+        let app = init_service(App::new().configure(|config| mount(&table, config))).await;
+        for (method, expected) in [(Method::GET, "get"), (Method::HEAD, "any")] {
+            let request = TestRequest::with_uri("/x").method(method).to_request();
+            assert_eq!(read_body(call_service(&app, request).await).await, expected);
+        }
+    }
+
+    #[test]
+    fn a_path_that_hides_another_or_is_none_is_an_error_at_start() {
+        let hidden =
+            ["/x/{id}", "/x/{name}"].map(|p| route(Method::GET, p, || web::to(|| async { "" })));
+        let error = RouteError::Hidden("/x/{id}".into(), "/x/{name}".into());
+        assert_eq!(check(&hidden), Err(error));
+        let apart = ["/x/{id}", "/x/{id}/y", "/x/{id:[0-9]{3}}", "/x/{tail:.*}", "/x/y", "/"];
+        assert_eq!(
+            check(&apart.map(|p| route(Method::GET, p, || web::to(|| async { "" })))),
+            Ok(())
+        );
+        for path in ["", "x", "/{", "/}", "/a{b", "/{}", "/{a b}", "/a b", "/{tail}*", "/\u{e4}"] {
+            let bad = [route(Method::GET, path, || web::to(|| async { "" }))];
+            assert!(matches!(check(&bad), Err(RouteError::BadPath(..))), "{path}");
         }
     }
 

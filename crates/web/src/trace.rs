@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::error::InternalError;
+use actix_web::error::{InternalError, JsonPayloadError};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _, web};
@@ -55,5 +56,86 @@ pub fn answer_early_errors(config: &mut web::ServiceConfig) {
         }))
         .app_data(web::PathConfig::default().error_handler(|error, _| {
             InternalError::from_response(error, Problem::not_found().error_response()).into()
+        }))
+        .app_data(web::JsonConfig::default().error_handler(|error, _| {
+            let status = match &error {
+                // Actix says 400 here, and 415 for forms.
+                JsonPayloadError::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                other => other.status_code(),
+            };
+            let problem = problem_in_body(status, "the JSON cannot be read");
+            InternalError::from_response(error, problem.error_response()).into()
+        }))
+        .app_data(web::FormConfig::default().error_handler(|error, _| {
+            let problem = problem_in_body(error.status_code(), "the form cannot be read");
+            InternalError::from_response(error, problem.error_response()).into()
         }));
+}
+
+/// Actix tells a wrong type from a wrong size from wrong content, by the status.
+fn problem_in_body(status: StatusCode, detail: &'static str) -> Problem {
+    let code = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        _ => "body",
+    };
+    Problem::new(status, code, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::App;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Members = BTreeMap<String, u8>;
+
+    fn routes(config: &mut web::ServiceConfig) {
+        answer_early_errors(config);
+        config
+            .route("/json", web::post().to(|_: web::Json<u8>| async { "" }))
+            .route("/form", web::post().to(|_: web::Form<Members>| async { "" }))
+            .route("/query", web::post().to(|_: web::Query<Members>| async { "" }))
+            .route("/path/{n}", web::post().to(|_: web::Path<u8>| async { "" }));
+    }
+
+    #[actix_web::test]
+    async fn what_actix_refuses_is_a_problem_too() {
+        let app = init_service(App::new().configure(routes)).await;
+        let large = " ".repeat(3 << 20);
+        for (path, kind, body, status, code) in [
+            ("/json", "application/json", "300", 400, "body"),
+            ("/json", "text/plain", "1", 415, "unsupported_media_type"),
+            ("/json", "application/json", large.as_str(), 413, "too_large"),
+            ("/form", "application/x-www-form-urlencoded", "a=b", 400, "body"),
+            ("/query?a=b", "text/plain", "", 400, "query"),
+            ("/path/300", "text/plain", "", 404, "not_found"),
+        ] {
+            let request = TestRequest::post()
+                .uri(path)
+                .insert_header(("content-type", kind))
+                .set_payload(body.to_owned());
+            let response = call_service(&app, request.to_request()).await;
+            assert_eq!(response.status(), status, "{path}");
+            assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
+            let body = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+            assert!(body.contains(&format!(r#""code":"{code}""#)), "{path}: {body}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_answer_has_an_id_of_its_own() {
+        let app = init_service(App::new().wrap(from_fn(trace)).configure(routes)).await;
+        let mut seen = BTreeSet::new();
+        for path in ["/json", "/json", "/nothing"] {
+            let request = TestRequest::post().uri(path).insert_header(("x-request-id", "mine"));
+            let response = call_service(&app, request.to_request()).await;
+            let id = response.headers().get("x-request-id").unwrap();
+            seen.insert(id.to_str().unwrap().to_owned());
+        }
+        assert_eq!(seen.len(), 3);
+        assert!(!seen.contains("mine"));
+    }
 }

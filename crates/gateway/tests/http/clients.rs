@@ -123,3 +123,12 @@ pub(crate) async fn with_too_many_waiting_reports_must_wait(database: Database) 
     assert_eq!(pending.len(), 2, "tried, and waiting still");
     gateway.stop().await;
 }
+
+pub(crate) async fn the_endpoints_live_where_they_are_mounted(database: Database) {
+    let gateway = TestGateway::start(&database, "[revocation_api]\nmount = \"/leaks\"").await;
+    for (path, status) in [("/leaks/v1/revoke_tokens", 204), ("/v1/revoke_tokens", 404)] {
+        let request = gateway.request(Method::POST, path).header(AUTHORIZATION, REPORTING);
+        assert_eq!(send(request.body("[]")).await.status, status, "{path}");
+    }
+    gateway.stop().await;
+}

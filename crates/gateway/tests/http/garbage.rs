@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 /// Part of every token here, so that a trace of one can be told.
-const MARK: &str = "Mark0fAToken";
+pub(crate) const MARK: &str = "Mark0fAToken";
 
 /// GitLab's tokens are taken and wait for an operator: sealed, and no call is made.
 fn held() -> String {

@@ -193,7 +193,7 @@ pub(crate) async fn only_the_admin_token_opens_it(database: Database) {
     let gateway = TestGateway::start(&database, "").await;
     let pat = gateway.mint().await.token;
     let request = || gateway.request(Method::GET, "/v1/pats");
-    for refused in [
+    let wrong = [
         request(),
         request().bearer_auth(REPORTING),
         request().bearer_auth(&pat),
@@ -201,12 +201,13 @@ pub(crate) async fn only_the_admin_token_opens_it(database: Database) {
         request().header("authorization", ADMIN),
         request().basic_auth("admin", Some(ADMIN)),
         request().bearer_auth(ADMIN).bearer_auth(ADMIN),
-    ] {
-        let answer = send(refused).await;
+    ];
+    let mut refused = wrong.len();
+    for request in wrong {
+        let answer = send(request).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"));
         assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"portcullis-admin\""));
     }
-    let mut refused = 0;
     let limited = loop {
         let answer = send(request().bearer_auth("wrong")).await;
         if answer.status != 401 {
@@ -215,7 +216,7 @@ pub(crate) async fn only_the_admin_token_opens_it(database: Database) {
         refused += 1;
         assert!(refused < 1000, "failures are not limited");
     };
-    assert!(refused >= 20 - 7, "a burst of 20 is let through: {refused}");
+    assert!(refused >= 20, "a burst of 20 is let through: {refused}");
     assert_eq!((limited.status, limited.code().as_str()), (429, "too_many_failures"));
     let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=5).contains(&wait), "{wait}");

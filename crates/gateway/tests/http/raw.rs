@@ -37,7 +37,7 @@ pub(crate) async fn raw(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), async {
+    tokio::time::timeout(Duration::from_mins(1), async {
         tokio::select! { () = sending => {}, () = read => {} }
     })
     .await

@@ -6,7 +6,7 @@ use portcullis_test_support::Cluster;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Database, PAT_TYPE, TestGateway, eventually, in_future};
+use crate::support::{Answer, Database, PAT_TYPE, TestGateway, eventually, in_future};
 
 /// The longest that a replica may take a dead token for a good one.
 const PROMISE: Duration = Duration::from_secs(5);
@@ -67,13 +67,15 @@ async fn without_its_database_a_gateway_says_so_and_comes_back() {
     });
     let mut cluster = cluster.await.unwrap();
     assert_eq!(gateway.get("/health").await.status, 200);
-    for answer in [
-        gateway.get("/ready").await,
-        gateway.auth(&pat.token).await,
-        gateway.report(&json!([{ "type": PAT_TYPE, "token": pat.token }])).await,
-        gateway.pats(Method::GET, "", None).await,
-        gateway.pats(Method::DELETE, &format!("/{}", pat.id), None).await,
-    ] {
+    let (path, items) = (format!("/{}", pat.id), json!([{ "type": PAT_TYPE, "token": pat.token }]));
+    let answers = tokio::join!(
+        gateway.get("/ready"),
+        gateway.auth(&pat.token),
+        gateway.report(&items),
+        gateway.pats(Method::GET, "", None),
+        gateway.pats(Method::DELETE, &path, None),
+    );
+    for answer in <[Answer; 5]>::from(answers) {
         assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
         assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
     }
@@ -87,7 +89,6 @@ async fn without_its_database_a_gateway_says_so_and_comes_back() {
         (gateway.get("/ready").await.status == 200).then_some(())
     })
     .await;
-    let items = json!([{ "type": PAT_TYPE, "token": pat.token }]);
     eventually(Duration::from_secs(20), async || {
         (gateway.report(&items).await.status == 204).then_some(())
     })

@@ -13,8 +13,9 @@ use url::form_urlencoded;
 use crate::pats::{Holder, Pats};
 use crate::problems::of_store;
 
-/// What a caller that nobody knows is asked for: `Basic` is how git and docker bring a token.
-const CHALLENGES: [&str; 2] = ["Bearer realm=\"portcullis\"", "Basic realm=\"portcullis\""];
+/// What a caller that nobody knows is asked for. `Basic` is how git and docker bring a token; it
+/// comes first because nginx passes on no more than the first.
+const CHALLENGES: [&str; 2] = ["Basic realm=\"portcullis\"", "Bearer realm=\"portcullis\""];
 
 /// The routes of forward authentication.
 pub(crate) fn routes() -> RouteTable {

@@ -43,7 +43,9 @@ where
 /// The libraries below us write headers, bodies and statements at their finer levels, and with them
 /// secrets: whatever the filter says, such lines come from our own code only.
 fn may_be_written(meta: &Metadata<'_>) -> bool {
-    *meta.level() <= Level::INFO || meta.target().starts_with("portcullis")
+    // The server's own start and stop, six lines each, say nothing that ours do not.
+    let loudest = if meta.target().starts_with("actix_server") { Level::WARN } else { Level::INFO };
+    *meta.level() <= loudest || meta.target().starts_with("portcullis")
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ const HOUSE: &str = "
 ";
 
 /// What any crate may use in its own tests.
-const FOR_TESTS: &[&str] = &["fake-gitlab", "test-support"];
+const FOR_TESTS: &[&str] = &["base", "fake-gitlab", "test-support"];
 
 /// Know no server and no database, however far down one looks.
 const PLAIN: &[&str] = &["base", "jwt-verify", "pat", "gitlab"];

@@ -47,7 +47,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     process.start_again().await;
     assert_eq!(process.count_ends().await["pending"], acknowledged);
     assert_eq!(reporter.answer(&tokens(1_000)).await.0, 204, "there is room again");
-    process.stop().await;
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,5 +79,5 @@ async fn postgres_may_go_and_come_back() {
     assert!(process.is_ready().await);
     let waiting = process.count_ends().await["pending"];
     assert!(waiting >= 400, "what was acknowledged is there: {waiting}");
-    process.stop().await;
+    process.stop();
 }

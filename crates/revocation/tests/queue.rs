@@ -17,7 +17,7 @@ macro_rules! on_both_databases {
     ($($test:ident),* $(,)?) => {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::$test(super::Database::sqlite().await).await; })*
+            async fn $test() { super::$test(super::Database::sqlite()).await; })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -99,7 +99,9 @@ impl PostgresListener {
 
     async fn listen(&self) {
         while !self.pool.is_closed() {
-            if let Err(error) = self.listen_once().await {
+            if let Err(error) = self.listen_once().await
+                && !self.pool.is_closed()
+            {
                 tracing::warn!(error = %error, "notifications are not heard; trying again");
             }
             self.tell(Event::Missed);

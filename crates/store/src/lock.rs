@@ -1,6 +1,7 @@
 //! The lock file that makes one process the only user of a SQLite database.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::StoreError;
@@ -14,10 +15,8 @@ impl LockFile {
     /// Takes the lock of `database`, `<database>.lock`, or says who has it.
     pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
         let path = path(database);
-        let file = OpenOptions::new()
+        let file = private()
             .create(true)
-            .truncate(false)
-            .write(true)
             .open(&path)
             .map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
         match file.try_lock() {
@@ -28,6 +27,20 @@ impl LockFile {
             }
         }
     }
+}
+
+/// Makes the database's file where it is missing, for its owner alone; SQLite gives the files beside
+/// it the same mode. One that is there keeps the mode that it has.
+pub(crate) fn make_private(database: &Path) -> Result<(), StoreError> {
+    let made = private().create(true).open(database);
+    made.map(drop)
+        .map_err(|source| StoreError::File { path: database.display().to_string(), source })
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(false).mode(0o600);
+    options
 }
 
 fn path(database: &Path) -> PathBuf {

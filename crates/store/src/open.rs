@@ -14,7 +14,7 @@ use sqlx::sqlite::{
 use crate::StoreError;
 use crate::dialect::{on, sql};
 use crate::events::{Events, PostgresListener};
-use crate::lock::LockFile;
+use crate::lock::{self, LockFile};
 
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -101,7 +101,9 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(ACQUIRE);
         // Before the first connection: sqlx locks nothing while it migrates SQLite.
-        let lock = LockFile::take(&absolute(connect.get_filename())?)?;
+        let file = absolute(connect.get_filename())?;
+        let lock = LockFile::take(&file)?;
+        lock::make_private(&file)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE)

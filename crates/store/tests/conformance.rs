@@ -95,3 +95,14 @@ async fn a_database_that_does_not_answer_is_unavailable() {
     let error = portcullis_store::Store::connect(&options).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
 }
+
+#[tokio::test]
+async fn the_files_of_sqlite_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let database = support::Database::sqlite().await;
+    for entry in std::fs::read_dir(database.directory()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", entry.path().display());
+    }
+}

@@ -167,6 +167,7 @@ async fn regenerate(
     let body: Regenerate = json(&request, payload, LONGEST_BODY).await?;
     let expires_at = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
     let before = pats.0.store.pat(&id).await;
+    refuse_deleted(&before)?;
     let token = pats.token();
     let digest = token.digest();
     let renewed = pats.0.store.regenerate_pat(&id, digest.as_str(), expires_at).await;
@@ -174,6 +175,17 @@ async fn regenerate(
     let renewed = renewed.map_err(|error| of_store(&error))?.ok_or_else(Problem::not_found)?;
     let answer = with_token(&renewed, &token, pats.0.clock.now_ms());
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+}
+
+/// A leaked or expired token may have a successor; what somebody deleted stays deleted.
+fn refuse_deleted(before: &Result<Option<Pat>, StoreError>) -> Result<(), Problem> {
+    match before {
+        Ok(Some(pat)) if pat.revoked_reason.as_deref() == Some("deleted") => {
+            let status = actix_web::http::StatusCode::CONFLICT;
+            Err(Problem::new(status, "deleted", "this PAT was deleted; make a new one"))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Pats {

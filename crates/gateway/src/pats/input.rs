@@ -149,7 +149,11 @@ fn check_expiry(text: &str, now: OffsetDateTime, max_lifetime: Duration) -> Resu
         return Err(wrong("expires_at", "lies in the past"));
     }
     if at - now > max_lifetime {
-        let longest = humantime::format_duration(max_lifetime);
+        let days = max_lifetime.as_secs() / 86_400;
+        let longest = match days {
+            0 => humantime::format_duration(max_lifetime).to_string(),
+            days => format!("{days} day(s)"),
+        };
         return Err(wrong("expires_at", &format!("is more than {longest} away")));
     }
     Ok(to_ms(at))
@@ -202,7 +206,7 @@ mod tests {
             (r#""scopes":[""]"#, "`scopes`"),
             (r#""expires_at":"tomorrow""#, "`expires_at`"),
             (r#""expires_at":"2026-11-21T12:00:00Z""#, "`expires_at` lies in the past"),
-            (r#""expires_at":"2026-11-22T12:00:01Z""#, "more than 1day away"),
+            (r#""expires_at":"2026-11-22T12:00:01Z""#, "more than 1 day(s) away"),
             (r#""extra":1"#, "json"),
             (r#""scopes":"a""#, "json"),
         ] {

@@ -25,10 +25,15 @@ fn lines(loaded: &Loaded, gateway: &Gateway) -> Vec<String> {
         DatabaseKind::Sqlite => "SQLite",
         DatabaseKind::Postgres => "Postgres",
     };
-    let public = gateway.public_address();
+    let listening = format!("http://{}", gateway.public_address());
+    let public = config
+        .server
+        .public_url
+        .as_ref()
+        .map_or(listening, |url| url.as_str().trim_end_matches('/').to_owned());
     let mut lines = vec![
         format!("portcullis {} is up, on {database}", env!("CARGO_PKG_VERSION")),
-        format!("  public   http://{public}   /auth  /v1/pats  /v1/revoke_tokens  /health  /ready"),
+        format!("  public   {public}   /auth  /v1/pats  /v1/revoke_tokens  /health  /ready"),
         format!("  admin    http://{}   /v1/revocations  /health  /ready", gateway.admin_address()),
     ];
     for (name, types) in offered(config) {
@@ -39,7 +44,7 @@ fn lines(loaded: &Loaded, gateway: &Gateway) -> Vec<String> {
         lines.push(format!("  secrets  {}{made}", loaded.secrets_origin.path.display()));
         lines.push(format!(
             "  try      curl -H \"Authorization: $(portcullis secrets show revocation_api_token)\" \
-             http://{public}{}/v1/revocable_token_types",
+             {public}{}/v1/revocable_token_types",
             config.revocation_api.mount.trim_end_matches('/')
         ));
     }

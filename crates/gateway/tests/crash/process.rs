@@ -83,10 +83,9 @@ impl Process {
     }
 
     /// SIGTERM, and a clean end.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        // Blocks this thread alone; the process needs nothing of ours to end.
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status}");
     }

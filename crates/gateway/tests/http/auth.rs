@@ -32,7 +32,7 @@ fn forged(token: &str) -> String {
 fn assert_refused(answer: &Answer, what: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"), "{what}");
     let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
-    let wanted = ["Bearer realm=\"portcullis\"", "Basic realm=\"portcullis\""];
+    let wanted = ["Basic realm=\"portcullis\"", "Bearer realm=\"portcullis\""];
     assert_eq!(challenges, wanted, "{what}");
     assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("x-auth-")), "{what}");
 }

@@ -46,7 +46,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    pub(crate) async fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         Self::Sqlite(portcullis_test_support::scratch_dir())
     }
 

@@ -139,7 +139,7 @@ pub struct Database {
 
 impl Database {
     pub(super) fn read(section: &mut Section<'_>, data_dir: &DataDir) -> Option<Self> {
-        let max = section.number("max_connections", 10, 1..=1000);
+        let max = section.number("max_connections", 10, 2..=1000);
         let default = data_dir.database_url();
         let given = section.secret("url");
         let same = given.as_ref().is_none_or(|url| *url.expose_secret() == default);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use portcullis_base::random::RngFrom;
 use portcullis_base::{Clock, Randomness};
 use portcullis_pat::{Digest, KeyRing};
+use portcullis_store::events::Event;
 use portcullis_store::pats::{NewPat, Pat};
 use portcullis_store::{Store, StoreError};
 
@@ -55,7 +56,7 @@ impl Pats {
         random: Arc<dyn Randomness>,
         max_lifetime: Duration,
     ) -> Self {
-        let cache = Cache::default();
+        let cache = Cache::new(!store.is_shared());
         Self(Arc::new(Inner { store, ring, cache, clock, random, max_lifetime }))
     }
 
@@ -68,7 +69,7 @@ impl Pats {
     /// database or the cache is asked.
     pub async fn holder(&self, token: &str) -> Result<Option<Holder>, StoreError> {
         let Ok(digest) = self.0.ring.verify(token) else { return Ok(None) };
-        let record = match self.0.cache.get(&self.0.store, &digest) {
+        let record = match self.0.cache.get(&digest) {
             Some(record) => record,
             None => match self.fill(digest).await? {
                 Some(record) => record,
@@ -134,15 +135,20 @@ impl Pats {
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
     }
 
-    /// Forgets what is remembered as the store tells of changes; ends with the store.
-    pub async fn follow_changes(self) {
-        use portcullis_store::events::Event;
+    /// Forgets what is remembered as the store tells of changes, from this moment on; the task ends
+    /// with the store.
+    pub fn follow_changes(&self) -> tokio::task::JoinHandle<()> {
+        let events = self.0.store.events().subscribe();
+        tokio::spawn(self.clone().heed(events))
+    }
+
+    async fn heed(self, mut events: tokio::sync::broadcast::Receiver<Event>) {
         use tokio::sync::broadcast::error::RecvError;
-        let mut events = self.0.store.events().subscribe();
         loop {
             match events.recv().await {
                 Ok(Event::PatChanged(digest)) => self.0.cache.forget(&digest),
                 Ok(Event::Missed) | Err(RecvError::Lagged(_)) => self.0.cache.forget_all(),
+                Ok(Event::Beat) => self.0.cache.beat(),
                 Ok(Event::Due) => {}
                 Err(RecvError::Closed) => return,
             }

@@ -19,6 +19,9 @@ use crate::config::{Config, Loaded, Server};
 use crate::error::StartError;
 use crate::{auth, health, pats, revocations};
 
+/// Beyond the grace and the last calls: time to write their outcome and close the database.
+const MARGIN: Duration = Duration::from_secs(5);
+
 /// Serves until the process is told to stop (SIGINT or SIGTERM).
 pub fn run(loaded: Loaded) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,13 +43,14 @@ pub struct Gateway {
     worker: Worker,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     followers: JoinHandle<()>,
+    patience: Duration,
 }
 
 impl Gateway {
     /// Builds every part, binds both listeners and begins to work.
     pub async fn start(loaded: &Loaded) -> Result<Self, StartError> {
         let parts = compose::parts(loaded).await?;
-        let followers = tokio::spawn(parts.pats.clone().follow_changes());
+        let followers = parts.pats.follow_changes();
         let (store, data) = (parts.store.clone(), Shared::take(parts));
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
@@ -60,6 +64,7 @@ impl Gateway {
             worker,
             servers: vec![public_server, admin_server],
             followers,
+            patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }
 
@@ -91,7 +96,20 @@ impl Gateway {
 
     /// Takes no more requests, finishes those under way and the calls to providers, and closes the
     /// database.
+    ///
+    /// All of it together takes no longer than the grace and a call to a provider; a second signal
+    /// ends the process at once. What is cut off then is what a crash cuts off: it is taken up again.
     pub async fn stop(self) {
+        let limit = self.patience;
+        tokio::select! {
+            result = tokio::time::timeout(limit, self.wind_down()) => {
+                tracing::info!(server.cut_off = result.is_err(), "stopped");
+            }
+            _ = told_to_stop() => tracing::warn!("told again: stopped at once"),
+        }
+    }
+
+    async fn wind_down(self) {
         let servers = async {
             for (handle, _) in &self.servers {
                 handle.stop(true).await;
@@ -100,7 +118,6 @@ impl Gateway {
         tokio::join!(servers, self.worker.stop());
         self.followers.abort();
         self.store.close().await;
-        tracing::info!("stopped");
     }
 }
 

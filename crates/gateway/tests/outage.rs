@@ -1,6 +1,8 @@
 //! A database that cannot take any more: the caller hears 503, never a false 204, and what was
 //! acknowledged is there afterwards.
 
+#[path = "crash/freezing.rs"]
+mod freezing;
 #[path = "crash/process.rs"]
 #[expect(dead_code, reason = "this binary needs a part of it only")]
 mod process;
@@ -80,4 +82,47 @@ async fn postgres_may_go_and_come_back() {
     let waiting = process.count_ends().await["pending"];
     assert!(waiting >= 400, "what was acknowledged is there: {waiting}");
     process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_may_fall_silent() {
+    let directory = scratch_dir();
+    let database = portcullis_test_support::postgres().await;
+    let (place, proxy) = through_a_proxy(database.url()).await;
+    let process = Process::start(&place, directory.path(), &nobody()).await;
+    let reporter = process.reporter();
+    assert_eq!(reporter.answer(&tokens(1)).await.0, 204);
+
+    proxy.freeze();
+    assert!(!process.is_ready().await, "it says so, and does not hang");
+    assert!(process.is_healthy().await, "it lives on");
+    proxy.thaw();
+
+    let mut taken = false;
+    for _ in 0..30 {
+        if process.is_ready().await && reporter.answer(&tokens(2)).await.0 == 204 {
+            taken = true;
+            break;
+        }
+    }
+    assert!(taken, "the silent connections were given up");
+    assert!(process.count_ends().await["pending"] >= 400);
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_postgres_does_not_keep_it_from_stopping() {
+    let directory = scratch_dir();
+    let database = portcullis_test_support::postgres().await;
+    let (place, proxy) = through_a_proxy(database.url()).await;
+    let process = Process::start(&place, directory.path(), &nobody()).await;
+    proxy.freeze();
+    process.stop();
+}
+
+async fn through_a_proxy(url: &str) -> (Place, freezing::Proxy) {
+    let (start, port_and_name) = url.rsplit_once(':').unwrap();
+    let (port, rest) = port_and_name.split_once('/').unwrap();
+    let proxy = freezing::Proxy::to(port.parse().unwrap()).await;
+    (Place::Postgres(format!("{start}:{}/{rest}", proxy.port())), proxy)
 }

@@ -1,5 +1,6 @@
 //! The provider for GitLab's access tokens: each revokes itself, with nothing but itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,7 +51,9 @@ impl Provider for GitlabProvider {
             .filter(|i| i.types.iter().any(|t| t == attempt.token_type))
             .collect();
         // One that hangs must leave time for the others.
-        let share = attempt.budget / u32::try_from(asked.len().max(1)).unwrap_or(u32::MAX);
+        // A little less than all of it, so that what is known here is said before the worker's own
+        // deadline, which can only suppose the worst.
+        let share = attempt.budget * 9 / 10 / u32::try_from(asked.len().max(1)).unwrap_or(u32::MAX);
         let mut verdicts = Vec::with_capacity(asked.len());
         for instance in asked {
             let verdict = ask(instance, attempt.secret, share).await;
@@ -84,10 +87,12 @@ fn weigh(verdicts: Vec<Verdict>) -> Verdict {
 }
 
 async fn ask(instance: &Instance, token: &SecretString, share: Duration) -> Verdict {
-    let verdict = match tokio::time::timeout(share, revoke_at(&instance.client, token)).await {
-        Ok(verdict) => verdict,
-        Err(_) => Verdict::new(Finding::Retry { after: None, uncertain: true }, "timeout"),
-    };
+    let deleting = AtomicBool::new(false);
+    let call = revoke_at(&instance.client, token, &deleting);
+    let verdict = tokio::time::timeout(share, call).await.unwrap_or_else(|_| {
+        let uncertain = deleting.load(Ordering::Relaxed);
+        Verdict::new(Finding::Retry { after: None, uncertain }, "timeout")
+    });
     let reason = match &verdict.reason {
         Some(reason) => format!("{}: {reason}", instance.name),
         None => instance.name.clone(),
@@ -96,7 +101,8 @@ async fn ask(instance: &Instance, token: &SecretString, share: Duration) -> Verd
 }
 
 /// Asks who the token is, so that people can tell which one died, then has it revoke itself.
-async fn revoke_at(client: &GitlabClient, token: &SecretString) -> Verdict {
+/// `deleting` is set before the request leaves that may kill it.
+async fn revoke_at(client: &GitlabClient, token: &SecretString, deleting: &AtomicBool) -> Verdict {
     let about = match client.self_token(token).await {
         Ok(info) if info.revoked == Some(true) || info.active == Some(false) => {
             let dead = Verdict::new(Finding::Inactive { confirmed: true }, "inactive");
@@ -107,6 +113,7 @@ async fn revoke_at(client: &GitlabClient, token: &SecretString) -> Verdict {
         Err(Failure::Forbidden | Failure::NotFound) => None,
         Err(failure) => return judge(&failure, Sent::Question),
     };
+    deleting.store(true, Ordering::Relaxed);
     let verdict = match client.revoke_self(token).await {
         Ok(()) => Verdict::new(Finding::Revoked, "revoked"),
         Err(failure) => judge(&failure, Sent::Deletion),

@@ -1,10 +1,11 @@
 //! Taking reports in: recognised, fingerprinted, judged by format, sealed, committed.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, HashMap, hash_map};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use percent_encoding::percent_decode_str;
 use portcullis_base::Randomness;
 use portcullis_base::seal::SealError;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
@@ -74,6 +75,8 @@ struct Group {
     secret: SecretString,
     token_type: String,
     sightings: Vec<Sighting>,
+    /// Where in `sightings` each digest is.
+    places: HashMap<[u8; 16], usize>,
 }
 
 impl Intake {
@@ -112,8 +115,12 @@ impl Intake {
             .into_iter()
             .map(|(fingerprint, group)| self.row(fingerprint, group))
             .collect::<Result<Vec<_>, _>>()?;
-        let reported = self.store.report(&batch).await?;
-        self.own.tombstoned(&reported.tombstoned);
+        let own: Vec<String> = batch.iter().filter_map(|row| row.pat_digest.clone()).collect();
+        let reported = self.store.report(&batch).await;
+        // Also those that an earlier report made tombstones, here or at another replica, and also
+        // where the commit's answer was lost: nothing remembered of them may outlive this answer.
+        self.own.tombstoned(&own);
+        reported?;
         Ok(())
     }
 
@@ -142,6 +149,7 @@ impl Intake {
                     slot.insert(Group {
                         secret: report.secret,
                         token_type: report.token_type,
+                        places: HashMap::from([(sighting.digest, 0)]),
                         sightings: vec![sighting],
                     });
                 }
@@ -160,9 +168,12 @@ impl Intake {
         if token_type != group.token_type && !fits(&group.token_type) && fits(&token_type) {
             group.token_type = token_type;
         }
-        match group.sightings.iter_mut().find(|s| s.digest == sighting.digest) {
-            Some(known) => known.times += 1,
-            None => group.sightings.push(sighting),
+        match group.places.entry(sighting.digest) {
+            hash_map::Entry::Occupied(known) => group.sightings[*known.get()].times += 1,
+            hash_map::Entry::Vacant(fresh) => {
+                fresh.insert(group.sightings.len());
+                group.sightings.push(sighting);
+            }
         }
     }
 
@@ -177,8 +188,8 @@ impl Intake {
         };
         let (token_type, provider, mode) = match (&pat_digest, handling) {
             (Some(_), _) => (PAT_TYPE.to_owned(), OWN_PROVIDER, Mode::Revoke),
-            (None, Some(h)) => (clean(&group.token_type), h.provider.as_str(), h.mode),
-            (None, None) => (clean(&group.token_type), "none", Mode::Revoke),
+            (None, Some(h)) => (clean(&group.token_type, secret), h.provider.as_str(), h.mode),
+            (None, None) => (clean(&group.token_type, secret), "none", Mode::Revoke),
         };
         let sealed = match entry {
             Entry::Pending | Entry::Held => {
@@ -215,8 +226,10 @@ fn begin(handling: &Handling, secret: &str) -> (Entry, Option<&'static str>) {
 }
 
 fn sighting(reporter: &str, report: &Report) -> Sighting {
-    let location = report.location.as_deref().map(clean).filter(|l| !l.is_empty());
-    let token_type = clean(&report.token_type);
+    let secret = report.secret.expose_secret();
+    let location = report.location.as_deref().map(|text| clean(text, secret));
+    let location = location.filter(|text| !text.is_empty());
+    let token_type = clean(&report.token_type, secret);
     let mut hash = Sha256::new();
     for part in [token_type.as_str(), reporter, location.as_deref().unwrap_or("")] {
         hash.update((part.len() as u64).to_be_bytes());
@@ -227,7 +240,17 @@ fn sighting(reporter: &str, report: &Report) -> Sighting {
     Sighting { digest, token_type, reporter: reporter.to_owned(), location, times: 1 }
 }
 
-/// Postgres knows no NUL in a text.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+/// Text beside a secret as it may be kept. A location such as `https://user:<token>@host/…` would
+/// keep the secret in the clear long after its seal was erased; and Postgres knows no NUL.
+fn clean(text: &str, secret: &str) -> String {
+    const HIDDEN: &str = "[secret]";
+    if secret.is_empty() {
+        return text.replace('\0', "\u{fffd}");
+    }
+    let hidden = text.replace(secret, HIDDEN);
+    let decoded = percent_decode_str(&hidden).decode_utf8_lossy();
+    if decoded.contains(secret) {
+        return HIDDEN.to_owned();
+    }
+    hidden.replace('\0', "\u{fffd}")
 }

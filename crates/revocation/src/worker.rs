@@ -6,9 +6,11 @@
 mod decide;
 mod settler;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use portcullis_base::Randomness;
 use portcullis_store::events::Event;
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
@@ -137,7 +139,7 @@ impl Line {
                 Ok(Next::After(pause)) => pause,
                 Err(error) => {
                     tracing::warn!(revocation.provider = self.provider.name(), error = %error,
-                        "the queue could not be read");
+                        cause = cause(&error), "the queue could not be read");
                     DATABASE_PAUSE
                 }
             };
@@ -198,7 +200,7 @@ enum Next {
 async fn woken(events: &mut broadcast::Receiver<Event>) {
     loop {
         match events.recv().await {
-            Ok(Event::PatChanged(_)) => {}
+            Ok(Event::PatChanged(_) | Event::Beat) => {}
             Ok(Event::Due | Event::Missed) | Err(RecvError::Lagged(_)) => return,
             // The store is gone, and with it the queue; the poll finds that out.
             Err(RecvError::Closed) => std::future::pending().await,
@@ -234,10 +236,14 @@ impl Call {
             fingerprint: &row.fingerprint,
             budget,
         };
-        let verdict = tokio::time::timeout(budget, self.provider.revoke(&attempt)).await;
-        Some(verdict.unwrap_or_else(|_| {
-            Verdict::new(Finding::Retry { after: None, uncertain: true }, "deadline")
-        }))
+        let again = Finding::Retry { after: None, uncertain: true };
+        // A provider that panics must not keep the row out of the ordinary way of giving up.
+        let call = AssertUnwindSafe(self.provider.revoke(&attempt)).catch_unwind();
+        Some(match tokio::time::timeout(budget, call).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_)) => Verdict::new(again, "panic"),
+            Err(_) => Verdict::new(again, "deadline"),
+        })
     }
 
     fn log(&self, row: &Claimed, settlement: &Settlement) {
@@ -273,6 +279,11 @@ impl Call {
     }
 }
 
+/// What the database said, for the log.
+fn cause(error: &StoreError) -> Option<tracing::field::DisplayValue<&dyn std::error::Error>> {
+    std::error::Error::source(error).map(tracing::field::display)
+}
+
 /// Ends what belongs to no provider any more, and erases what was kept long enough.
 async fn housekeeping(shared: Arc<Shared>, names: Vec<String>, mut stopped: watch::Receiver<bool>) {
     let configured: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -284,10 +295,12 @@ async fn housekeeping(shared: Arc<Shared>, names: Vec<String>, mut stopped: watc
                 revocation.count = count,
                 "given up: their provider is not configured any more; they may still be alive"
             ),
-            Err(error) => tracing::warn!(error = %error, "housekeeping could not be done"),
+            Err(error) => {
+                tracing::warn!(error = %error, cause = cause(&error), "housekeeping could not be done");
+            }
         }
         if let Err(error) = shared.store.erase_failed(KEEP_FAILED).await {
-            tracing::warn!(error = %error, "housekeeping could not be done");
+            tracing::warn!(error = %error, cause = cause(&error), "housekeeping could not be done");
         }
         tokio::select! {
             () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}

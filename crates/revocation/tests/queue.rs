@@ -42,6 +42,7 @@ on_both_databases![
     a_stop_writes_back_what_is_under_way,
     another_master_key_opens_nothing,
     one_secret_under_two_types_is_one_row,
+    a_secret_in_its_own_location_is_not_kept,
 ];
 
 async fn a_leaked_token_dies_and_tells_who_it_was(db: Database) {
@@ -285,4 +286,32 @@ async fn one_secret_under_two_types_is_one_row(db: Database) {
     assert_eq!(setup.end_of(&later).await.state, "refused");
     setup.report_as(&[(TYPE, &later)]).await;
     assert_eq!(setup.end_of(&later).await.state, "revoked");
+}
+
+async fn a_secret_in_its_own_location_is_not_kept(db: Database) {
+    let setup = Setup::new(&db).await;
+    let leaked = "glpat-a_b-c_d-e_f-g_h-i_j-k_l-m";
+    setup.gitlab().add_token(leaked);
+    let encoded = leaked.replace('_', "%5F");
+    setup
+        .report_at(
+            &[
+                &format!("https://oauth2:{leaked}@gitlab.example/a/-/blob/main/.env"),
+                &format!("https://gitlab.example/a?private_token={encoded}"),
+                "https://gitlab.example/a/100%/b",
+            ],
+            leaked,
+        )
+        .await;
+    let detail = setup.store.revocation(&setup.fingerprint(leaked)).await.unwrap().unwrap();
+    let mut kept: Vec<_> = detail.sightings.iter().filter_map(|s| s.location.clone()).collect();
+    kept.sort();
+    assert_eq!(
+        kept,
+        [
+            "[secret]",
+            "https://gitlab.example/a/100%/b",
+            "https://oauth2:[secret]@gitlab.example/a/-/blob/main/.env",
+        ]
+    );
 }

@@ -1,5 +1,7 @@
 //! Two databases, one text: where Postgres and SQLite understand the same SQL it is written once.
 
+use std::time::Duration;
+
 use crate::open::{Backend, Store};
 
 /// One statement in both dialects.
@@ -43,27 +45,62 @@ macro_rules! sql_part {
     };
 }
 
-/// Runs one expression with `$pool` bound to whichever pool the store has: the expression is
-/// compiled once for each database. `write` takes SQLite's single writing connection.
+/// Runs one expression with `$conn` bound to a connection of whichever database the store has: the
+/// expression is compiled once for each. `write` takes SQLite's single writing connection. Gives a
+/// `Result` with [`sqlx::Error`].
 macro_rules! on {
-    (read $store:expr, $pool:ident => $body:expr) => {
+    (read $store:expr, $conn:ident => $body:expr) => {
         match $store.backend() {
-            $crate::open::Backend::Postgres($pool) => $body,
+            $crate::open::Backend::Postgres(pool) => {
+                $crate::dialect::patiently!(pool, $crate::dialect::PATIENCE, $conn => $body)
+            }
             $crate::open::Backend::Sqlite(sqlite) => {
-                let $pool = &sqlite.readers;
-                $body
+                let pool = &sqlite.readers;
+                $crate::dialect::patiently!(pool, $crate::dialect::PATIENCE, $conn => $body)
             }
         }
     };
-    (write $store:expr, $pool:ident => $body:expr) => {
+    (write $store:expr, $conn:ident => $body:expr) => {
         match $store.backend() {
-            $crate::open::Backend::Postgres($pool) => $body,
+            $crate::open::Backend::Postgres(pool) => {
+                $crate::dialect::patiently!(pool, $crate::dialect::PATIENCE, $conn => $body)
+            }
             $crate::open::Backend::Sqlite(sqlite) => {
-                let $pool = &sqlite.writer;
-                $body
+                let pool = &sqlite.writer;
+                $crate::dialect::patiently!(pool, $crate::dialect::PATIENCE, $conn => $body)
             }
         }
     };
 }
 
-pub(crate) use {on, sql, sql_part};
+/// How long a statement may take before its caller is told that the database is unavailable. A
+/// server that went silent sends no error, and TCP alone would wait for a quarter of an hour.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same for taking in a batch, which may be large.
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Runs `$body` on a connection of `$pool`. One that does not answer in time is thrown away, not
+/// given back: giving back would wait for it again.
+macro_rules! patiently {
+    ($pool:expr, $patience:expr, $conn:ident => $body:expr) => {
+        match $pool.acquire().await {
+            Err(error) => Err(error),
+            Ok(mut held) => {
+                let work = tokio::time::timeout($patience, async {
+                    let $conn = &mut *held;
+                    Ok::<_, sqlx::Error>($body)
+                });
+                match work.await {
+                    Ok(outcome) => outcome,
+                    Err(_) => {
+                        drop(held.detach());
+                        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+                    }
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {on, patiently, sql, sql_part};

@@ -29,6 +29,10 @@ pub enum StoreError {
     /// The database was written by a newer version, or a migration failed.
     #[error("the database could not be brought to this version: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database does not keep text as UTF-8: a character that it cannot hold would keep a whole
+    /// batch out.
+    #[error("the database's encoding is {0}; it must be UTF8")]
+    Encoding(String),
     /// A row holds what no version of ours writes.
     #[error("the database holds a row that cannot be read: {0}")]
     Corrupt(&'static str),
@@ -69,12 +73,15 @@ fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())
 }
 
-/// Postgres: connection (08), resources (53), operator intervention (57), rollback (40), read-only
-/// after a failover (25006). SQLite, primary codes: BUSY 5, LOCKED 6, NOMEM 7, READONLY 8, IOERR 10,
+/// Postgres: connection (08), authorization (28: a password being changed), catalogue (3D: the database
+/// being restored), rollback (40), resources (53), limits (54: the queue of notifications is full),
+/// not in the needed state (55), operator intervention (57), system (58), read-only after a failover
+/// (25006). SQLite, primary codes: BUSY 5, LOCKED 6, NOMEM 7, READONLY 8, IOERR 10,
 /// FULL 13, CANTOPEN 14; extended codes carry the primary one in their low byte.
 fn is_passing_code(code: &str) -> bool {
     if code.len() == 5 && code.is_ascii() && !code.starts_with('-') {
-        return matches!(&code[..2], "08" | "53" | "57" | "40") || code == "25006";
+        return matches!(&code[..2], "08" | "28" | "3D" | "40" | "53" | "54" | "55" | "57" | "58")
+            || code == "25006";
     }
     code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))
 }

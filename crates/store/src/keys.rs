@@ -7,8 +7,8 @@ impl Store {
     /// The wrapped key of this name, where there is one.
     pub async fn key(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         const GET: &str = "SELECT wrapped FROM keys WHERE name = $1";
-        Ok(on!(read self, pool =>
-            sqlx::query_scalar(GET).bind(name).fetch_optional(pool).await?))
+        Ok(on!(read self, conn =>
+            sqlx::query_scalar(GET).bind(name).fetch_optional(&mut *conn).await?)?)
     }
 
     /// Keeps `wrapped` under `name` unless there is one already, and returns the one that is kept:
@@ -19,9 +19,9 @@ impl Store {
              ON CONFLICT (name) DO NOTHING"
         );
         let put = self.text(PUT);
-        on!(write self, pool => {
-            sqlx::query(put).bind(name).bind(wrapped).execute(pool).await?;
-        });
+        on!(write self, conn => {
+            sqlx::query(put).bind(name).bind(wrapped).execute(&mut *conn).await?;
+        })?;
         self.key(name).await?.ok_or(StoreError::Corrupt("a key that was just kept is gone"))
     }
 }

@@ -100,8 +100,8 @@ macro_rules! columns {
 }
 
 const APPROVE: Sql = sql!(
-    "UPDATE revocations SET state = 'pending', code = NULL, due_at = " NOW ", run_at = " NOW
-    ", armed_at = " NOW " WHERE fingerprint = $1 AND state = 'held'"
+    "UPDATE revocations SET state = 'pending', code = NULL, lease = lease + 1, due_at = " NOW
+    ", run_at = " NOW ", armed_at = " NOW " WHERE fingerprint = $1 AND state = 'held'"
 );
 const CANCEL: Sql = sql!(
     "UPDATE revocations SET state = 'cancelled', code = 'operator', reason = NULL, sealed = NULL,
@@ -110,7 +110,7 @@ const CANCEL: Sql = sql!(
 );
 const RETRY: Sql = sql!(
     "UPDATE revocations SET state = 'pending', code = NULL, reason = NULL, ended_at = NULL,
-        attempts = 0, run_at = " NOW ", armed_at = " NOW
+        lease = lease + 1, attempts = 0, run_at = " NOW ", armed_at = " NOW
     " WHERE fingerprint = $1 AND state = 'failed' AND sealed IS NOT NULL"
 );
 
@@ -130,14 +130,14 @@ impl Store {
         );
         let (at, fingerprint) = after.map_or((i64::MIN, Vec::new()), |(at, f)| (at, f.to_vec()));
         let state = state.map(State::as_str);
-        Ok(on!(read self, pool =>
+        Ok(on!(read self, conn =>
             sqlx::query_as(LIST)
                 .bind(state)
                 .bind(at)
                 .bind(fingerprint)
                 .bind(i64::from(limit))
-                .fetch_all(pool)
-                .await?))
+                .fetch_all(&mut *conn)
+                .await?)?)
     }
 
     /// One row with its sightings and attempts.
@@ -151,14 +151,17 @@ impl Store {
         const ATTEMPTS: &str = "SELECT lease, at, outcome, code FROM attempts
             WHERE fingerprint = $1 ORDER BY lease";
         let key = fingerprint.as_slice();
-        on!(read self, pool => {
-            let Some(revocation) = sqlx::query_as(ONE).bind(key).fetch_optional(pool).await? else {
-                return Ok(None);
-            };
-            let sightings = sqlx::query_as(SIGHTINGS).bind(key).fetch_all(pool).await?;
-            let attempts = sqlx::query_as(ATTEMPTS).bind(key).fetch_all(pool).await?;
-            Ok(Some(Detail { revocation, sightings, attempts }))
-        })
+        let found = on!(read self, conn => {
+            match sqlx::query_as(ONE).bind(key).fetch_optional(&mut *conn).await? {
+                None => None,
+                Some(revocation) => Some(Detail {
+                    revocation,
+                    sightings: sqlx::query_as(SIGHTINGS).bind(key).fetch_all(&mut *conn).await?,
+                    attempts: sqlx::query_as(ATTEMPTS).bind(key).fetch_all(&mut *conn).await?,
+                }),
+            }
+        })?;
+        Ok(found)
     }
 
     /// Does what an operator asked; `false` where the row is not in a state that allows it.
@@ -168,8 +171,8 @@ impl Store {
             Move::Cancel => CANCEL,
             Move::Retry => RETRY,
         });
-        let rows = on!(write self, pool =>
-            sqlx::query(text).bind(fingerprint.as_slice()).execute(pool).await?.rows_affected());
+        let rows = on!(write self, conn =>
+            sqlx::query(text).bind(fingerprint.as_slice()).execute(&mut *conn).await?.rows_affected())?;
         // Here only: other replicas find it at their next poll, which an operator can wait for.
         self.events().tell(Event::Due);
         Ok(rows == 1)
@@ -178,6 +181,6 @@ impl Store {
     /// How many rows are in each state that has any.
     pub async fn count_by_state(&self) -> Result<Vec<(String, i64)>, StoreError> {
         const COUNT: &str = "SELECT state, count(*) FROM revocations GROUP BY state ORDER BY state";
-        Ok(on!(read self, pool => sqlx::query_as(COUNT).fetch_all(pool).await?))
+        Ok(on!(read self, conn => sqlx::query_as(COUNT).fetch_all(&mut *conn).await?)?)
     }
 }

@@ -78,17 +78,21 @@ impl Store {
             .map_err(|_| StoreError::Address)?
             .application_name("portcullis");
         let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
+            .max_connections(max_connections.max(1))
             .acquire_timeout(ACQUIRE)
             // A dead connection is noticed by the statement itself, which the caller may repeat;
             // asking first would cost a round trip each time.
             .test_before_acquire(false)
-            .connect_with(connect)
+            .connect_with(connect.clone())
             .await?;
+        let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&pool).await?;
+        if encoding != "UTF8" {
+            return Err(StoreError::Encoding(encoding));
+        }
         // sqlx holds an advisory lock meanwhile: replicas may start at once.
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         let events = Events::default();
-        PostgresListener::spawn(pool.clone(), &events);
+        PostgresListener::spawn(pool.clone(), connect, &events);
         Ok(Self(Arc::new(Inner { backend: Backend::Postgres(pool), events })))
     }
 
@@ -124,9 +128,9 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        on!(read self, pool => {
-            sqlx::query("SELECT 1").execute(pool).await?;
-        });
+        on!(read self, conn => {
+            sqlx::query("SELECT 1").execute(&mut *conn).await?;
+        })?;
         Ok(())
     }
 
@@ -161,15 +165,17 @@ impl Store {
             "UPDATE revocations SET leased_until = NULL, uncertain = TRUE, run_at = " NOW
             " WHERE state = 'pending' AND leased_until IS NOT NULL"
         );
-        on!(write self, pool => {
-            sqlx::query(self.text(VOID)).execute(pool).await?;
-        });
+        on!(write self, conn => {
+            sqlx::query(self.text(VOID)).execute(&mut *conn).await?;
+        })?;
         Ok(())
     }
 }
 
-/// The lock must be the same file however the database is named.
+/// The lock must be the same file however the database is named, also through a link.
 fn absolute(database: &Path) -> Result<std::path::PathBuf, StoreError> {
-    std::path::absolute(database)
+    database
+        .canonicalize()
+        .or_else(|_| std::path::absolute(database))
         .map_err(|source| StoreError::File { path: database.display().to_string(), source })
 }

@@ -1,6 +1,8 @@
 //! Personal access tokens: what they are called, whose they are, and which digests stand for them.
 
-use crate::dialect::{Sql, on, sql};
+use sqlx::Connection as _;
+
+use crate::dialect::{PATIENCE, Sql, on, patiently, sql};
 use crate::events::Event;
 use crate::open::Backend;
 use crate::{Store, StoreError};
@@ -62,6 +64,26 @@ pub struct PatChange<'a> {
     pub scopes: Option<&'a str>,
 }
 
+/// What came of a regeneration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Regenerated {
+    /// The PAT with its new token.
+    Done(Box<Pat>),
+    /// It was deleted, and stays so.
+    Deleted,
+    /// There is no such PAT.
+    Missing,
+}
+
+/// Whoever changes a PAT's tokens holds its row first, so that two who do so at once come one after
+/// the other.
+const LOCK: Sql = sql!("UPDATE pats SET name = name WHERE id = $1");
+
+const TOMBSTONES: Sql = sql!(
+    "UPDATE pat_tokens SET revoked_at = " NOW ", revoked_reason = $2
+     WHERE pat_id = $1 AND revoked_at IS NULL RETURNING digest"
+);
+
 macro_rules! columns {
     () => {
         "SELECT p.id, p.owner, p.name, p.description, p.scopes, p.created_at, p.last_used_at,
@@ -89,28 +111,30 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, " NOW ")"
         );
         let (insert, token) = (self.text(INSERT), self.text(INSERT_TOKEN));
-        on!(write self, pool => {
-            let mut transaction = pool.begin().await?;
+        on!(write self, conn => {
+            let mut transaction = conn.begin().await?;
             sqlx::query(insert).bind(pat.id).bind(pat.owner).bind(pat.name).bind(pat.description)
                 .bind(pat.scopes).execute(&mut *transaction).await?;
             sqlx::query(token).bind(pat.digest).bind(pat.id).bind(pat.expires_at)
                 .execute(&mut *transaction).await?;
             transaction.commit().await?;
-        });
+        })?;
         self.pat(pat.id).await?.ok_or(StoreError::Corrupt("a PAT that was just kept is gone"))
     }
 
     /// The PAT of this id with its present token.
     pub async fn pat(&self, id: &str) -> Result<Option<Pat>, StoreError> {
         const GET: &str = concat!(columns!(latest), " WHERE p.id = $1");
-        Ok(on!(read self, pool => sqlx::query_as(GET).bind(id).fetch_optional(pool).await?))
+        Ok(on!(read self, conn => sqlx::query_as(GET).bind(id).fetch_optional(&mut *conn).await?)?)
     }
 
     /// The PAT to which this digest belongs, with the token of this digest, which may be a former
     /// one and may be dead: the caller looks at `revoked_at` and `expires_at`.
     pub async fn pat_by_digest(&self, digest: &str) -> Result<Option<Pat>, StoreError> {
         const GET: &str = concat!(columns!(), " WHERE t.digest = $1");
-        Ok(on!(read self, pool => sqlx::query_as(GET).bind(digest).fetch_optional(pool).await?))
+        Ok(
+            on!(read self, conn => sqlx::query_as(GET).bind(digest).fetch_optional(&mut *conn).await?)?,
+        )
     }
 
     /// PATs in the order of their ids, at most `limit`, after `after`; with `owner`, only theirs.
@@ -124,9 +148,9 @@ impl Store {
             columns!(latest),
             " WHERE ($1 IS NULL OR p.owner = $1) AND p.id > $2 ORDER BY p.id LIMIT $3"
         );
-        Ok(on!(read self, pool =>
+        Ok(on!(read self, conn =>
             sqlx::query_as(LIST).bind(owner).bind(after.unwrap_or("")).bind(i64::from(limit))
-                .fetch_all(pool).await?))
+                .fetch_all(&mut *conn).await?)?)
     }
 
     /// Changes what a PAT is called or may do; `None` where there is no such PAT.
@@ -137,10 +161,10 @@ impl Store {
     ) -> Result<Option<Pat>, StoreError> {
         const CHANGE: &str = "UPDATE pats SET name = COALESCE($2, name),
             description = COALESCE($3, description), scopes = COALESCE($4, scopes) WHERE id = $1";
-        on!(write self, pool => {
+        on!(write self, conn => {
             sqlx::query(CHANGE).bind(id).bind(change.name).bind(change.description)
-                .bind(change.scopes).execute(pool).await?;
-        });
+                .bind(change.scopes).execute(&mut *conn).await?;
+        })?;
         let pat = self.pat(id).await?;
         if let Some(pat) = &pat {
             self.tell_pat(&pat.digest).await?;
@@ -148,12 +172,19 @@ impl Store {
         Ok(pat)
     }
 
-    /// Revokes the present token of a PAT. `None` where there is no such PAT; it stays in the
+    /// Revokes whatever token of a PAT works. `None` where there is no such PAT; it stays in the
     /// list. Revoking twice changes nothing.
     pub async fn revoke_pat(&self, id: &str) -> Result<Option<Pat>, StoreError> {
-        let Some(pat) = self.pat(id).await? else { return Ok(None) };
-        self.tombstone_pat(&pat.digest, "deleted").await?;
-        self.tell_pat(&pat.digest).await?;
+        let (lock, tombstones) = (self.text(LOCK), self.text(TOMBSTONES));
+        let ended: Vec<String> = on!(write self, conn => {
+            let mut transaction = conn.begin().await?;
+            sqlx::query(lock).bind(id).execute(&mut *transaction).await?;
+            let ended = sqlx::query_scalar(tombstones).bind(id).bind("deleted")
+                .fetch_all(&mut *transaction).await?;
+            transaction.commit().await?;
+            ended
+        })?;
+        self.tell_pats(&ended).await?;
         self.pat(id).await
     }
 
@@ -166,32 +197,49 @@ impl Store {
 
     async fn tombstone_pat(&self, digest: &str, reason: &str) -> Result<(), StoreError> {
         let text = self.text(TOMBSTONE);
-        on!(write self, pool => {
-            sqlx::query(text).bind(digest).bind(reason).execute(pool).await?;
-        });
+        on!(write self, conn => {
+            sqlx::query(text).bind(digest).bind(reason).execute(&mut *conn).await?;
+        })?;
         Ok(())
     }
 
-    /// Gives a PAT a new token; the former one is a tombstone from then on. `None` where there is
-    /// no such PAT.
+    /// Gives a PAT a new token; whatever token of it worked is a tombstone from then on. Of two
+    /// calls at once the later one's token is the one that works. What was deleted stays deleted.
     pub async fn regenerate_pat(
         &self,
         id: &str,
         digest: &str,
         expires_at: i64,
-    ) -> Result<Option<Pat>, StoreError> {
-        let Some(old) = self.pat(id).await? else { return Ok(None) };
-        let (tombstone, token) = (self.text(TOMBSTONE), self.text(INSERT_TOKEN));
-        on!(write self, pool => {
-            let mut transaction = pool.begin().await?;
-            sqlx::query(tombstone).bind(&old.digest).bind("regenerated")
-                .execute(&mut *transaction).await?;
-            sqlx::query(token).bind(digest).bind(id).bind(expires_at)
-                .execute(&mut *transaction).await?;
-            transaction.commit().await?;
-        });
-        self.tell_pat(&old.digest).await?;
-        self.pat(id).await
+    ) -> Result<Regenerated, StoreError> {
+        const REASON: &str = "SELECT revoked_reason FROM pat_tokens WHERE pat_id = $1
+            ORDER BY generation DESC LIMIT 1";
+        let (lock, tombstones) = (self.text(LOCK), self.text(TOMBSTONES));
+        let token = self.text(INSERT_TOKEN);
+        let ended: Option<Option<Vec<String>>> = on!(write self, conn => {
+            let mut transaction = conn.begin().await?;
+            let locked = sqlx::query(lock).bind(id).execute(&mut *transaction).await?;
+            let reason: Option<Option<String>> = sqlx::query_scalar(REASON).bind(id)
+                .fetch_optional(&mut *transaction).await?;
+            if locked.rows_affected() == 0 {
+                None
+            } else if reason.flatten().as_deref() == Some("deleted") {
+                Some(None)
+            } else {
+                let ended = sqlx::query_scalar(tombstones).bind(id).bind("regenerated")
+                    .fetch_all(&mut *transaction).await?;
+                sqlx::query(token).bind(digest).bind(id).bind(expires_at)
+                    .execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                Some(Some(ended))
+            }
+        })?;
+        match ended {
+            None => return Ok(Regenerated::Missing),
+            Some(None) => return Ok(Regenerated::Deleted),
+            Some(Some(ended)) => self.tell_pats(&ended).await?,
+        }
+        let pat = self.pat(id).await?.ok_or(StoreError::Corrupt("a renewed PAT is gone"))?;
+        Ok(Regenerated::Done(Box::new(pat)))
     }
 
     /// Remembers that a PAT was used, to the minute.
@@ -201,21 +249,28 @@ impl Store {
              AND (last_used_at IS NULL OR last_used_at <= " NOW " - 60000)"
         );
         let text = self.text(TOUCH);
-        on!(write self, pool => {
-            sqlx::query(text).bind(id).execute(pool).await?;
-        });
+        on!(write self, conn => {
+            sqlx::query(text).bind(id).execute(&mut *conn).await?;
+        })?;
+        Ok(())
+    }
+
+    async fn tell_pats(&self, digests: &[String]) -> Result<(), StoreError> {
+        for digest in digests {
+            self.tell_pat(digest).await?;
+        }
         Ok(())
     }
 
     /// Tells every replica, this one included, that what is remembered of a digest is out of date.
     async fn tell_pat(&self, digest: &str) -> Result<(), StoreError> {
-        if let Backend::Postgres(pool) = self.backend() {
-            sqlx::query("SELECT pg_notify('portcullis_pat', $1)")
-                .bind(digest)
-                .execute(pool)
-                .await?;
-        }
+        const NOTIFY: &str = "SELECT pg_notify('portcullis_pat', $1)";
+        // First here: what follows may fail, and this process must not go on believing.
         self.events().tell(Event::PatChanged(digest.to_owned()));
+        if let Backend::Postgres(pool) = self.backend() {
+            patiently!(pool, PATIENCE, conn =>
+                sqlx::query(NOTIFY).bind(digest).execute(conn).await?)?;
+        }
         Ok(())
     }
 }

@@ -144,13 +144,13 @@ impl Store {
     ) -> Result<Vec<Claimed>, StoreError> {
         let text = self.text(CLAIM);
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        let rows: Vec<ClaimedRow> = on!(write self, pool =>
+        let rows: Vec<ClaimedRow> = on!(write self, conn =>
             sqlx::query_as(text)
                 .bind(provider)
                 .bind(i64::from(limit))
                 .bind(lease)
-                .fetch_all(pool)
-                .await?);
+                .fetch_all(&mut *conn)
+                .await?)?;
         Ok(rows.into_iter().map(Claimed::try_from).collect::<Result<_, _>>()?)
     }
 
@@ -162,8 +162,8 @@ impl Store {
              WHERE provider = $1 AND state = 'pending' ORDER BY run_at LIMIT 1"
         );
         let text = self.text(NEXT);
-        let wait: Option<i64> = on!(read self, pool =>
-            sqlx::query_scalar(text).bind(provider).fetch_optional(pool).await?);
+        let wait: Option<i64> = on!(read self, conn =>
+            sqlx::query_scalar(text).bind(provider).fetch_optional(&mut *conn).await?)?;
         Ok(wait.map(millis))
     }
 
@@ -172,8 +172,8 @@ impl Store {
         const COUNT: &str = "SELECT count(*) FROM
             (SELECT 1 FROM revocations WHERE state = 'pending' LIMIT $1) AS waiting";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let count: i64 = on!(read self, pool =>
-            sqlx::query_scalar(COUNT).bind(limit).fetch_one(pool).await?);
+        let count: i64 = on!(read self, conn =>
+            sqlx::query_scalar(COUNT).bind(limit).fetch_one(&mut *conn).await?)?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -202,8 +202,8 @@ impl Store {
         let text = self.text(GIVE_UP);
         let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
         let configured = serde_json::json!(configured).to_string();
-        Ok(on!(write self, pool =>
-            sqlx::query(text).bind(after).bind(configured).execute(pool).await?.rows_affected()))
+        Ok(on!(write self, conn =>
+            sqlx::query(text).bind(after).bind(configured).execute(&mut *conn).await?.rows_affected())?)
     }
 
     /// Erases the seals that `failed` rows have kept for longer than `keep`. Returns how many.
@@ -214,8 +214,8 @@ impl Store {
         );
         let text = self.text(ERASE);
         let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX / 2);
-        Ok(on!(write self, pool =>
-            sqlx::query(text).bind(keep).execute(pool).await?.rows_affected()))
+        Ok(on!(write self, conn =>
+            sqlx::query(text).bind(keep).execute(&mut *conn).await?.rows_affected())?)
     }
 }
 

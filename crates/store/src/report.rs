@@ -3,6 +3,8 @@
 mod postgres;
 mod sqlite;
 
+use std::time::Duration;
+
 use crate::open::Backend;
 use crate::{Fingerprint, Store, StoreError};
 
@@ -94,10 +96,14 @@ impl Store {
             match result {
                 Err(error) if crate::error::is_collision(&error) && collisions < COLLISIONS => {
                     collisions += 1;
+                    // The other one must get on first; the batch's own fingerprint is as good a die
+                    // as any.
+                    let some = u64::from(batch[0].fingerprint[31]) % 20;
+                    tokio::time::sleep(Duration::from_millis(5 + some)).await;
                 }
                 result => {
                     let reported = result?;
-                    self.tell_in_process(batch, &reported);
+                    self.tell_in_process(batch);
                     return Ok(reported);
                 }
             }
@@ -105,13 +111,13 @@ impl Store {
     }
 
     /// Postgres tells by `NOTIFY`, at the commit; here it is told by hand.
-    fn tell_in_process(&self, batch: &[NewRevocation], reported: &Reported) {
+    fn tell_in_process(&self, batch: &[NewRevocation]) {
         use crate::events::Event;
         if self.is_shared() {
             return;
         }
-        for digest in &reported.tombstoned {
-            self.events().tell(Event::PatChanged(digest.clone()));
+        for item in batch.iter().filter_map(|item| item.pat_digest.clone()) {
+            self.events().tell(Event::PatChanged(item));
         }
         if batch.iter().any(|item| item.entry == Entry::Pending) {
             self.events().tell(Event::Due);
@@ -130,20 +136,23 @@ impl Entry {
 }
 
 /// Whether a new report begins a new round of attempts on the row `r`:
-/// - `failed`, or `inactive` that nobody confirmed or that another provider said: at most once a day;
+/// - `failed`, or `inactive` that nobody confirmed or that another provider said: at most once a
+///   day, and only where the report leads to an attempt, since the seal of `failed` would be lost;
 /// - `refused`, `noted`, `simulated`: when something about the handling changed since;
 /// - `refused` for its format: also when the format now fits.
+///
+/// A report under a type that the secret does not fit is never a reason for anything.
 macro_rules! rearms {
     ($now:literal) => {
         concat!(
-            "((r.state = 'failed' OR (r.state = 'inactive'",
+            "((excluded.state IN ('pending', 'held') AND (r.state = 'failed' OR (r.state = 'inactive'",
             " AND (NOT r.confirmed OR r.provider <> excluded.provider)))",
             " AND (r.rearmed_at IS NULL OR r.rearmed_at <= ",
             $now,
-            " - 86400000)",
-            " OR r.state IN ('refused', 'noted', 'simulated')",
+            " - 86400000))",
+            " OR (r.state IN ('refused', 'noted', 'simulated') AND excluded.state <> 'refused'",
             " AND (r.token_type <> excluded.token_type OR r.provider <> excluded.provider",
-            " OR r.mode <> excluded.mode OR (r.code = 'format' AND excluded.state <> 'refused')))"
+            " OR r.mode <> excluded.mode OR r.code = 'format')))"
         )
     };
 }

@@ -1,11 +1,10 @@
 //! What is remembered of PATs, for five seconds and never longer than is known to be right.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moka::sync::Cache as Remembered;
 use portcullis_pat::Digest;
-use portcullis_store::Store;
 use portcullis_store::pats::Pat;
 
 use super::Holder;
@@ -41,21 +40,30 @@ impl From<Pat> for Record {
 pub(super) struct Cache {
     records: Remembered<String, Arc<Record>>,
     generation: Mutex<u64>,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        let records = Remembered::builder().max_capacity(AT_MOST).time_to_live(LIFE).build();
-        Self { records, generation: Mutex::new(0) }
-    }
+    /// When this replica last heard itself; not asked where `alone`.
+    heard: Mutex<Option<Instant>>,
+    /// There are no other replicas to hear.
+    alone: bool,
 }
 
 impl Cache {
-    pub(super) fn get(&self, store: &Store, digest: &Digest) -> Option<Arc<Record>> {
-        if store.events().silence() > SILENCE {
-            return None;
-        }
-        self.records.get(digest.as_str())
+    pub(super) fn new(alone: bool) -> Self {
+        let records = Remembered::builder().max_capacity(AT_MOST).time_to_live(LIFE).build();
+        Self { records, generation: Mutex::new(0), heard: Mutex::new(None), alone }
+    }
+
+    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Record>> {
+        if self.may_be_believed() { self.records.get(digest.as_str()) } else { None }
+    }
+
+    /// Everything that was told before this moment has been heeded.
+    pub(super) fn beat(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn may_be_believed(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        self.alone || heard.is_some_and(|at| at.elapsed() <= SILENCE)
     }
 
     /// To be read before the database is asked.
@@ -105,8 +113,17 @@ mod tests {
     }
 
     #[test]
+    fn a_replica_that_has_not_heard_itself_remembers_nothing() {
+        let (cache, digest) = (Cache::new(false), digest());
+        cache.put(cache.generation(), digest, record());
+        assert!(cache.get(&digest).is_none(), "not a word was heard yet");
+        cache.beat();
+        assert!(cache.get(&digest).is_some());
+    }
+
+    #[test]
     fn a_fill_older_than_the_last_invalidation_is_thrown_away() {
-        let (cache, digest) = (Cache::default(), digest());
+        let (cache, digest) = (Cache::new(true), digest());
         for forget in [(|cache, digest| cache.forget(digest)) as fn(&Cache, &str), |cache, _| {
             cache.forget_all();
         }] {

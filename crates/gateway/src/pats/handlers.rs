@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_base::clock::from_ms;
 use portcullis_store::StoreError;
-use portcullis_store::pats::{Pat, PatChange};
+use portcullis_store::pats::{Pat, PatChange, Regenerated};
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable, json};
 use serde::Deserialize;
 use serde_json::{Value, json as object};
@@ -150,7 +150,7 @@ async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     admins.authorize(&request)?;
     let revoked = pats.0.store.revoke_pat(&id(&path)?).await;
-    pats.forget(&revoked);
+    pats.0.cache.forget_all();
     answer(&pats, revoked)?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -166,26 +166,24 @@ async fn regenerate(
     let id = id(&path)?;
     let body: Regenerate = json(&request, payload, LONGEST_BODY).await?;
     let expires_at = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
-    let before = pats.0.store.pat(&id).await;
-    refuse_deleted(&before)?;
     let token = pats.token();
     let digest = token.digest();
     let renewed = pats.0.store.regenerate_pat(&id, digest.as_str(), expires_at).await;
-    pats.forget(&before);
-    let renewed = renewed.map_err(|error| of_store(&error))?.ok_or_else(Problem::not_found)?;
+    // Several tokens may have died, and the answer tells of none of them.
+    pats.0.cache.forget_all();
+    let renewed = match renewed.map_err(|error| of_store(&error))? {
+        Regenerated::Done(pat) => pat,
+        Regenerated::Missing => return Err(Problem::not_found()),
+        Regenerated::Deleted => return Err(deleted()),
+    };
     let answer = with_token(&renewed, &token, pats.0.clock.now_ms());
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }
 
 /// A leaked or expired token may have a successor; what somebody deleted stays deleted.
-fn refuse_deleted(before: &Result<Option<Pat>, StoreError>) -> Result<(), Problem> {
-    match before {
-        Ok(Some(pat)) if pat.revoked_reason.as_deref() == Some("deleted") => {
-            let status = actix_web::http::StatusCode::CONFLICT;
-            Err(Problem::new(status, "deleted", "this PAT was deleted; make a new one"))
-        }
-        _ => Ok(()),
-    }
+fn deleted() -> Problem {
+    let status = actix_web::http::StatusCode::CONFLICT;
+    Problem::new(status, "deleted", "this PAT was deleted; make a new one")
 }
 
 impl Pats {

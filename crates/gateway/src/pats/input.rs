@@ -12,6 +12,7 @@ const LONGEST_NAME: usize = 255;
 const LONGEST_DESCRIPTION: usize = 1024;
 const MOST_SCOPES: usize = 64;
 const LONGEST_SCOPE: usize = 64;
+const LONGEST_SCOPES: usize = 2048;
 
 /// The body of `POST /v1/pats`.
 #[derive(Debug, Deserialize)]
@@ -128,8 +129,12 @@ fn check_description(text: String) -> Result<String, Problem> {
 fn check_scopes(mut scopes: Vec<String>) -> Result<String, Problem> {
     scopes.sort_unstable();
     scopes.dedup();
-    if scopes.len() > MOST_SCOPES || !scopes.iter().all(|scope| is_scope(scope)) {
-        let rule = "has at most 64 scopes, each of 1 to 64 characters of [0-9A-Za-z_.:/-]";
+    // All of them go into one header, and proxies have small buffers for those.
+    let together: usize = scopes.iter().map(|scope| scope.len() + 1).sum();
+    let too_many = scopes.len() > MOST_SCOPES || together > LONGEST_SCOPES;
+    if too_many || !scopes.iter().all(|scope| is_scope(scope)) {
+        let rule = "has at most 64 scopes, each of 1 to 64 characters of [0-9A-Za-z_.:/-], \
+                    and 2048 in all";
         return Err(wrong("scopes", rule));
     }
     Ok(serde_json::Value::from(scopes).to_string())

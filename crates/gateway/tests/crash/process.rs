@@ -228,6 +228,7 @@ fn config(place: &Place, (public, admin): (u16, u16), gitlab: &str) -> String {
 [server]
 listen = "127.0.0.1:{public}"
 admin_listen = "127.0.0.1:{admin}"
+shutdown_grace = "2s"
 {database}
 [log]
 filter = "debug"

@@ -7,6 +7,7 @@ use portcullis_store::queue::Settlement;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::cause;
 use crate::identity::short;
 
 const AT_MOST: usize = 500;
@@ -36,11 +37,11 @@ async fn write(store: &Store, batch: &[Settlement], lease: Duration) {
                 return;
             }
             Err(error) if Instant::now() < until => {
-                tracing::warn!(error = %error, "ends could not be written; trying again");
+                tracing::warn!(error = %error, cause = cause(&error), "ends could not be written; trying again");
                 tokio::time::sleep(PAUSE).await;
             }
             Err(error) => {
-                tracing::error!(error = %error, revocation.count = batch.len(),
+                tracing::error!(error = %error, cause = cause(&error), revocation.count = batch.len(),
                     "ends could not be written before their leases ran out");
                 return;
             }

@@ -128,6 +128,15 @@ impl Setup {
         self.intake.accept("gitlab", reports.collect()).await.unwrap();
     }
 
+    pub(crate) async fn report_at(&self, locations: &[&str], secret: &str) {
+        let reports = locations.iter().map(|location| Report {
+            token_type: TYPE.into(),
+            secret: secret.into(),
+            location: Some((*location).to_owned()),
+        });
+        self.intake.accept("gitlab", reports.collect()).await.unwrap();
+    }
+
     pub(crate) fn fingerprint(&self, secret: &str) -> Fingerprint {
         self.vault.fingerprint(&secret.into())
     }

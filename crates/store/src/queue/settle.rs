@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::State;
-use crate::dialect::Sql;
+use crate::dialect::{PATIENCE, Sql, patiently};
 use crate::open::Backend;
 use crate::{Fingerprint, Store, StoreError};
 
@@ -45,6 +45,8 @@ pub enum Outcome {
     },
 }
 
+/// On Postgres the rows are locked in the order in which a report locks them: otherwise the two would
+/// stand in each other's way.
 const SETTLE: Sql = Sql {
     postgres: "WITH clock AS MATERIALIZED (
             SELECT (extract(epoch from statement_timestamp()) * 1000)::bigint AS ms
@@ -54,6 +56,9 @@ const SETTLE: Sql = Sql {
                 (v ->> 6)::boolean AS confirmed, (v ->> 7)::boolean AS uncertain,
                 (v ->> 8)::bigint AS pause
             FROM jsonb_array_elements($1::jsonb) AS v
+        ), locked AS MATERIALIZED (
+            SELECT r.fingerprint FROM revocations r JOIN s ON s.fingerprint = r.fingerprint
+            ORDER BY r.fingerprint FOR UPDATE OF r
         ), settled AS (
             UPDATE revocations r SET state = s.state, code = s.code, reason = s.reason,
                 about = COALESCE(s.about, r.about), confirmed = s.confirmed,
@@ -61,8 +66,9 @@ const SETTLE: Sql = Sql {
                 run_at = ms + s.pause,
                 ended_at = CASE WHEN s.state = 'pending' THEN NULL ELSE ms END,
                 sealed = CASE WHEN s.state IN ('pending', 'failed') THEN r.sealed END
-            FROM s, clock
-            WHERE r.fingerprint = s.fingerprint AND r.lease = s.lease AND r.state = 'pending'
+            FROM s, locked, clock
+            WHERE r.fingerprint = locked.fingerprint AND r.fingerprint = s.fingerprint
+                AND r.lease = s.lease AND r.state = 'pending'
             RETURNING r.fingerprint, r.lease, s.state, s.code, ms
         )
         INSERT INTO attempts (fingerprint, lease, at, outcome, code)
@@ -100,9 +106,8 @@ impl Store {
         }
         let rows = Value::Array(batch.iter().map(row).collect()).to_string();
         let settled: Vec<Vec<u8>> = match self.backend() {
-            Backend::Postgres(pool) => {
-                sqlx::query_scalar(SETTLE.postgres).bind(rows).fetch_all(pool).await?
-            }
+            Backend::Postgres(pool) => patiently!(pool, PATIENCE, conn =>
+                    sqlx::query_scalar(SETTLE.postgres).bind(rows).fetch_all(conn).await?)?,
             Backend::Sqlite(sqlite) => {
                 let mut transaction = sqlite.writer.begin_with("BEGIN IMMEDIATE").await?;
                 let settled: Vec<Vec<u8>> = sqlx::query_scalar(SETTLE.sqlite)

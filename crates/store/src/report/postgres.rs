@@ -3,6 +3,7 @@
 use sqlx::PgPool;
 
 use super::{NewRevocation, Reported, SIGHTINGS_KEPT};
+use crate::dialect::{LONG_PATIENCE, patiently};
 use crate::report;
 
 /// `$1…$11` are the rows, `$12…$17` their sightings, `$18` how many sightings are kept. The primary
@@ -54,7 +55,7 @@ pub(super) async fn report(
 ) -> Result<Reported, sqlx::Error> {
     let rows = Rows::from(batch);
     let seen = Seen::from(batch);
-    let told: Vec<(Option<String>, String)> = sqlx::query_as(REPORT)
+    let told = patiently!(pool, LONG_PATIENCE, conn => sqlx::query_as(REPORT)
         .bind(rows.fingerprints)
         .bind(rows.token_types)
         .bind(rows.providers)
@@ -73,8 +74,9 @@ pub(super) async fn report(
         .bind(seen.times)
         .bind(seen.places)
         .bind(SIGHTINGS_KEPT)
-        .fetch_all(pool)
-        .await?;
+        .fetch_all(conn)
+        .await?);
+    let told: Vec<(Option<String>, String)> = told?;
     Ok(Reported { tombstoned: told.into_iter().filter_map(|(digest, _)| digest).collect() })
 }
 

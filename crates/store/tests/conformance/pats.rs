@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use portcullis_store::events::Event;
-use portcullis_store::pats::{NewPat, Pat, PatChange};
+use portcullis_store::pats::{NewPat, Pat, PatChange, Regenerated};
 use portcullis_store::report::NewRevocation;
 
 use super::queue::wait_until_listening;
@@ -58,17 +58,48 @@ pub(crate) async fn a_reported_pat_dies_in_the_reporting_transaction(db: Databas
 
 pub(crate) async fn a_regenerated_pat_leaves_a_tombstone(db: Database) {
     insert(&db, "id-1", "user:ann", "d1").await;
-    let pat = db.store.regenerate_pat("id-1", "d2", 4_100_000_000_000).await.unwrap().unwrap();
+    let renewed = db.store.regenerate_pat("id-1", "d2", 4_100_000_000_000).await.unwrap();
+    let Regenerated::Done(pat) = renewed else { panic!("{renewed:?}") };
     assert_eq!((pat.digest.as_str(), pat.expires_at), ("d2", 4_100_000_000_000));
     assert_eq!(pat.revoked_at, None);
     let old = db.store.pat_by_digest("d1").await.unwrap().unwrap();
     assert_eq!((old.id.as_str(), old.revoked_reason.as_deref()), ("id-1", Some("regenerated")));
     assert_eq!(db.store.pats(None, None, 10).await.unwrap().len(), 1);
-    assert!(db.store.regenerate_pat("id-9", "d3", 0).await.unwrap().is_none());
+    assert_eq!(db.store.regenerate_pat("id-9", "d3", 0).await.unwrap(), Regenerated::Missing);
     // A leak of the former token does not touch the present one.
     let report = NewRevocation { pat_digest: Some("d1".into()), ..item(1) };
     assert!(db.store.report(&[report]).await.unwrap().tombstoned.is_empty());
     assert_eq!(db.store.pat("id-1").await.unwrap().unwrap().revoked_at, None);
+}
+
+pub(crate) async fn of_many_regenerations_at_once_one_token_works(db: Database) {
+    for round in 0..10 {
+        let id = format!("id-{round}");
+        insert(&db, &id, "user:ann", &format!("{id}-first")).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..4 {
+            let (store, id) = (db.store.clone(), id.clone());
+            tasks.spawn(async move {
+                let digest = format!("{id}-{n}");
+                store.regenerate_pat(&id, &digest, 4_100_000_000_000).await.unwrap();
+                digest
+            });
+        }
+        let mut digests = tasks.join_all().await;
+        digests.push(format!("{id}-first"));
+        let mut working = Vec::new();
+        for digest in &digests {
+            let pat = db.store.pat_by_digest(digest).await.unwrap().unwrap();
+            working.extend(pat.revoked_at.is_none().then_some(digest));
+        }
+        assert_eq!(working.len(), 1, "{working:?}");
+        db.store.revoke_pat(&id).await.unwrap();
+        for digest in &digests {
+            assert!(db.store.pat_by_digest(digest).await.unwrap().unwrap().revoked_at.is_some());
+        }
+        let late = db.store.regenerate_pat(&id, "too-late", 4_100_000_000_000).await.unwrap();
+        assert_eq!(late, Regenerated::Deleted);
+    }
 }
 
 pub(crate) async fn a_deleted_pat_stays_in_the_list(db: Database) {

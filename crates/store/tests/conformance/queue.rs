@@ -185,6 +185,21 @@ pub(crate) async fn wait_until_listening(db: &Database) {
     panic!("the listener never heard its own beat");
 }
 
+pub(crate) async fn reports_and_settlements_do_not_stand_in_each_others_way(db: Database) {
+    let batch: Vec<_> = (0..200).map(item).collect();
+    for _ in 0..15 {
+        db.execute(RUN_OUT).await;
+        db.report(&batch).await;
+        let mut claimed = db.claim(200).await;
+        claimed.reverse();
+        let again = Outcome::Retry { after: Duration::ZERO, uncertain: false };
+        let settled: Vec<_> = claimed.iter().map(|c| settlement(c, again, "server")).collect();
+        let (reported, written) = tokio::join!(db.store.report(&batch), db.store.settle(&settled));
+        reported.unwrap();
+        assert_eq!(written.unwrap().len(), settled.len());
+    }
+}
+
 pub(crate) async fn leases_after_a_restart(db: Database) {
     db.report(&[item(1)]).await;
     db.claim_one().await;

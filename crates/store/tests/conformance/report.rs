@@ -114,6 +114,30 @@ pub(crate) async fn refused_is_rearmed_when_the_handling_changed(db: Database) {
     assert_eq!(db.state(3).await, "pending");
 }
 
+pub(crate) async fn a_report_that_does_not_fit_changes_no_end(db: Database) {
+    let misfit = |n| NewRevocation {
+        token_type: "type_b".into(),
+        provider: "vendor".into(),
+        ..ended(n, State::Refused, "format")
+    };
+    db.report(&[item(1)]).await;
+    db.end(State::Failed, false, "gave_up").await;
+    db.report(&[item(2)]).await;
+    db.end(State::Inactive, true, "invalid_token").await;
+    db.report(&[item(3)]).await;
+    db.end(State::Refused, false, "bad_request").await;
+    db.report(&[misfit(1), misfit(2), misfit(3)]).await;
+    for (n, state, code) in
+        [(1, "failed", "gave_up"), (2, "inactive", "invalid_token"), (3, "refused", "bad_request")]
+    {
+        let row = db.store.revocation(&fp(n)).await.unwrap().unwrap().revocation;
+        assert_eq!((row.state.as_str(), row.code.as_deref()), (state, Some(code)));
+        assert_eq!(row.reason.as_deref(), Some("as the test said"));
+    }
+    let again = portcullis_store::ledger::Move::Retry;
+    assert!(db.store.operate(&fp(1), again).await.unwrap(), "its seal is still there");
+}
+
 pub(crate) async fn a_rearmed_row_ignores_the_old_lease(db: Database) {
     db.report(&[item(1)]).await;
     let old = db.claim_one().await;

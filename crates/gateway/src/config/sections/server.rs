@@ -208,7 +208,9 @@ struct Filter(String);
 impl Setting for Filter {
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "a filter such as \"info,portcullis_store=debug\"", |text| {
-            EnvFilter::try_new(text).is_ok().then(|| Self(text.to_owned()))
+            // Its parser cuts at bytes and panics inside a longer character.
+            let fits = text.is_ascii() && EnvFilter::try_new(text).is_ok();
+            fits.then(|| Self(text.to_owned()))
         })
     }
 }
@@ -227,5 +229,23 @@ impl Log {
         let format = section.or("format", LogFormat::Human);
         let Filter(filter) = section.or("filter", Filter("info".to_owned()));
         Self { format, filter }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_judged_and_never_a_panic() {
+        for (text, good) in [
+            ("info", true),
+            ("warn,portcullis_store=debug", true),
+            ("portcullis=loud", false),
+            (" \u{fbdb}[\u{ffe8}", false),
+            ("info,\u{e4}=debug", false),
+        ] {
+            assert_eq!(Filter::read(&toml::Value::from(text)).is_ok(), good, "{text}");
+        }
     }
 }

@@ -98,13 +98,12 @@ pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
     }
     for ((_, path), mut routes) in by_path {
         // Actix takes the first route that fits: the one for any method takes what others leave.
-        routes.sort_by_key(|route| route.method == any());
+        routes.sort_by_key(|route| route.method == Route::any_method());
         let allow = allow(&routes);
         let mut resource = web::resource(path);
         for route in routes {
             let handler = (route.handler)();
-            // `/auth` takes any method, and says so with a name that no client sends.
-            resource = resource.route(if route.method == any() {
+            resource = resource.route(if route.method == Route::any_method() {
                 handler
             } else {
                 handler.method(route.method.clone())
@@ -118,13 +117,8 @@ pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
     config.default_service(web::to(|| async { Problem::not_found().error_response() }));
 }
 
-/// The method of a route that takes them all.
-fn any() -> Method {
-    Route::any_method()
-}
-
 impl Route {
-    /// The method of a route that takes them all.
+    /// The method of a route that takes them all: a name that no client sends.
     pub fn any_method() -> Method {
         Method::from_bytes(b"ANY").unwrap_or_default()
     }

@@ -44,11 +44,16 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     assert!(retry_after, "it says when to come back");
     assert!(acknowledged > 0, "there was room for something");
     assert!(process.is_healthy().await, "it lives on");
+    for round in 300..310 {
+        assert_eq!(reporter.answer(&tokens(round)).await, (503, true), "and goes on saying so");
+    }
 
+    process.lift_limit();
+    assert_eq!(reporter.answer(&tokens(1_000)).await.0, 204, "there is room again");
     process.kill();
     process.start_again().await;
-    assert_eq!(process.count_ends().await["pending"], acknowledged);
-    assert_eq!(reporter.answer(&tokens(1_000)).await.0, 204, "there is room again");
+    assert_eq!(process.count_ends().await["pending"], acknowledged + 200);
+    assert_eq!(reporter.answer(&tokens(1_001)).await.0, 204);
     process.stop();
 }
 

@@ -81,7 +81,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs `$body` on a connection of `$pool`. One that does not answer in time is thrown away, not
-/// given back: giving back would wait for it again.
+/// given back: giving back would wait for it again. So is one on which something failed: where the
+/// disk is full SQLite ends the transaction by itself, and sqlx would count it as open for ever.
 macro_rules! patiently {
     ($pool:expr, $patience:expr, $conn:ident => $body:expr) => {
         match $pool.acquire().await {
@@ -92,7 +93,13 @@ macro_rules! patiently {
                     Ok::<_, sqlx::Error>($body)
                 });
                 match work.await {
-                    Ok(outcome) => outcome,
+                    Ok(Ok(value)) => Ok(value),
+                    Ok(Err(error)) => {
+                        if !$crate::error::is_collision(&error) {
+                            drop(held.detach());
+                        }
+                        Err(error)
+                    }
                     Err(_) => {
                         drop(held.detach());
                         Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))

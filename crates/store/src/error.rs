@@ -63,6 +63,9 @@ fn may_pass(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
+        // A connection in an unknown state, which is thrown away: the next one is in order.
+        | sqlx::Error::InvalidSavePointStatement
+        | sqlx::Error::BeginFailed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(_) => code(error).is_some_and(|code| is_passing_code(&code)),
         _ => false,

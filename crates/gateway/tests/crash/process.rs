@@ -42,7 +42,7 @@ impl Process {
     ) -> Self {
         Self::launch(place, directory, gitlab, |directory| {
             // Without the trap the system would kill it instead of refusing the write.
-            let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kibibytes * 2);
+            let limit = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\" \"$@\"", kibibytes * 2);
             let mut command = Command::new("/bin/sh");
             command.args(["-c", &limit, env!("CARGO_BIN_EXE_portcullis")]);
             spawn_as(command, directory)
@@ -69,6 +69,13 @@ impl Process {
         };
         process.wait_until_ready().await;
         process
+    }
+
+    /// Its files may grow again.
+    pub(crate) fn lift_limit(&self) {
+        let pid = self.child.id().to_string();
+        let lifted = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status();
+        assert!(lifted.unwrap().success());
     }
 
     /// SIGKILL: nothing of it runs any more when this returns.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use super::State;
 use crate::dialect::{PATIENCE, Sql, patiently};
@@ -109,19 +110,22 @@ impl Store {
             Backend::Postgres(pool) => patiently!(pool, PATIENCE, conn =>
                     sqlx::query_scalar(SETTLE.postgres).bind(rows).fetch_all(conn).await?)?,
             Backend::Sqlite(sqlite) => {
-                let mut transaction = sqlite.writer.begin_with("BEGIN IMMEDIATE").await?;
-                let settled: Vec<Vec<u8>> = sqlx::query_scalar(SETTLE.sqlite)
-                    .bind(&rows)
-                    .fetch_all(&mut *transaction)
-                    .await?;
-                let written: Vec<String> = settled.iter().map(hex::encode).collect();
-                sqlx::query(ATTEMPTS)
-                    .bind(rows)
-                    .bind(json!(written).to_string())
-                    .execute(&mut *transaction)
-                    .await?;
-                transaction.commit().await?;
-                settled
+                let writer = &sqlite.writer;
+                patiently!(writer, PATIENCE, conn => {
+                    let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+                    let settled: Vec<Vec<u8>> = sqlx::query_scalar(SETTLE.sqlite)
+                        .bind(&rows)
+                        .fetch_all(&mut *transaction)
+                        .await?;
+                    let written: Vec<String> = settled.iter().map(hex::encode).collect();
+                    sqlx::query(ATTEMPTS)
+                        .bind(&rows)
+                        .bind(json!(written).to_string())
+                        .execute(&mut *transaction)
+                        .await?;
+                    transaction.commit().await?;
+                    settled
+                })?
             }
         };
         Ok(settled.into_iter().map(super::fingerprint).collect::<Result<_, _>>()?)

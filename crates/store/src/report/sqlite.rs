@@ -1,9 +1,10 @@
 //! A batch on SQLite: three statements in one transaction, each taking the whole batch as JSON.
 
 use serde_json::{Value, json};
-use sqlx::SqlitePool;
+use sqlx::{Connection as _, SqlitePool};
 
 use super::{NewRevocation, Reported, SIGHTINGS_KEPT};
+use crate::dialect::{LONG_PATIENCE, patiently};
 use crate::report;
 
 const TOMBSTONE: &str = "UPDATE pat_tokens
@@ -39,19 +40,23 @@ pub(super) async fn report(
     batch: &[NewRevocation],
 ) -> Result<Reported, sqlx::Error> {
     let digests: Vec<&str> = batch.iter().filter_map(|i| i.pat_digest.as_deref()).collect();
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let tombstoned = if digests.is_empty() {
-        Vec::new()
-    } else {
-        sqlx::query_scalar(TOMBSTONE)
-            .bind(json!(digests).to_string())
-            .fetch_all(&mut *transaction)
-            .await?
-    };
-    sqlx::query(KEEP).bind(rows(batch)).execute(&mut *transaction).await?;
-    sqlx::query(SEE).bind(seen(batch)).bind(SIGHTINGS_KEPT).execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(Reported { tombstoned })
+    let (rows, seen) = (rows(batch), seen(batch));
+    let tombstoned = patiently!(writer, LONG_PATIENCE, conn => {
+        let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+        let tombstoned = if digests.is_empty() {
+            Vec::new()
+        } else {
+            sqlx::query_scalar(TOMBSTONE)
+                .bind(json!(digests).to_string())
+                .fetch_all(&mut *transaction)
+                .await?
+        };
+        sqlx::query(KEEP).bind(rows).execute(&mut *transaction).await?;
+        sqlx::query(SEE).bind(seen).bind(SIGHTINGS_KEPT).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        tombstoned
+    });
+    Ok(Reported { tombstoned: tombstoned? })
 }
 
 fn rows(batch: &[NewRevocation]) -> String {

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use actix_web::HttpRequest;
-use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
-use portcullis_web::{Authorization, PerAddress, Problem, Rate, authorization};
+use portcullis_base::secret::SecretString;
+use portcullis_web::{Authorization, PerAddress, Preshared, Problem, Rate, authorization};
 
 /// Failed authentications that an address may make.
 pub(crate) const FAILURES: Rate =
@@ -12,7 +12,7 @@ pub(crate) const FAILURES: Rate =
 
 /// The configured admin tokens.
 pub(crate) struct Admins {
-    tokens: Vec<SecretString>,
+    tokens: Preshared<()>,
     failures: PerAddress,
 }
 
@@ -23,19 +23,17 @@ pub(crate) struct Admin(());
 impl Admins {
     /// These tokens.
     pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
+        let tokens = Preshared::new(tokens.into_iter().map(|token| (token, ())));
         Self { tokens, failures: PerAddress::new(FAILURES) }
     }
 
     /// Whether the request carries `Authorization: Bearer <admin token>`. All tokens are compared,
     /// whichever matches.
     pub(crate) fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
-        if let Authorization::Bearer(given) = authorization(request.headers()) {
-            let given = given.expose_secret().as_bytes();
-            let is_one =
-                |found, token: &SecretString| same(token.expose_secret().as_bytes(), given) | found;
-            if self.tokens.iter().fold(false, is_one) {
-                return Ok(Admin(()));
-            }
+        if let Authorization::Bearer(given) = authorization(request.headers())
+            && self.tokens.find(&given).is_some()
+        {
+            return Ok(Admin(()));
         }
         if let Some(address) = request.peer_addr() {
             self.failures

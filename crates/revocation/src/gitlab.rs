@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use portcullis_base::fault::{Point, point};
 use portcullis_base::secret::SecretString;
 use portcullis_gitlab::{Failure, GitlabClient, TokenInfo};
 use serde_json::json;
@@ -113,6 +114,7 @@ async fn revoke_at(client: &GitlabClient, token: &SecretString, deleting: &Atomi
         Err(Failure::Forbidden | Failure::NotFound) => None,
         Err(failure) => return judge(&failure, Sent::Question),
     };
+    point(Point::Asked);
     deleting.store(true, Ordering::Relaxed);
     let verdict = match client.revoke_self(token).await {
         Ok(()) => Verdict::new(Finding::Revoked, "revoked"),

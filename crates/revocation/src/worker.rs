@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use portcullis_base::Randomness;
+use portcullis_base::fault::{Point, point};
 use portcullis_store::events::Event;
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::{Store, StoreError};
@@ -168,6 +169,9 @@ impl Line {
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let lease = options.call_timeout + LEASE_MARGIN;
         let claimed = self.shared.store.claim(self.provider.name(), limit, lease).await?;
+        if !claimed.is_empty() {
+            point(Point::Claimed);
+        }
         let full = claimed.len() == free;
         for row in claimed {
             let place = Arc::clone(&self.places).acquire_owned().await;
@@ -218,6 +222,9 @@ struct Call {
 impl Call {
     async fn make(self, row: Claimed) {
         let verdict = self.ask(&row).await;
+        if verdict.as_ref().is_some_and(|verdict| verdict.finding == Finding::Revoked) {
+            point(Point::Called);
+        }
         let pause = decide::pause(&self.shared.options, row.attempts, self.shared.random.as_ref());
         let settlement = decide::settle(&self.shared.options, &row, verdict, pause);
         self.log(&row, &settlement);

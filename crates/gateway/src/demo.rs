@@ -118,7 +118,7 @@ async fn serve(world: &World, sheet: &mut Sheet<'_>, signals: &mut Signals) {
     let Ok(api) = world.api() else { return };
     let directory = world.data_dir.path().display();
     let token = |name: &str| format!("$(portcullis secrets show {name} --data-dir {directory})");
-    sheet.remark("It goes on serving, until Ctrl-C:");
+    sheet.remark("It serves on, until Ctrl-C:");
     sheet.places(&[
         ("public", api.public.clone()),
         ("admin", api.admin.clone()),

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test run test lint chaos fuzz bench
+.PHONY: help setup setup-build setup-test run demo test lint chaos fuzz bench
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -26,6 +26,9 @@ setup-test: setup-build
 
 run: setup-build ## Build the gateway and serve (ARGS="--config FILE" and the like are passed on)
 	$(CARGO) run --release --locked --bin portcullis -- serve $(ARGS)
+
+demo: setup-build ## Watch the whole loop, a line per step, against a pretended GitLab
+	$(CARGO) run --release --locked --bin portcullis -- demo --once
 
 test: setup-test ## Run every test, on SQLite and on a private Postgres
 	$(CARGO) test --workspace --locked

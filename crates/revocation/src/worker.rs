@@ -17,7 +17,7 @@ use portcullis_store::events::Event;
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::{Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::identity::short;
@@ -120,15 +120,19 @@ struct Line {
     places: Arc<Semaphore>,
     settlements: mpsc::Sender<Settlement>,
     settler: tokio::task::JoinHandle<()>,
+    /// Told when rows were given another time to run, sooner perhaps than this line sleeps.
+    planned: Arc<Notify>,
 }
 
 impl Line {
     fn new(shared: Arc<Shared>, provider: Arc<dyn Provider>) -> Self {
         let (settlements, receiver) = mpsc::channel(4 * CLAIM_AT_MOST);
         let lease = shared.options.call_timeout + LEASE_MARGIN;
-        let settler = tokio::spawn(settler::run(shared.store.clone(), receiver, lease));
+        let planned = Arc::<Notify>::default();
+        let settler = settler::run(shared.store.clone(), receiver, lease, Arc::clone(&planned));
+        let settler = tokio::spawn(settler);
         let places = Arc::new(Semaphore::new(shared.options.concurrency));
-        Self { shared, provider, places, settlements, settler }
+        Self { shared, provider, places, settlements, settler, planned }
     }
 
     async fn run(self, mut stopped: watch::Receiver<bool>) {
@@ -148,6 +152,7 @@ impl Line {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = woken(&mut events) => {}
+                () = self.planned.notified() => {}
                 _ = stopped.changed() => {}
             }
         }

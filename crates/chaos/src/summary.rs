@@ -10,6 +10,9 @@ use portcullis_fake_gitlab::FakeGitlab;
 use crate::load::Done;
 use crate::plan::Death;
 
+/// Lines about what is wrong that are printed; the first ones say enough.
+const TOLD: usize = 20;
+
 /// What was done and what was seen.
 #[derive(Debug)]
 pub struct Summary {
@@ -74,10 +77,23 @@ pub struct Delays {
 impl Summary {
     /// Whether everything held.
     pub fn is_good(&self) -> bool {
-        let only_revoked = self.ends.keys().all(|state| state == "revoked");
-        let enough = self.ends.get("revoked").is_some_and(|count| *count >= self.acknowledged);
-        let clean = self.found.is_empty() && self.violations.is_empty();
-        self.lost == 0 && only_revoked && enough && clean && self.acknowledged > 0
+        self.wrong().is_empty()
+    }
+
+    /// Everything that may not be, a line each.
+    pub fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut is = |bad: bool, text: String| wrong.extend(bad.then_some(text));
+        is(self.acknowledged == 0, "nothing was acknowledged".into());
+        is(self.lost > 0, format!("{} acknowledged tokens are alive", self.lost));
+        // Each of them was alive when it was reported, so its death was ours.
+        let revoked = self.ends.get("revoked").copied().unwrap_or(0);
+        let others = self.ends.values().sum::<usize>() - revoked;
+        is(others > 0, format!("{others} rows ended otherwise than revoked"));
+        is(revoked < self.acknowledged, format!("only {revoked} rows are revoked"));
+        wrong.extend(self.found.iter().map(|place| format!("a secret lies in {place}")));
+        wrong.extend(self.violations.iter().cloned());
+        wrong
     }
 }
 
@@ -148,8 +164,8 @@ impl fmt::Display for Summary {
         line("own tokens leaked", let_in)?;
         let mebibytes = self.searched / 1_048_576;
         line("secrets on disk", format!("{} in {mebibytes} MiB", self.found.len()))?;
-        for wrong in self.found.iter().chain(&self.violations).take(20) {
-            line("WRONG", wrong.clone())?;
+        for wrong in self.wrong().into_iter().take(TOLD) {
+            line("WRONG", wrong)?;
         }
         write!(f, "  {}", if self.is_good() { "everything held" } else { "NOT EVERYTHING HELD" })
     }

@@ -14,6 +14,10 @@ const LIFE: Duration = Duration::from_hours(1);
 const STATES: [&str; 7] =
     ["pending", "held", "revoked", "inactive", "refused", "failed", "cancelled"];
 
+/// Looks at a page that may fail, and what lies between them.
+const PATIENCE: usize = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Where a gateway listens on loopback.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ports {
@@ -113,14 +117,23 @@ impl Client {
         ends
     }
 
-    /// All rows that fit the rest of the query, page by page.
+    /// All rows that fit the rest of the query, page by page. A gateway that is killed meanwhile goes
+    /// on where it was, as its pages do.
     pub(crate) async fn rows(&self, query: &str) -> reqwest::Result<Vec<Row>> {
         let mut rows = Vec::new();
         let mut after = String::new();
+        let mut failures = 0;
         loop {
             let path = format!("/v1/revocations?limit=1000{query}{after}");
-            let request = self.http.get(self.admin(&path)).bearer_auth(ADMIN);
-            let page: Value = request.send().await?.error_for_status()?.json().await?;
+            let page = match self.look(&path).await {
+                Ok(page) => page,
+                Err(error) if failures == PATIENCE => return Err(error),
+                Err(_) => {
+                    failures += 1;
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
             rows.extend(page["revocations"].as_array().into_iter().flatten().map(row));
             let Some(next) = page["next"].as_str() else { return Ok(rows) };
             after = format!("&after={next}");
@@ -129,10 +142,13 @@ impl Client {
 
     /// Whether anything is still to be done.
     pub(crate) async fn something_waits(&self) -> reqwest::Result<bool> {
-        let request = self.http.get(self.admin("/v1/revocations?limit=1&state=pending"));
-        let page: Value =
-            request.bearer_auth(ADMIN).send().await?.error_for_status()?.json().await?;
+        let page = self.look("/v1/revocations?limit=1&state=pending").await?;
         Ok(page["revocations"] != json!([]))
+    }
+
+    async fn look(&self, path: &str) -> reqwest::Result<Value> {
+        let request = self.http.get(self.admin(path)).bearer_auth(ADMIN);
+        request.send().await?.error_for_status()?.json().await
     }
 
     /// A fresh token for anybody.

@@ -29,6 +29,41 @@ impl Output {
         let _ = writeln!(io::stdout().lock(), "{text}");
     }
 
+    /// A result that there will be no second time.
+    pub(super) fn only_once(&mut self, people: &str, machines: &Value) -> io::Result<()> {
+        let text = if self.json { machines.to_string() } else { people.to_owned() };
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+    }
+
+    /// One of several results as it comes, for people; machines get the [`Self::summary`].
+    pub(super) fn progress(&mut self, line: &str) {
+        if !self.json {
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        }
+    }
+
+    /// Why one of several failed, for people; machines get the [`Self::summary`].
+    pub(super) fn failure(&mut self, error: &StartError) {
+        if !self.json {
+            self.error(error);
+        }
+    }
+
+    /// All of several results, for machines; people were told as they came.
+    pub(super) fn summary(&mut self, machines: &Value) {
+        if self.json {
+            self.result("", machines);
+        }
+    }
+
+    /// A word to people beside the result, on standard error; machines are not told.
+    pub(super) fn note(&mut self, text: &str) {
+        if !self.json {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
     /// A warning; machines get warnings as part of results.
     pub(super) fn warnings(&mut self, warnings: &[String]) {
         if self.json {

@@ -51,7 +51,7 @@ pub enum PatsCommand {
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// List tokens, the oldest first; the tokens themselves are kept by nobody
+    /// List tokens, oldest first, without what would let one use them
     List {
         /// Only those of this owner
         #[arg(long)]
@@ -120,7 +120,7 @@ pub struct ExpiryArgs {
 /// `portcullis revocations …`
 #[derive(Debug, Subcommand)]
 pub enum RevocationsCommand {
-    /// List reported secrets, the one reported first comes first; the secrets are never shown
+    /// List reported secrets, oldest first; a secret itself is never shown
     List {
         /// Only those in this state
         #[arg(long)]

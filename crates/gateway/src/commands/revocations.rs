@@ -21,6 +21,9 @@ use crate::error::StartError;
 /// What the names of the scanner's types begin with; lists leave it out.
 const SCANNER: &str = "gitleaks_rule_id_";
 
+/// Of such cells two stand beside each other on a terminal of 80 columns.
+const WIDEST: usize = 38;
+
 /// A row of the queue as the API tells of it.
 #[derive(Deserialize)]
 struct Row {
@@ -78,8 +81,7 @@ async fn list(
     let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
     let digits = find::digits(rows.iter().map(|row| row.fingerprint.as_str()));
     let mut table =
-        Table::new(&["FINGERPRINT", "STATE", "CODE", "REPORTED", "TOKEN", "WHOSE", "TYPE"])
-            .cut_at(48);
+        Table::new(&["FINGERPRINT", "STATE", "CODE", "REPORTED", "TOKEN", "TYPE"]).cut_at(WIDEST);
     for row in rows {
         table.push(&cells(row, digits));
     }
@@ -87,20 +89,24 @@ async fn list(
     Ok(())
 }
 
-fn cells(row: Row, digits: usize) -> [String; 7] {
+fn cells(row: Row, digits: usize) -> [String; 6] {
     let dash = || "-".to_owned();
-    let about = row.about.unwrap_or_default();
-    let whose = about["owner"].as_str().map(str::to_owned);
-    let whose = whose.or_else(|| Some(format!("user {}", about["user_id"].as_u64()?)));
     [
         row.fingerprint.chars().take(digits).collect(),
         row.state,
         row.code.unwrap_or_else(dash),
         to_the_second(&row.created_at),
-        about["name"].as_str().map_or_else(dash, str::to_owned),
-        whose.unwrap_or_else(dash),
+        row.about.as_ref().and_then(called).unwrap_or_else(dash),
         row.r#type.strip_prefix(SCANNER).unwrap_or(&row.r#type).to_owned(),
     ]
+}
+
+/// What the token was called, and whose it was.
+fn called(about: &Value) -> Option<String> {
+    let name = about["name"].as_str()?;
+    let owner = about["owner"].as_str().or_else(|| about["username"].as_str()).map(str::to_owned);
+    let owner = owner.or_else(|| Some(format!("user {}", about["user_id"].as_u64()?)));
+    Some(owner.map_or_else(|| name.to_owned(), |owner| format!("{name} ({owner})")))
 }
 
 async fn retry(remote: &Remote, args: &OperateArgs, output: &mut Output) -> ExitCode {
@@ -138,9 +144,9 @@ fn of_state(error: RemoteError, verb: &str) -> RemoteError {
     let RemoteError::Problem { code, text, state: Some(state) } = error else { return error };
     let text = match (code.as_str(), verb, state.as_str()) {
         ("wrong_state", "retry", "failed") => {
-            "its secret is erased, so nothing can be tried".into()
+            "it is failed, and its secret is erased: nothing to retry".into()
         }
-        ("wrong_state", ..) => format!("it is {state}, and that allows no {verb}"),
+        ("wrong_state", ..) => format!("it is {state}: nothing to {verb}"),
         _ => text,
     };
     RemoteError::Problem { code, text, state: Some(state) }

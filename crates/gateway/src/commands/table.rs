@@ -114,11 +114,11 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_by_what_is_seen() {
-        let wide = "ID  NAME       WHERE\n\
-                    1   部署       https://a.example/x\n\
+        let wide = "ID  NAME        WHERE\n\
+                    1   部署        https://a.example/x\n\
                     22  \\u{1b}[1mx  -";
         assert_eq!(table().render(None, 0), wide);
-        assert_eq!(table().render(Some(34), 0), wide, "it fits exactly");
+        assert_eq!(table().render(Some(35), 0), wide, "it fits exactly");
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         let folded = "  ID  NAME\n    WHERE\n\
                       \x20 1   部署\n    https://a.example/x\n\
                       \x20 22  \\u{1b}[1mx\n    -";
-        assert_eq!(table().render(Some(35), 2), folded);
+        assert_eq!(table().render(Some(36), 2), folded);
         assert_eq!(table().render(Some(1), 0).lines().count(), 9, "a column a line at the least");
     }
 

@@ -1,5 +1,8 @@
 //! What may be written to a terminal, and how wide it is.
 
+use std::fmt::Write as _;
+
+use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
 
 /// The columns of the terminal on standard output; `None` where it is none.
@@ -14,13 +17,33 @@ pub(super) fn width() -> Option<usize> {
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
+        if is_harmful(c) {
             plain.extend(c.escape_unicode());
         } else {
             plain.push(c);
         }
     }
     plain
+}
+
+/// The same JSON as ever, with those characters as JSON escapes: what is for machines may be looked
+/// at too.
+pub(super) fn json(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control() || is_invisible(c)
 }
 
 /// Marks of direction, separators and fillers without a width; the joiners that scripts and emoji
@@ -49,6 +72,16 @@ mod tests {
         ] {
             assert_eq!(plain(text), shown);
         }
+    }
+
+    #[test]
+    fn json_is_harmless_and_means_the_same() {
+        let value =
+            serde_json::json!({ "a\u{9b}": "\u{1b}[2J\n\u{7f}\u{202e}\u{e0041} \\ \" 部署" });
+        let text = json(&value);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert!(!text.contains(is_harmful), "{text}");
+        assert!(text.contains("部署") && text.contains(r"\udb40\udc41"), "{text}");
     }
 
     #[test]

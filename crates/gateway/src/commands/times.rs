@@ -35,12 +35,12 @@ fn distance(at: OffsetDateTime, now: OffsetDateTime) -> String {
         (60, "minute", "minutes"),
         (1, "second", "seconds"),
     ];
-    let seconds = (at - now).whole_seconds();
+    let seconds = (at - now + time::Duration::milliseconds(500)).whole_seconds();
     let far = seconds.unsigned_abs();
     let Some((unit, one, many)) = UNITS.into_iter().find(|(unit, ..)| far >= *unit) else {
         return "now".to_owned();
     };
-    let count = far / unit;
+    let count = (far + unit / 2) / unit;
     let unit = if count == 1 { one } else { many };
     if seconds > 0 { format!("in {count} {unit}") } else { format!("{count} {unit} ago") }
 }
@@ -56,6 +56,7 @@ mod tests {
         for (text, shown) in [
             ("2026-11-21T12:00:00.7Z", "2026-11-21T12:00:00Z (now)"),
             ("2026-11-21T12:00:02.5Z", "2026-11-21T12:00:02Z (in 2 seconds)"),
+            ("2026-12-21T12:00:00Z", "2026-12-21T12:00:00Z (in 30 days)"),
             ("2026-11-21T11:59:00Z", "2026-11-21T11:59:00Z (1 minute ago)"),
             ("2026-11-21T14:00:00.5+01:00", "2026-11-21T13:00:00Z (in 1 hour)"),
             ("2026-12-21T12:00:00.5Z", "2026-12-21T12:00:00Z (in 30 days)"),

@@ -80,7 +80,8 @@ fn outline(row: &Row, now: OffsetDateTime) -> String {
         ("mode", Some(row.mode.clone())),
         ("reported", Some(with_distance(&row.created_at, now))),
         ("due", Some(with_distance(&row.due_at, now))),
-        ("next attempt", at(&row.next_attempt_at)),
+        // What is held has a time too, which means nothing before somebody approves.
+        ("next attempt", at(&row.next_attempt_at).filter(|_| row.state != "held")),
         ("ended", at(&row.ended_at)),
     ];
     facts(&all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>(), 0)
@@ -119,9 +120,14 @@ fn label(name: &str) -> String {
 }
 
 fn attempts(detail: &Detail, width: Option<usize>) -> String {
-    let made = &detail.attempts_made;
+    let (made, begun) = (&detail.attempts_made, detail.row.attempts);
+    // A lease that ran out leaves no outcome, and an earlier round is not counted.
+    let heading = match made.len() as u64 {
+        heard if heard == begun => format!("ATTEMPTS: {heard}"),
+        heard => format!("ATTEMPTS: {heard} with an outcome, {begun} begun in this round"),
+    };
     if made.is_empty() {
-        return "ATTEMPTS\n  none".to_owned();
+        return heading;
     }
     let mut table = Table::new(&["LEASE", "AT", "OUTCOME", "CODE"]);
     for attempt in made {
@@ -132,8 +138,6 @@ fn attempts(detail: &Detail, width: Option<usize>) -> String {
             attempt.code.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }
-    let of_round = detail.row.attempts;
-    let heading = format!("ATTEMPTS, {} heard of, {of_round} begun in this round", made.len());
     format!("{heading}\n{}", table.render(width, MARGIN))
 }
 

@@ -79,7 +79,8 @@ fn outline(row: &Row, now: OffsetDateTime) -> String {
         ("provider", Some(row.provider.clone())),
         ("mode", Some(row.mode.clone())),
         ("reported", Some(with_distance(&row.created_at, now))),
-        ("due", Some(with_distance(&row.due_at, now))),
+        // A report is due at once, unless somebody had to approve it.
+        ("due", Some(with_distance(&row.due_at, now)).filter(|_| row.due_at != row.created_at)),
         // What is held has a time too, which means nothing before somebody approves.
         ("next attempt", at(&row.next_attempt_at).filter(|_| row.state != "held")),
         ("ended", at(&row.ended_at)),

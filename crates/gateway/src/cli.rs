@@ -1,5 +1,7 @@
 //! The command line.
 
+mod remote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,10 @@ use portcullis_base::secret::SecretString;
 
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
+pub use remote::{
+    Beginning, ExpiryArgs, ListArgs, NewPatArgs, OperateArgs, PatsCommand, RemoteArgs,
+    RevocationsCommand, StateArg,
+};
 
 /// One self-hosted gateway for the tokens around your GitLab and your Gerrit.
 #[derive(Debug, Parser)]
@@ -41,6 +47,12 @@ pub enum Command {
     /// Work with personal access tokens, without a gateway
     #[command(subcommand)]
     Pat(PatCommand),
+    /// Make, list and revoke personal access tokens at a running gateway
+    #[command(subcommand)]
+    Pats(PatsCommand),
+    /// Look at reported secrets at a running gateway, and take a hand in what becomes of them
+    #[command(subcommand)]
+    Revocations(RevocationsCommand),
 }
 
 /// Where the configuration comes from.

@@ -2,11 +2,20 @@
 
 mod check;
 mod demo;
+mod listing;
 mod migrate;
 mod output;
 mod pat;
+mod pats;
+mod remote;
+mod revocations;
+mod runtime;
 mod secrets;
 mod serve;
+mod several;
+mod table;
+mod terminal;
+mod times;
 
 use std::process::ExitCode;
 
@@ -45,6 +54,8 @@ fn dispatch(
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),
+        Command::Pats(command) => return pats::run(command, environment, output),
+        Command::Revocations(command) => return revocations::run(command, environment, output),
     }
     .map(|()| ExitCode::SUCCESS)
 }

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 pub use environment::Environment;
 pub use loaded::{Loaded, SecretsOrigin, check, load};
 pub use problem::{KnownKey, Problem};
+pub(crate) use secret::SHORT as SHORT_SECRET;
 pub use sections::*;
 
 use crate::data_dir::DataDir;

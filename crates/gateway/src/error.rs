@@ -1,5 +1,7 @@
 //! Why the gateway does not start, or a command fails.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 use crate::config::Problem;
@@ -18,7 +20,7 @@ pub enum StartError {
     #[error("{text}")]
     Part {
         /// A stable word for machines.
-        code: &'static str,
+        code: Cow<'static, str>,
         /// A line for people.
         text: String,
     },
@@ -26,12 +28,12 @@ pub enum StartError {
 
 impl StartError {
     /// A refusal of some part, as a stable code and a line for people.
-    pub fn new(code: &'static str, text: impl std::fmt::Display) -> Self {
-        Self::Part { code, text: text.to_string() }
+    pub fn new(code: impl Into<Cow<'static, str>>, text: impl std::fmt::Display) -> Self {
+        Self::Part { code: code.into(), text: text.to_string() }
     }
 
     /// The stable word for machines.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Config(_) => "config",
             Self::DataDir(_) => "data-dir",

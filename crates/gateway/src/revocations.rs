@@ -1,5 +1,7 @@
 //! The queue on the operators' listener: look at it, and take a hand in it.
 
+use std::ops::RangeInclusive;
+
 use actix_web::http::Method;
 use actix_web::web::{self, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,6 +18,8 @@ use crate::problems::of_store;
 
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 1000;
+/// As many hex digits of a fingerprint as say which one is meant: the fewest are those of the logs.
+const DIGITS: RangeInclusive<usize> = 8..=64;
 
 /// The routes, all for holders of an admin token.
 pub(crate) fn routes() -> RouteTable {
@@ -69,6 +73,7 @@ pub(crate) fn routes() -> RouteTable {
 #[derive(Deserialize)]
 struct Page {
     state: Option<String>,
+    fingerprint: Option<String>,
     after: Option<String>,
     limit: Option<u32>,
 }
@@ -83,7 +88,13 @@ async fn list(
     let state = page.state.as_deref().map(state).transpose()?;
     let after = page.after.as_deref().map(cursor).transpose()?;
     let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
-    let found = store.revocations(state, after, limit).await;
+    let found = match page.fingerprint.as_deref().map(beginning).transpose()? {
+        None => store.revocations(state, after, limit).await,
+        Some(range) => {
+            let after = after.map(|(_, fingerprint)| fingerprint);
+            store.revocations_between(&range, state, after, limit).await
+        }
+    };
     let found = found.map_err(|error| of_store(&error))?;
     let full = found.len() == limit as usize;
     let next = found.last().filter(|_| full);
@@ -169,6 +180,19 @@ fn fingerprint(text: &str) -> Result<Fingerprint, Problem> {
     let mut bytes = Fingerprint::default();
     hex::decode_to_slice(text, &mut bytes).map_err(|_| Problem::not_found())?;
     Ok(bytes)
+}
+
+/// All fingerprints that begin with these hex digits: those of a log line, or more of them.
+fn beginning(digits: &str) -> Result<RangeInclusive<Fingerprint>, Problem> {
+    let bad = || Problem::bad_request("fingerprint", "`fingerprint` is 8 to 64 hex digits");
+    if !DIGITS.contains(&digits.len()) {
+        return Err(bad());
+    }
+    let filled = |digit: &str| {
+        let rest = digit.repeat(DIGITS.end() - digits.len());
+        fingerprint(&format!("{digits}{rest}")).map_err(|_| bad())
+    };
+    Ok(filled("0")?..=filled("f")?)
 }
 
 fn row(row: &Revocation) -> Value {

@@ -75,6 +75,7 @@ on_both_databases![
     clients::with_too_many_waiting_reports_must_wait,
     queue::a_leaked_gitlab_token_dies_at_its_gitlab,
     queue::an_operator_approves_or_cancels_what_is_held,
+    queue::a_fingerprint_is_found_by_how_it_begins,
     queue::what_an_operator_gets_wrong_is_told,
     routes::nobody_enters_without_the_credential,
     routes::other_methods_are_refused_with_those_allowed,

@@ -1,5 +1,7 @@
 //! Looking at the queue, and an operator's hand in it.
 
+use std::ops::RangeInclusive;
+
 use crate::dialect::{Sql, on, sql};
 use crate::events::Event;
 use crate::queue::State;
@@ -135,6 +137,34 @@ impl Store {
                 .bind(state)
                 .bind(at)
                 .bind(fingerprint)
+                .bind(i64::from(limit))
+                .fetch_all(&mut *conn)
+                .await?)?)
+    }
+
+    /// Rows whose fingerprint lies in `range`, in the order of their fingerprints, at most `limit`,
+    /// after the fingerprint `after`; with `state`, only those in it.
+    pub async fn revocations_between(
+        &self,
+        range: &RangeInclusive<Fingerprint>,
+        state: Option<State>,
+        after: Option<Fingerprint>,
+        limit: u32,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        const BETWEEN: &str = concat!(
+            columns!(),
+            " WHERE fingerprint >= $1 AND fingerprint <= $2 AND fingerprint > $3
+                AND ($4 IS NULL OR state = $4) ORDER BY fingerprint LIMIT $5"
+        );
+        // No bytes at all come before every fingerprint.
+        let after = after.map_or(Vec::new(), |fingerprint| fingerprint.to_vec());
+        let state = state.map(State::as_str);
+        Ok(on!(read self, conn =>
+            sqlx::query_as(BETWEEN)
+                .bind(range.start().as_slice())
+                .bind(range.end().as_slice())
+                .bind(after)
+                .bind(state)
                 .bind(i64::from(limit))
                 .fetch_all(&mut *conn)
                 .await?)?)

@@ -4,6 +4,7 @@ use portcullis_store::{ConnectOptions, Store, StoreError};
 use serde_json::json;
 
 use super::output::Output;
+use super::runtime;
 use crate::config::{self, Config, Sources};
 use crate::error::StartError;
 
@@ -15,9 +16,7 @@ pub(super) fn run(sources: &Sources, output: &mut Output) -> Result<(), StartErr
     if config.database_is_in(&sources.data_dir) {
         output.warnings(&sources.data_dir.ensure()?);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| StartError::new("runtime", e))?;
-    runtime.block_on(migrate(&config)).map_err(|e| StartError::new("database", e))?;
+    runtime::block_on(migrate(&config))?.map_err(|e| StartError::new("database", e))?;
     output.result("the database is at this version", &json!({"ok": true}));
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::node::Node;
 use super::section::Section;
 
 // 22 characters of base64url carry 128 bits.
-const SHORT: usize = 22;
+pub(crate) const SHORT: usize = 22;
 
 impl Section<'_> {
     /// A token of ours: a secret that travels in a header.

@@ -79,6 +79,30 @@ pub(crate) async fn an_operator_approves_or_cancels_what_is_held(database: Datab
     gateway.stop().await;
 }
 
+pub(crate) async fn a_fingerprint_is_found_by_how_it_begins(database: Database) {
+    let rest = format!(
+        "[revocation.modes]\n{GITLAB_TYPE} = \"approve\"\n{}",
+        gitlab_toml("http://127.0.0.1:1")
+    );
+    let gateway = TestGateway::start(&database, &rest).await;
+    for n in 0..20 {
+        assert_eq!(gateway.report(&leak(&format!("glpat-{n:020}"))).await.status, 204);
+    }
+    let all = gateway.revocations("").await;
+    assert_eq!(all.len(), 20);
+    for row in &all {
+        let whole = row["fingerprint"].as_str().unwrap();
+        for digits in [&whole[..8], &whole[..9], &whole[..63], whole, &whole[..8].to_uppercase()] {
+            let found = gateway.revocations(&format!("?fingerprint={digits}")).await;
+            assert_eq!(found, std::slice::from_ref(row), "{digits}");
+        }
+        let others = gateway.revocations(&format!("?fingerprint={whole}&state=failed")).await;
+        assert!(others.is_empty());
+    }
+    assert!(gateway.revocations("?fingerprint=00000000").await.is_empty());
+    gateway.stop().await;
+}
+
 pub(crate) async fn what_an_operator_gets_wrong_is_told(database: Database) {
     let gateway = TestGateway::start(&database, "").await;
     let unknown = "ab".repeat(32);
@@ -93,6 +117,7 @@ pub(crate) async fn what_an_operator_gets_wrong_is_told(database: Database) {
             assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{id}{tail}");
         }
     }
+    let long = format!("?fingerprint={}", "a".repeat(65));
     for (query, code) in [
         ("?state=nothing", "unknown_state"),
         ("?state=%00", "unknown_state"),
@@ -100,6 +125,11 @@ pub(crate) async fn what_an_operator_gets_wrong_is_told(database: Database) {
         ("?after=1.zz", "after"),
         ("?after=99999999999999999999.ab", "after"),
         ("?limit=x", "query"),
+        ("?fingerprint=", "fingerprint"),
+        ("?fingerprint=abcdef0", "fingerprint"),
+        ("?fingerprint=abcdefgh", "fingerprint"),
+        ("?fingerprint=%C3%A4%C3%A4%C3%A4%C3%A4", "fingerprint"),
+        (&long, "fingerprint"),
     ] {
         let answer = operate(&gateway, Method::GET, query).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, code), "{query}");

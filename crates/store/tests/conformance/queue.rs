@@ -148,6 +148,27 @@ pub(crate) async fn lists_page_by_page(db: Database) {
     assert_eq!(db.store.revocations(None, None, 10).await.unwrap().len(), 10);
 }
 
+pub(crate) async fn lists_what_lies_between_two_fingerprints(db: Database) {
+    let held = NewRevocation { entry: Entry::Held, mode: "approve", ..item(5) };
+    db.report(&[item(9)]).await;
+    db.report(&[item(0), item(2), item(4), held, item(255)]).await;
+    let between = async |range, state, after, limit| {
+        let rows = db.store.revocations_between(&range, state, after, limit).await.unwrap();
+        rows.into_iter().map(|row| row.fingerprint[0]).collect::<Vec<_>>()
+    };
+    let (least, most) = ([0x00; 32], [0xff; 32]);
+    assert_eq!(between(least..=most, None, None, 10).await, [0, 2, 4, 5, 9, 255]);
+    assert_eq!(between(fp(2)..=fp(5), None, None, 10).await, [2, 4, 5], "both ends count");
+    assert_eq!(between(fp(2)..=fp(5), Some(State::Held), None, 10).await, [5]);
+    assert_eq!(between(fp(2)..=fp(5), None, None, 2).await, [2, 4]);
+    assert_eq!(between(fp(2)..=fp(5), None, Some(fp(4)), 2).await, [5]);
+    assert_eq!(between(fp(2)..=fp(5), None, Some(fp(1)), 1).await, [2], "before the range");
+    assert!(between(fp(6)..=fp(8), None, None, 10).await.is_empty());
+    let mut almost = fp(4);
+    almost[31] = 3;
+    assert!(between(fp(3)..=almost, None, None, 10).await.is_empty(), "to the last byte");
+}
+
 pub(crate) async fn the_first_key_wins(db: Database) {
     assert_eq!(db.store.key("pat").await.unwrap(), None);
     assert_eq!(db.store.keep_key("pat", b"one").await.unwrap(), b"one");

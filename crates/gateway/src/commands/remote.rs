@@ -1,0 +1,196 @@
+//! A running gateway, called over HTTP: the only file of the commands that does so.
+
+mod error;
+mod place;
+
+use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::secret::ExposeSecret as _;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+pub(super) use error::RemoteError;
+pub(super) use place::Listener;
+use place::Place;
+
+use super::output::Output;
+use crate::cli::RemoteArgs;
+use crate::config::Environment;
+use crate::error::StartError;
+
+/// Far above any answer of ours; keeps another server's from filling the memory.
+const LONGEST: usize = 64 << 20;
+
+/// The longest list that the API gives at once.
+const PAGE: usize = 1000;
+
+/// One listener of a running gateway, and an admin token for it.
+pub(super) struct Remote {
+    http: reqwest::Client,
+    place: Place,
+}
+
+/// What was read of a list that comes in pages.
+pub(super) struct Listed {
+    /// The entries.
+    pub(super) entries: Vec<Value>,
+    /// Where it goes on, if it does.
+    pub(super) next: Option<String>,
+}
+
+impl Remote {
+    /// The gateway that the arguments name. Calls nobody yet.
+    pub(super) fn new(
+        args: &RemoteArgs,
+        listener: Listener,
+        environment: &Environment,
+        output: &mut Output,
+    ) -> Result<Self, StartError> {
+        let (place, ca_pem) = Place::find(args, listener, environment, output)?;
+        let options = ClientOptions { ca_pem, ..ClientOptions::default() };
+        let http = client(&options).map_err(|error| StartError::new("http-client", error))?;
+        Ok(Self { http, place })
+    }
+
+    /// Asks for what is at `path`, a segment each.
+    pub(super) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Value, RemoteError> {
+        self.json(Method::GET, path, query, None).await
+    }
+
+    /// Sends `body`, where there is one, and gives the answer.
+    pub(super) async fn post(
+        &self,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Value, RemoteError> {
+        self.json(Method::POST, path, &[], body).await
+    }
+
+    /// Deletes what is at `path`; nothing is told.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<(), RemoteError> {
+        let (status, _) = self.call(Method::DELETE, path, &[], None).await?;
+        if status == StatusCode::NO_CONTENT { Ok(()) } else { Err(self.not_ours(status)) }
+    }
+
+    /// At most `limit` entries of the list `/v1/{name}`, page by page.
+    pub(super) async fn list(
+        &self,
+        name: &str,
+        query: &[(&str, String)],
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Listed, RemoteError> {
+        let (mut entries, mut next) = (Vec::new(), after.map(str::to_owned));
+        loop {
+            // One entry more is asked for once the limit is reached: the API does not say whether
+            // anything follows a page that is full.
+            let wanted = limit.saturating_sub(entries.len()).clamp(1, PAGE);
+            let mut query = query.to_vec();
+            query.push(("limit", wanted.to_string()));
+            query.extend(next.iter().map(|after| ("after", after.clone())));
+            let mut page = self.get(&["v1", name], &query).await?;
+            let Value::Array(found) = page[name].take() else {
+                return Err(self.not_ours(StatusCode::OK));
+            };
+            if found.is_empty() || entries.len() >= limit {
+                let next = next.filter(|_| !found.is_empty());
+                return Ok(Listed { entries, next });
+            }
+            entries.extend(found);
+            match page["next"].take() {
+                Value::String(cursor) if next.as_ref() != Some(&cursor) => next = Some(cursor),
+                Value::Null => return Ok(Listed { entries, next: None }),
+                _ => return Err(self.not_ours(StatusCode::OK)),
+            }
+        }
+    }
+
+    /// The answer as a value of `T`.
+    pub(super) fn read<T: DeserializeOwned>(&self, answer: &Value) -> Result<T, RemoteError> {
+        T::deserialize(answer).map_err(|_| self.not_ours(StatusCode::OK))
+    }
+
+    /// The answer was no gateway's.
+    pub(super) fn not_ours(&self, status: StatusCode) -> RemoteError {
+        RemoteError::NotOurs { at: self.place.shown(), status: status.as_u16() }
+    }
+
+    async fn json(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Value, RemoteError> {
+        let (status, body) = self.call(method, path, query, body).await?;
+        let value = serde_json::from_slice(&body).map_err(|_| self.not_ours(status))?;
+        if matches!(value, Value::Object(_)) { Ok(value) } else { Err(self.not_ours(status)) }
+    }
+
+    /// One call, read to its end. Every status but the 2xx is an error.
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Vec<u8>), RemoteError> {
+        let lost = |error| RemoteError::of_transport(self.place.shown(), &method, &error);
+        let token = self.place.token.expose_secret();
+        let request = self.http.request(method.clone(), self.address(path, query));
+        let request = request.bearer_auth(token);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        let mut response = request.send().await.map_err(lost)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if bytes.len() + chunk.len() > LONGEST {
+                return Err(self.not_ours(response.status()));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if response.status().is_success() {
+            return Ok((response.status(), bytes));
+        }
+        Err(self.refusal(&response, &bytes, path))
+    }
+
+    fn address(&self, path: &[&str], query: &[(&str, String)]) -> Url {
+        let mut url = self.place.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    fn refusal(&self, response: &Response, body: &[u8], path: &[&str]) -> RemoteError {
+        let status = response.status();
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let ours = header(CONTENT_TYPE) == Some("application/problem+json");
+        let problem = serde_json::from_slice(body).ok().filter(|_| ours);
+        let Some(problem) = problem.and_then(|body: Value| RemoteError::of_problem(&body)) else {
+            return self.not_ours(status);
+        };
+        let at = self.place.shown();
+        match (status, path) {
+            (StatusCode::UNAUTHORIZED, _) => {
+                RemoteError::Unauthorized { at, origin: self.place.origin.clone() }
+            }
+            // The list itself is on every gateway.
+            (StatusCode::NOT_FOUND, [_, name]) => RemoteError::WrongListener {
+                at,
+                path: format!("/v1/{name}"),
+                listener: self.place.listener,
+            },
+            _ => problem.wait(header(RETRY_AFTER)),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Where the gateway is, and which token is shown to it: what the arguments say, else the
+//! configuration, else the data directory. Nothing is made.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use url::{Host, Url};
+
+use crate::cli::RemoteArgs;
+use crate::commands::output::Output;
+use crate::config::{self, Config, Environment, SHORT_SECRET, Server, Sources, files};
+use crate::data_dir::SecretName;
+use crate::error::StartError;
+
+/// One of the gateway's two doors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Listener {
+    /// For clients.
+    Public,
+    /// For operators.
+    Admin,
+}
+
+impl Listener {
+    /// What people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn of(self, server: &Server) -> (SocketAddr, &'static str) {
+        match self {
+            Self::Public => (server.listen, "server.listen"),
+            Self::Admin => (server.admin_listen, "server.admin_listen"),
+        }
+    }
+}
+
+/// A listener to be called.
+pub(super) struct Place {
+    /// Its address, maybe with a path before `/v1`.
+    pub(super) url: Url,
+    /// Which one it should be.
+    pub(super) listener: Listener,
+    /// The admin token.
+    pub(super) token: SecretString,
+    /// Where the token stands.
+    pub(super) origin: String,
+}
+
+impl Place {
+    /// The address as people write it.
+    pub(super) fn shown(&self) -> String {
+        self.url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// What the arguments mean, and the private CA of the configuration, if one was read.
+    pub(super) fn find(
+        args: &RemoteArgs,
+        listener: Listener,
+        environment: &Environment,
+        output: &mut Output,
+    ) -> Result<(Self, Option<Vec<u8>>), StartError> {
+        let sources = args.sources.sources(environment);
+        // Both said: then a configuration that is not for this user to read cannot stand in the way.
+        let config = match (&args.url, &args.token_file) {
+            (Some(_), Some(_)) => None,
+            _ => Some(configuration(&sources, output)?),
+        };
+        let url = match (&args.url, &config) {
+            (Some(url), _) => said(url, output)?,
+            (None, Some(config)) => configured(listener, &config.server)?,
+            (None, None) => return Err(StartError::new("url", "no address is known")),
+        };
+        let (token, origin) = match (&args.token_file, &config) {
+            (Some(path), _) => from_file(path, output)?,
+            (None, config) => in_force(config.as_ref(), &sources, output)?,
+        };
+        let ca_pem = config.and_then(|config| config.http.ca_file).map(|file| file.pem);
+        Ok((Self { url, listener, token, origin }, ca_pem))
+    }
+}
+
+/// The configuration, with the warnings that are about secrets: the others are for who serves.
+fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, StartError> {
+    let reading = config::read(sources);
+    let of_secrets =
+        |warning: &&String| warning.starts_with("secrets.") || warning.starts_with("config file");
+    let warnings: Vec<String> = reading.warnings.iter().filter(of_secrets).cloned().collect();
+    output.warnings(&warnings);
+    reading.config.map_err(StartError::Config)
+}
+
+fn said(url: &Url, output: &mut Output) -> Result<Url, StartError> {
+    let wrong = |text| Err(StartError::new("url", text));
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return wrong("--url must be an http or https URL");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("--url must not hold a name or a password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("--url must have no query and no fragment");
+    }
+    if url.scheme() == "http" && !is_loopback(url) {
+        output.warnings(&["the admin token goes over the network unencrypted; use https".into()]);
+    }
+    Ok(url.clone())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
+    let (mut address, key) = listener.of(server);
+    if address.port() == 0 {
+        let text = format!("{key} leaves the port to the system; say --url");
+        return Err(StartError::new("url", text));
+    }
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Url::parse(&format!("http://{address}")).map_err(|error| StartError::new("url", error))
+}
+
+fn from_file(path: &Path, output: &mut Output) -> Result<(SecretString, String), StartError> {
+    let shown = path.display().to_string();
+    let wrong =
+        |text: &dyn std::fmt::Display| StartError::new("token-file", format!("{shown}: {text}"));
+    let (token, exposed) = files::read_secret(path).map_err(|error| wrong(&error))?;
+    let text = token.expose_secret();
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(wrong(&"must hold the token alone: printable ASCII without spaces"));
+    }
+    if exposed {
+        output.warnings(&[format!("{shown}: readable by others; chmod 600 it")]);
+    }
+    if text.len() < SHORT_SECRET {
+        output.warnings(&[format!("{shown}: a weak token; use 22 or more random characters")]);
+    }
+    Ok((token, shown))
+}
+
+/// The first token of the configuration, else that of the data directory.
+fn in_force(
+    config: Option<&Config>,
+    sources: &Sources,
+    output: &mut Output,
+) -> Result<(SecretString, String), StartError> {
+    if let Some(token) = config.and_then(|config| config.secrets.admin_tokens.first()) {
+        return Ok((token.clone(), "secrets.admin_tokens of the configuration".to_owned()));
+    }
+    let path = sources.data_dir.secrets_path().display().to_string();
+    let Some(opened) = sources.data_dir.read()? else {
+        let text = format!("no admin token: there is no {path}; say --token-file or --data-dir");
+        return Err(StartError::new("no-secrets", text));
+    };
+    output.warnings(&opened.warnings);
+    let token = opened.secrets.get(SecretName::AdminToken);
+    let token = token.map_err(|error| sources.data_dir.secrets_error(error))?;
+    Ok((token.clone(), path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn listeners_on_every_address_are_called_on_loopback() {
+        for (listen, url) in [
+            ("0.0.0.0:8081", "http://127.0.0.1:8081/"),
+            ("[::]:8081", "http://[::1]:8081/"),
+            ("10.0.0.7:9", "http://10.0.0.7:9/"),
+        ] {
+            let server = Server {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                admin_listen: listen.parse().unwrap(),
+                public_url: None,
+                workers: 0,
+                shutdown_grace: Duration::ZERO,
+            };
+            assert_eq!(configured(Listener::Admin, &server).unwrap().as_str(), url);
+            assert!(configured(Listener::Public, &server).is_err(), "nobody knows the port");
+        }
+    }
+}

@@ -184,6 +184,7 @@ fn start_worker(store: &Store, vault: &Vault, gitlabs: &[FakeGitlab], options: O
         name: "fake".into(),
         client: GitlabClient::new(gitlab.url().parse().unwrap(), http.clone()),
         types: vec![TYPE.into(), "numbers_only".into()],
+        admin_token: None,
     };
     let provider = GitlabProvider::new(gitlabs.iter().map(instance).collect());
     let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(provider)];

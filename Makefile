@@ -2,11 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test run test lint bench
+.PHONY: help setup setup-build setup-test run demo test lint chaos fuzz bench
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
 ARGS ?=
+# How long `make fuzz` gives each target.
+FUZZ_SECONDS ?= 600
 
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
@@ -25,12 +27,16 @@ setup-test: setup-build
 run: setup-build ## Build the gateway and serve (ARGS="--config FILE" and the like are passed on)
 	$(CARGO) run --release --locked --bin portcullis -- serve $(ARGS)
 
+demo: setup-build ## Watch the whole loop, a line per step, against a pretended GitLab
+	$(CARGO) run --release --locked --bin portcullis -- demo --once
+
 test: setup-test ## Run every test, on SQLite and on a private Postgres
 	$(CARGO) test --workspace --locked
 
 lint: setup-build ## Check format, lints, documentation, dependencies and scripts
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy -p portcullis-base -p portcullis-gateway --features fault-injection --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	@if command -v cargo-deny >/dev/null; then \
 	  echo "$(CARGO) deny check"; $(CARGO) deny check; \
@@ -39,6 +45,17 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 	       "(cargo install cargo-deny --locked)"; \
 	fi
 	@for script in $(SCRIPTS); do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
+
+chaos: setup-test ## Kill real gateways under load and look for losses (ARGS="--long", "--seed N")
+	$(CARGO) build --locked -p portcullis-gateway --features fault-injection --bin portcullis-faulty
+	$(CARGO) run --locked -p portcullis-chaos -- $(ARGS)
+
+fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs cargo-fuzz and nightly Rust)
+	@command -v cargo-fuzz >/dev/null || { echo "cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@for target in report_body pat; do \
+	  mkdir -p fuzz/corpus/$$target && (cd fuzz && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target \
+	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1) || exit 1; \
+	done
 
 bench: setup-test ## Measure, and write target/bench/report.json
 	$(CARGO) bench -p portcullis-bench --locked

@@ -2,6 +2,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod clock;
+pub mod fault;
 pub mod http;
 pub mod random;
 pub mod seal;

@@ -25,6 +25,12 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway
     Serve(SourceArgs),
+    /// Watch the whole loop: a gateway and a pretended GitLab in one process, a line per step
+    Demo {
+        /// Leave after the last step instead of serving on
+        #[arg(long)]
+        once: bool,
+    },
     /// Validate the configuration, tell every problem, make nothing
     Check(SourceArgs),
     /// Bring the database to this version

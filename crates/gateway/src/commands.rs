@@ -1,6 +1,7 @@
 //! What each command does: one file each.
 
 mod check;
+mod demo;
 mod migrate;
 mod output;
 mod pat;
@@ -36,6 +37,7 @@ fn dispatch(
     let random = &SystemRandomness;
     match &cli.command {
         Command::Check(args) => return check::run(&args.sources(environment), output),
+        Command::Demo { once } => return demo::run(*once, environment, output),
         Command::Serve(args) => serve::run(&args.sources(environment), random),
         Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {

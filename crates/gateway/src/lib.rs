@@ -8,6 +8,7 @@ pub mod commands;
 mod compose;
 pub mod config;
 pub mod data_dir;
+mod demo;
 pub mod error;
 mod health;
 pub mod logging;

@@ -1,5 +1,6 @@
 //! Log lines: to standard error, for people or as JSON.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
 
 use tracing::{Level, Metadata, Subscriber};
@@ -16,6 +17,11 @@ use crate::error::StartError;
 pub fn init(log: &Log) -> Result<(), StartError> {
     let terminal = io::stderr().is_terminal();
     subscriber(log, terminal, io::stderr)?.try_init().map_err(|e| StartError::new("log", e))
+}
+
+/// Sets the process's logger to write plain lines into a file.
+pub(crate) fn init_file(log: &Log, file: File) -> Result<(), StartError> {
+    subscriber(log, false, file)?.try_init().map_err(|e| StartError::new("log", e))
 }
 
 fn subscriber<W>(

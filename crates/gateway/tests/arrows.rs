@@ -29,12 +29,13 @@ const HOUSE: &str = "
                     oidc-proxy fake-gitlab
     fake-gitlab:
     test-support:
+    chaos:          base fake-gitlab test-support
     bench:          base pat jwt-verify gitlab store web revocation revocation-api impersonation
                     oidc-proxy gateway fake-gitlab test-support
 ";
 
 /// What any crate may use in its own tests.
-const FOR_TESTS: &[&str] = &["base", "fake-gitlab", "test-support"];
+const FOR_TESTS: &[&str] = &["base", "chaos", "fake-gitlab", "test-support"];
 
 /// Know no server and no database, however far down one looks.
 const PLAIN: &[&str] = &["base", "jwt-verify", "pat", "gitlab"];

@@ -6,6 +6,8 @@
 mod auth;
 #[path = "http/clients.rs"]
 mod clients;
+#[path = "http/deaf.rs"]
+mod deaf;
 #[path = "http/garbage.rs"]
 mod garbage;
 #[path = "http/leak.rs"]

@@ -1,24 +1,25 @@
 //! A database that cannot take any more: the caller hears 503, never a false 204, and what was
 //! acknowledged is there afterwards.
 
-#[path = "crash/freezing.rs"]
-mod freezing;
-#[path = "crash/process.rs"]
-#[expect(dead_code, reason = "this binary needs a part of it only")]
-mod process;
-
+use std::path::Path;
 use std::time::Duration;
 
+use portcullis_chaos::{Place, Process, Proxy, Setup};
 use portcullis_test_support::{Cluster, free_port, scratch_dir};
-use process::{Place, Process};
 
 fn tokens(round: usize) -> Vec<String> {
     (0..200).map(|n| format!("glpat-{round:010}x{n:016}")).collect()
 }
 
-/// A GitLab that nobody reaches: what is reported stays in the queue.
-fn nobody() -> String {
-    format!("http://127.0.0.1:{}", free_port())
+/// With a GitLab that nobody reaches: what is reported stays in the queue.
+fn setup(place: Place, directory: &Path) -> Setup {
+    Setup {
+        binary: env!("CARGO_BIN_EXE_portcullis").into(),
+        place,
+        directory: directory.to_owned(),
+        gitlab: format!("http://127.0.0.1:{}", free_port()),
+        max_batch: 1000,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,9 +27,9 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     let directory = scratch_dir();
     // No file of the process may grow beyond 2 MiB; the system then refuses to write, as it does
     // where the disk is full.
-    let mut process =
-        Process::start_limited(&Place::Sqlite, directory.path(), &nobody(), 2048).await;
-    let reporter = process.reporter();
+    let setup = setup(Place::Sqlite, directory.path());
+    let mut process = Process::start_limited(setup, 2048).await;
+    let reporter = process.client().clone();
     let mut acknowledged = 0;
     let mut refused = None;
     for round in 0..200 {
@@ -43,7 +44,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     assert_eq!(status, 503);
     assert!(retry_after, "it says when to come back");
     assert!(acknowledged > 0, "there was room for something");
-    assert!(process.is_healthy().await, "it lives on");
+    assert!(process.client().is_healthy().await, "it lives on");
     for round in 300..310 {
         assert_eq!(reporter.answer(&tokens(round)).await, (503, true), "and goes on saying so");
     }
@@ -52,7 +53,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     assert_eq!(reporter.answer(&tokens(1_000)).await.0, 204, "there is room again");
     process.kill();
     process.start_again().await;
-    assert_eq!(process.count_ends().await["pending"], acknowledged + 200);
+    assert_eq!(process.client().count_ends().await["pending"], acknowledged + 200);
     assert_eq!(reporter.answer(&tokens(1_001)).await.0, 204);
     process.stop();
 }
@@ -62,16 +63,16 @@ async fn postgres_may_go_and_come_back() {
     let directory = scratch_dir();
     let mut cluster = Cluster::start();
     let place = Place::Postgres(cluster.url("postgres"));
-    let process = Process::start(&place, directory.path(), &nobody()).await;
-    let reporter = process.reporter();
+    let process = Process::start(setup(place, directory.path())).await;
+    let reporter = process.client().clone();
     assert_eq!(reporter.answer(&tokens(1)).await.0, 204);
 
     cluster.stop();
     for _ in 0..3 {
         assert_eq!(reporter.answer(&tokens(2)).await, (503, true));
     }
-    assert!(process.is_healthy().await, "it lives on");
-    assert!(!process.is_ready().await, "and says that it cannot work");
+    assert!(process.client().is_healthy().await, "it lives on");
+    assert!(!process.client().is_ready().await, "and says that it cannot work");
 
     cluster.restart();
     let mut taken = false;
@@ -83,8 +84,8 @@ async fn postgres_may_go_and_come_back() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(taken, "it works again without a restart");
-    assert!(process.is_ready().await);
-    let waiting = process.count_ends().await["pending"];
+    assert!(process.client().is_ready().await);
+    let waiting = process.client().count_ends().await["pending"];
     assert!(waiting >= 400, "what was acknowledged is there: {waiting}");
     process.stop();
 }
@@ -93,25 +94,26 @@ async fn postgres_may_go_and_come_back() {
 async fn postgres_may_fall_silent() {
     let directory = scratch_dir();
     let database = portcullis_test_support::postgres().await;
-    let (place, proxy) = through_a_proxy(database.url()).await;
-    let process = Process::start(&place, directory.path(), &nobody()).await;
-    let reporter = process.reporter();
+    let (proxy, url) = Proxy::before(database.url()).await;
+    let place = Place::Postgres(url);
+    let process = Process::start(setup(place, directory.path())).await;
+    let reporter = process.client().clone();
     assert_eq!(reporter.answer(&tokens(1)).await.0, 204);
 
     proxy.freeze();
-    assert!(!process.is_ready().await, "it says so, and does not hang");
-    assert!(process.is_healthy().await, "it lives on");
+    assert!(!process.client().is_ready().await, "it says so, and does not hang");
+    assert!(process.client().is_healthy().await, "it lives on");
     proxy.thaw();
 
     let mut taken = false;
     for _ in 0..30 {
-        if process.is_ready().await && reporter.answer(&tokens(2)).await.0 == 204 {
+        if process.client().is_ready().await && reporter.answer(&tokens(2)).await.0 == 204 {
             taken = true;
             break;
         }
     }
     assert!(taken, "the silent connections were given up");
-    assert!(process.count_ends().await["pending"] >= 400);
+    assert!(process.client().count_ends().await["pending"] >= 400);
     process.stop();
 }
 
@@ -119,15 +121,9 @@ async fn postgres_may_fall_silent() {
 async fn a_silent_postgres_does_not_keep_it_from_stopping() {
     let directory = scratch_dir();
     let database = portcullis_test_support::postgres().await;
-    let (place, proxy) = through_a_proxy(database.url()).await;
-    let process = Process::start(&place, directory.path(), &nobody()).await;
+    let (proxy, url) = Proxy::before(database.url()).await;
+    let place = Place::Postgres(url);
+    let process = Process::start(setup(place, directory.path())).await;
     proxy.freeze();
     process.stop();
-}
-
-async fn through_a_proxy(url: &str) -> (Place, freezing::Proxy) {
-    let (start, port_and_name) = url.rsplit_once(':').unwrap();
-    let (port, rest) = port_and_name.split_once('/').unwrap();
-    let proxy = freezing::Proxy::to(port.parse().unwrap()).await;
-    (Place::Postgres(format!("{start}:{}/{rest}", proxy.port())), proxy)
 }

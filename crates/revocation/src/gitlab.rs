@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use portcullis_base::fault::{Point, point};
 use portcullis_base::secret::SecretString;
 use portcullis_gitlab::{GitlabClient, TokenInfo};
 use serde_json::json;
@@ -150,6 +151,7 @@ struct Deleting(AtomicBool);
 impl Deleting {
     /// Makes the request `deletion`. The mark stays where it is dropped before its answer.
     async fn during<T>(&self, deletion: impl Future<Output = T>) -> T {
+        point(Point::Asked);
         self.0.store(true, Ordering::Relaxed);
         let answer = deletion.await;
         self.0.store(false, Ordering::Relaxed);

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use portcullis_base::Randomness;
+use portcullis_base::fault::{Point, point};
 use portcullis_store::events::Event;
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::{Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::identity::short;
@@ -119,15 +120,19 @@ struct Line {
     places: Arc<Semaphore>,
     settlements: mpsc::Sender<Settlement>,
     settler: tokio::task::JoinHandle<()>,
+    /// Told when rows were given another time to run, sooner perhaps than this line sleeps.
+    planned: Arc<Notify>,
 }
 
 impl Line {
     fn new(shared: Arc<Shared>, provider: Arc<dyn Provider>) -> Self {
         let (settlements, receiver) = mpsc::channel(4 * CLAIM_AT_MOST);
         let lease = shared.options.call_timeout + LEASE_MARGIN;
-        let settler = tokio::spawn(settler::run(shared.store.clone(), receiver, lease));
+        let planned = Arc::<Notify>::default();
+        let settler = settler::run(shared.store.clone(), receiver, lease, Arc::clone(&planned));
+        let settler = tokio::spawn(settler);
         let places = Arc::new(Semaphore::new(shared.options.concurrency));
-        Self { shared, provider, places, settlements, settler }
+        Self { shared, provider, places, settlements, settler, planned }
     }
 
     async fn run(self, mut stopped: watch::Receiver<bool>) {
@@ -147,6 +152,7 @@ impl Line {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = woken(&mut events) => {}
+                () = self.planned.notified() => {}
                 _ = stopped.changed() => {}
             }
         }
@@ -168,6 +174,9 @@ impl Line {
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let lease = options.call_timeout + LEASE_MARGIN;
         let claimed = self.shared.store.claim(self.provider.name(), limit, lease).await?;
+        if !claimed.is_empty() {
+            point(Point::Claimed);
+        }
         let full = claimed.len() == free;
         for row in claimed {
             let place = Arc::clone(&self.places).acquire_owned().await;
@@ -218,6 +227,9 @@ struct Call {
 impl Call {
     async fn make(self, row: Claimed) {
         let verdict = self.ask(&row).await;
+        if verdict.as_ref().is_some_and(|verdict| verdict.finding == Finding::Revoked) {
+            point(Point::Called);
+        }
         let pause = decide::pause(&self.shared.options, row.attempts, self.shared.random.as_ref());
         let settlement = decide::settle(&self.shared.options, &row, verdict, pause);
         self.log(&row, &settlement);

@@ -32,6 +32,7 @@ on_both_databases![
     trouble_is_tried_again_until_it_is_done,
     a_deletion_whose_answer_was_lost_counts_as_ours,
     being_asked_to_wait_is_honoured,
+    the_next_attempt_waits_for_no_poll,
     a_call_slower_than_its_deadline_is_tried_again,
     what_cannot_be_revoked_in_time_is_given_up_and_rearmed_by_a_report,
     what_does_not_look_like_its_type_is_sent_nowhere,
@@ -135,6 +136,19 @@ async fn being_asked_to_wait_is_honoured(db: Database) {
     assert_eq!(setup.end_of(&leaked).await.state, "revoked");
     let requests = setup.gitlab().requests();
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(2), "it came back too early");
+}
+
+async fn the_next_attempt_waits_for_no_poll(db: Database) {
+    let setup = Setup::that_never_polls(&db).await;
+    let leaked = token(1);
+    setup.gitlab().add_token(&leaked);
+    setup.gitlab().fault_next(3, Fault::Status { status: 500, retry_after: None });
+    setup.report(&[&leaked]).await;
+    let row = setup.end_of(&leaked).await;
+    assert_eq!((row.state.as_str(), row.attempts), ("revoked", 4));
+    let took = row.ended_at.unwrap() - row.created_at;
+    // Without being woken it would sleep until a lease runs out, 30 s.
+    assert!(took < 15_000, "pauses of 20, 40 and 80 ms took {took} ms");
 }
 
 async fn a_call_slower_than_its_deadline_is_tried_again(db: Database) {

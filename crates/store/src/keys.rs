@@ -1,5 +1,7 @@
 //! Our own long-lived keys, wrapped by the master key.
 
+use portcullis_base::fault::{Point, point};
+
 use crate::dialect::{Sql, on, sql};
 use crate::{Store, StoreError};
 
@@ -22,6 +24,7 @@ impl Store {
         on!(write self, conn => {
             sqlx::query(put).bind(name).bind(wrapped).execute(&mut *conn).await?;
         })?;
+        point(Point::KeyKept);
         self.key(name).await?.ok_or(StoreError::Corrupt("a key that was just kept is gone"))
     }
 }

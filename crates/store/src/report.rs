@@ -5,6 +5,8 @@ mod sqlite;
 
 use std::time::Duration;
 
+use portcullis_base::fault::{Point, point};
+
 use crate::open::Backend;
 use crate::{Fingerprint, Store, StoreError};
 
@@ -88,6 +90,7 @@ impl Store {
             return Ok(Reported::default());
         }
         let mut collisions = 0;
+        point(Point::ReportSealed);
         loop {
             let result = match self.backend() {
                 Backend::Postgres(pool) => postgres::report(pool, batch).await,
@@ -103,6 +106,7 @@ impl Store {
                 }
                 result => {
                     let reported = result?;
+                    point(Point::ReportCommitted);
                     self.tell_in_process(batch);
                     return Ok(reported);
                 }

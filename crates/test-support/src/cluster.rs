@@ -97,6 +97,14 @@ impl Cluster {
         assert!(self.command("stop"), "the private Postgres did not stop: {}", self.log());
     }
 
+    /// Ends the server at once, without a shutdown: [`Self::restart`] recovers from its log.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub fn crash(&mut self) {
+        assert!(self.command("crash"), "the private Postgres did not end: {}", self.log());
+    }
+
     /// Starts the server again on the same port and data; stops it first if it runs.
     ///
     /// # Panics

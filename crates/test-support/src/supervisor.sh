@@ -5,7 +5,7 @@
 #   $2     where initdb and pg_ctl are
 #   $3...  the command that leaves root, or nothing
 #
-# Each line of input, `start PORT` or `stop`, is answered by one line, `done` or `failed`.
+# Each line of input, `start PORT`, `stop` or `crash`, is answered by one line, `done` or `failed`.
 folder=$1 programs=$2
 shift 2
 
@@ -40,10 +40,14 @@ stop() {
   [ ! -e "$folder/data/postmaster.pid" ] || control "$@" "$programs/pg_ctl" -m fast -w -t 60 stop
 }
 
+# Immediate, that is SIGQUIT: no shutdown, the next start recovers from the log.
+crash() { control "$@" "$programs/pg_ctl" -m immediate -w -t 60 stop; }
+
 while read -r command port; do
   case $command in
     start) start "$port" "$@" ;;
     stop) stop "$@" ;;
+    crash) crash "$@" ;;
   esac
   if [ $? -eq 0 ]; then echo done; else echo failed; fi
 done

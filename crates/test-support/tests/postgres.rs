@@ -40,12 +40,14 @@ async fn a_cluster_comes_back_where_it_was_with_what_it_had() {
     let (url, folder) = (cluster.url("postgres"), cluster.folder().to_owned());
     execute(&url, "CREATE TABLE kept (id int)").await.unwrap();
 
-    cluster.stop();
-    let error = execute(&url, "SELECT 1").await.unwrap_err();
-    assert!(matches!(error, sqlx::Error::Io(_)), "{error}");
-    cluster.restart();
-    assert_eq!(cluster.url("postgres"), url);
-    execute(&url, "SELECT * FROM kept").await.unwrap();
+    for leave in [Cluster::stop, Cluster::crash] {
+        leave(&mut cluster);
+        let error = execute(&url, "SELECT 1").await.unwrap_err();
+        assert!(matches!(error, sqlx::Error::Io(_)), "{error}");
+        cluster.restart();
+        assert_eq!(cluster.url("postgres"), url);
+        execute(&url, "SELECT * FROM kept").await.unwrap();
+    }
 
     drop(cluster);
     assert!(!folder.exists());

@@ -21,6 +21,12 @@ impl Environment {
     pub fn of_process() -> Self {
         Self(std::env::vars_os().collect())
     }
+
+    /// The text of the variable `name`; `None` where it is not set, empty or not UTF-8.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        value.to_str().filter(|value| !value.is_empty())
+    }
 }
 
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A database and a folder for one test, gone when dropped.
 pub(crate) struct Database {
     folder: TempDir,
-    url: String,
+    pub(crate) url: String,
     // Held as long as the database is needed.
     _postgres: Option<PgDatabase>,
 }

@@ -1,10 +1,11 @@
 //! Writes settlements back, as many at a time as have gathered: one commit for all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_store::Store;
-use portcullis_store::queue::Settlement;
-use tokio::sync::mpsc;
+use portcullis_store::queue::{Outcome, Settlement};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::cause;
@@ -13,15 +14,20 @@ use crate::identity::short;
 const AT_MOST: usize = 500;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Runs until the last sender is gone and everything is written.
+/// Runs until the last sender is gone and everything is written. `planned` is told of every row that
+/// is to be tried again.
 pub(super) async fn run(
     store: Store,
     mut settlements: mpsc::Receiver<Settlement>,
     lease: Duration,
+    planned: Arc<Notify>,
 ) {
     let mut batch = Vec::with_capacity(AT_MOST);
     while settlements.recv_many(&mut batch, AT_MOST).await > 0 {
         write(&store, &batch, lease).await;
+        if batch.iter().any(|settlement| matches!(settlement.outcome, Outcome::Retry { .. })) {
+            planned.notify_one();
+        }
         batch.clear();
     }
 }

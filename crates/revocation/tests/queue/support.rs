@@ -83,6 +83,12 @@ impl Setup {
         Self::build(db, Mode::Revoke, 1, Options { give_up_after, ..options() }).await
     }
 
+    /// One that does only what it is told to.
+    pub(crate) async fn that_never_polls(db: &Database) -> Self {
+        let poll_interval = Duration::from_hours(1);
+        Self::build(db, Mode::Revoke, 1, Options { poll_interval, ..options() }).await
+    }
+
     pub(crate) async fn with_mode(db: &Database, mode: Mode) -> Self {
         Self::build(db, mode, 1, options()).await
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portcullis_base::fault::{Point, point};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -123,11 +124,13 @@ impl Store {
                         .bind(json!(written).to_string())
                         .execute(&mut *transaction)
                         .await?;
+                    point(Point::SettleWritten);
                     transaction.commit().await?;
                     settled
                 })?
             }
         };
+        point(Point::Settled);
         Ok(settled.into_iter().map(super::fingerprint).collect::<Result<_, _>>()?)
     }
 }

@@ -1,5 +1,6 @@
 //! A batch on SQLite: three statements in one transaction, each taking the whole batch as JSON.
 
+use portcullis_base::fault::{Point, point};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqlitePool};
 
@@ -53,6 +54,7 @@ pub(super) async fn report(
         };
         sqlx::query(KEEP).bind(rows).execute(&mut *transaction).await?;
         sqlx::query(SEE).bind(seen).bind(SIGHTINGS_KEPT).execute(&mut *transaction).await?;
+        point(Point::ReportWritten);
         transaction.commit().await?;
         tombstoned
     });

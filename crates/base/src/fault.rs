@@ -1,0 +1,87 @@
+//! Places at which a crash is interesting, and the way to crash there.
+//!
+//! Without the feature `fault-injection` a [`point`] is nothing at all. With it, a process that was
+//! armed ([`arm`]) kills itself with SIGKILL when it comes by: no destructor, no flush, no answer.
+//! Only the chaos harness builds with it; the shipped binary never does.
+
+#[cfg(feature = "fault-injection")]
+mod armed;
+
+#[cfg(feature = "fault-injection")]
+pub use armed::{BadOrder, arm, point};
+
+/// Where a process may be killed. Each lies between two steps that must both survive it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// A wrapped key of our own was kept, and nothing is done with it yet.
+    KeyKept,
+    /// A batch was sealed and not handed to the database.
+    ReportSealed,
+    /// A batch is written and not committed (SQLite; Postgres takes it in one statement).
+    ReportWritten,
+    /// A batch is committed and nobody knows; of a larger body the rest is still to come.
+    ReportCommitted,
+    /// Rows are under our lease, and no call is made.
+    Claimed,
+    /// The provider knows whose the secret is, and the request that kills it is not sent.
+    Asked,
+    /// The secret is dead, and its end not written.
+    Called,
+    /// Ends are written and not committed (SQLite).
+    SettleWritten,
+    /// Ends are committed.
+    Settled,
+}
+
+impl Point {
+    /// Every point, in the order of a secret's way.
+    pub const ALL: [Self; 9] = [
+        Self::KeyKept,
+        Self::ReportSealed,
+        Self::ReportWritten,
+        Self::ReportCommitted,
+        Self::Claimed,
+        Self::Asked,
+        Self::Called,
+        Self::SettleWritten,
+        Self::Settled,
+    ];
+
+    /// The name in orders and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KeyKept => "key-kept",
+            Self::ReportSealed => "report-sealed",
+            Self::ReportWritten => "report-written",
+            Self::ReportCommitted => "report-committed",
+            Self::Claimed => "claimed",
+            Self::Asked => "asked",
+            Self::Called => "called",
+            Self::SettleWritten => "settle-written",
+            Self::Settled => "settled",
+        }
+    }
+
+    /// The point of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|point| point.name() == name)
+    }
+}
+
+/// Comes by a place at which a crash is interesting.
+#[cfg(not(feature = "fault-injection"))]
+#[inline(always)]
+pub const fn point(_: Point) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_has_a_name_of_its_own() {
+        for point in Point::ALL {
+            assert_eq!(Point::from_name(point.name()), Some(point));
+        }
+        assert_eq!(Point::from_name("nowhere"), None);
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![expect(clippy::expect_used, reason = "a harness cannot go on where its own means fail")]
+
+mod client;
+mod config;
+mod database;
+mod fleet;
+mod leaks;
+mod load;
+mod plan;
+mod process;
+mod proxy;
+mod run;
+pub mod search;
+mod summary;
+mod weather;
+mod witness;
+
+pub use client::Client;
+pub use plan::{Death, Leaving, Plan, Round, Size};
+pub use process::{Place, Process, Setup};
+pub use proxy::Proxy;
+pub use run::{Options, run};
+pub use summary::{Deaths, Delays, Summary};
+pub use weather::Weather;

@@ -1,0 +1,212 @@
+//! A gateway as a process of its own.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use portcullis_base::fault::Point;
+use portcullis_base::http::{ClientOptions, client};
+use portcullis_test_support::free_port;
+
+use crate::client::{Client, Ports};
+use crate::config;
+
+/// Where a gateway keeps what must survive.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In its data directory.
+    Sqlite,
+    /// At this address.
+    Postgres(String),
+}
+
+/// What a gateway is started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The program: `portcullis`, or `portcullis-faulty` where points are ordered.
+    pub binary: PathBuf,
+    /// Its database.
+    pub place: Place,
+    /// An empty folder of its own.
+    pub directory: PathBuf,
+    /// The address of its GitLab.
+    pub gitlab: String,
+    /// Reported secrets in one commit.
+    pub max_batch: usize,
+}
+
+/// A gateway, running or dead. Killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    setup: Setup,
+    ports: Ports,
+    child: Child,
+    client: Client,
+}
+
+impl Process {
+    /// Starts one and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub async fn start(setup: Setup) -> Self {
+        let child = |setup: &Setup| spawn(Command::new(&setup.binary), &setup.directory, None);
+        Self::launch(setup, child).await
+    }
+
+    /// One whose files cannot grow beyond `kibibytes` each, until it is started again.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub async fn start_limited(setup: Setup, kibibytes: u32) -> Self {
+        // Without the trap the system would kill it instead of refusing the write.
+        let limit = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\" \"$@\"", kibibytes * 2);
+        let child = |setup: &Setup| {
+            let mut command = Command::new("/bin/sh");
+            command.arg("-c").arg(limit).arg(&setup.binary);
+            spawn(command, &setup.directory, None)
+        };
+        Self::launch(setup, child).await
+    }
+
+    /// One that is ordered to die at a point before it is ready, and does.
+    ///
+    /// # Panics
+    /// Where it does not die within ten seconds.
+    pub async fn die_at_start(setup: &Setup, point: Point) {
+        std::fs::write(setup.directory.join(config::FILE), config::of(setup, Ports::free()))
+            .expect("the folder can be written to");
+        let order = format!("{} 1", point.name());
+        let mut child = spawn(Command::new(&setup.binary), &setup.directory, Some(&order));
+        let died = exit_of(&mut child, Duration::from_secs(10)).await;
+        drop(child.kill());
+        assert!(died.is_some_and(|status| !status.success()), "it was to die at {}", point.name());
+    }
+
+    async fn launch(setup: Setup, child: impl FnOnce(&Setup) -> Child) -> Self {
+        let ports = Ports::free();
+        std::fs::write(setup.directory.join(config::FILE), config::of(&setup, ports))
+            .expect("the folder can be written to");
+        let options =
+            ClientOptions { timeout: Duration::from_secs(10), ..ClientOptions::default() };
+        let http = client(&options).expect("plain options make a client");
+        let child = child(&setup);
+        let process = Self { child, client: Client::new(http, ports), ports, setup };
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// The way to speak to it; stays the same when it is started again.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its files may grow again.
+    ///
+    /// # Panics
+    /// Where `prlimit` (package util-linux) is missing.
+    pub fn lift_limit(&self) {
+        let pid = self.child.id().to_string();
+        let lifted = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status();
+        assert!(lifted.is_ok_and(|status| status.success()), "prlimit lifts the limit");
+    }
+
+    /// Orders it to die when it comes by a point for the given time. Only `portcullis-faulty` hears.
+    pub fn order(&mut self, point: Point, count: u32) {
+        let Some(orders) = self.child.stdin.as_mut() else { return };
+        // Where it is dead already, its exit says so.
+        drop(writeln!(orders, "{} {count}", point.name()));
+    }
+
+    /// SIGKILL: nothing of it runs any more when this returns.
+    ///
+    /// # Panics
+    /// Where the system refuses.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours can be killed");
+        self.child.wait().expect("a child of ours can be waited for");
+    }
+
+    /// How it ended, if it did within `patience`.
+    pub async fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        exit_of(&mut self.child, patience).await
+    }
+
+    /// Starts it on what it left behind, and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub async fn start_again(&mut self) {
+        self.child = spawn(Command::new(&self.setup.binary), &self.setup.directory, None);
+        self.wait_until_ready().await;
+    }
+
+    /// SIGTERM, and a clean end.
+    ///
+    /// # Panics
+    /// Where it ends otherwise.
+    pub fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.is_ok_and(|status| status.success()), "it was there to be told");
+        let status = self.child.wait().expect("a child of ours can be waited for");
+        assert!(status.success(), "{status}");
+    }
+
+    async fn wait_until_ready(&self) {
+        for _ in 0..600 {
+            if self.client.is_ready().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = std::fs::read_to_string(self.setup.directory.join(config::LOG));
+        let log = log.unwrap_or_default();
+        let tail: Vec<&str> = log.lines().rev().take(20).collect();
+        panic!("the gateway at {:?} did not come up: {tail:#?}", self.ports);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Dead already where all went well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Ports {
+    fn free() -> Self {
+        Self { public: free_port(), admin: free_port() }
+    }
+}
+
+async fn exit_of(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let until = tokio::time::Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child of ours can be asked for") {
+            return Some(status);
+        }
+        if tokio::time::Instant::now() >= until {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn spawn(mut command: Command, directory: &Path, order: Option<&str>) -> Child {
+    let log = OpenOptions::new().create(true).append(true).open(directory.join(config::LOG));
+    let log = log.expect("the folder can be written to");
+    command
+        .args(["serve", "--config", config::FILE, "--data-dir", "data"])
+        .current_dir(directory)
+        .env_clear()
+        .envs(order.map(|order| ("PORTCULLIS_FAULT", order)))
+        .stdin(Stdio::piped())
+        .stdout(log.try_clone().expect("a file can be shared"))
+        .stderr(log)
+        .spawn()
+        .expect("the gateway's program starts")
+}

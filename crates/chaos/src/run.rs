@@ -1,0 +1,217 @@
+//! One run: a plan carried out on real processes, and what was seen from outside.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portcullis_fake_gitlab::{FakeGitlab, TokenState};
+
+use crate::client::{Client, Minted};
+use crate::database::Database;
+use crate::fleet::Fleet;
+use crate::leaks::{self, Leaks};
+use crate::load::{Done, Load};
+use crate::plan::{Death, Plan, Round, Size};
+use crate::search::{self, Secrets};
+use crate::summary::{Deaths, Delays, Summary};
+use crate::witness::{Memory, Witness};
+
+/// How long reports may go unacknowledged while a round is on.
+const STANDSTILL: Duration = Duration::from_mins(1);
+/// How long all may take to die when all is well again: a killed replica's leases run out first.
+const AFTERMATH: Duration = Duration::from_mins(4);
+const BETWEEN: Duration = Duration::from_millis(200);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What the plan is drawn from.
+    pub seed: u64,
+    /// For what it is drawn.
+    pub size: Size,
+    /// The gateway's program.
+    pub binary: PathBuf,
+}
+
+/// A run under way.
+struct Run {
+    gitlab: Arc<FakeGitlab>,
+    database: Database,
+    fleet: Fleet,
+    load: Load,
+    leaks: Leaks,
+    witness: Witness,
+    deaths: Deaths,
+    violations: Vec<String>,
+}
+
+/// Carries out the plan of these options, telling each round to `narrate`, and returns what came of
+/// it. Nothing is left running, and the folder may be thrown away.
+///
+/// # Panics
+/// Where a gateway, Postgres or a folder fails in a way that is no subject of the run.
+pub async fn run(options: &Options, folder: &Path, narrate: &(dyn Fn(&str) + Sync)) -> Summary {
+    let began = Instant::now();
+    let plan = Plan::draw(options.seed, options.size);
+    let mut run = Run::start(options, &plan, folder).await;
+    for (number, round) in plan.rounds.iter().enumerate() {
+        narrate(&format!("{:>4}/{} {round}", number + 1, plan.rounds.len()));
+        if !run.round(round).await {
+            break;
+        }
+    }
+    narrate("all faults are over; waiting until everything reported is dead");
+    let mut summary = run.aftermath(folder).await;
+    summary.seed = options.seed;
+    summary.took = began.elapsed();
+    summary
+}
+
+impl Run {
+    async fn start(options: &Options, plan: &Plan, folder: &Path) -> Self {
+        let gitlab = Arc::new(FakeGitlab::start());
+        let database = Database::start(options.size.server).await;
+        let first = plan.rounds.first().and_then(|round| match round.death {
+            Death::AtStart(point) => Some(point),
+            Death::At(..) | Death::After(_) => None,
+        });
+        let (count, binary) = (options.size.gateways, &options.binary);
+        let fleet = Fleet::start(count, binary, folder, &database, gitlab.url(), first).await;
+        let clients = fleet.clients();
+        Self {
+            load: Load::start(&gitlab, &clients, options.seed),
+            leaks: Leaks::start(&clients),
+            witness: Witness::start(&clients),
+            deaths: Deaths::default(),
+            violations: Vec::new(),
+            gitlab,
+            database,
+            fleet,
+        }
+    }
+
+    /// Returns whether the gateways still take anything.
+    async fn round(&mut self, round: &Round) -> bool {
+        let goal = self.load.acknowledged() + round.tokens;
+        round.weather.over(&self.gitlab);
+        if let Some(deaf) = round.deaf {
+            self.fleet.deafen(deaf);
+        }
+        self.fleet.order(round.victim, round.death);
+        if let Some((leaving, away)) = round.outage {
+            self.database.outage(leaving, away).await;
+            self.deaths.outages += 1;
+        }
+        let before = matches!(round.death, Death::After(_));
+        let taken = !before || self.load.reach(goal, STANDSTILL).await;
+        let as_ordered = self.fleet.kill(round.victim, round.death).await;
+        self.deaths.count(round.death, as_ordered);
+        let taken = taken && self.load.reach(goal, STANDSTILL).await;
+        self.fleet.let_all_hear();
+        if !taken {
+            self.violations.push(format!("for {STANDSTILL:?} nothing was taken: {round}"));
+        }
+        taken
+    }
+
+    /// Lets all become well, and looks at what is left.
+    async fn aftermath(self, folder: &Path) -> Summary {
+        self.gitlab.fault_always(None);
+        let done = self.load.stop().await;
+        let (seen, memory) = tokio::join!(self.leaks.stop(), self.witness.stop());
+        let lost = all_dead(&self.gitlab, &done).await;
+        let mut violations = self.violations;
+        let looks = memory.looks;
+        let clients = self.fleet.clients();
+        let ends = ends(&clients, &seen.leaked, memory, &mut violations).await;
+        self.fleet.stop();
+        let (searched, found) = look_for_secrets(folder, &self.database, &seen.leaked).await;
+        violations.extend(seen.violations);
+        Summary {
+            seed: 0,
+            took: Duration::ZERO,
+            delays: Delays::measure(&self.gitlab, &done),
+            acknowledged: done.acknowledged.len(),
+            reports: done.reports,
+            resent: done.resent,
+            deaths: self.deaths,
+            ends,
+            lost,
+            leaked: seen.leaked.len(),
+            longest_leak: seen.longest,
+            looks,
+            searched,
+            found,
+            violations,
+        }
+    }
+}
+
+/// How many rows ended how, once nothing waits any more; and whether what was seen before still is.
+async fn ends(
+    clients: &[Client],
+    leaked: &[Minted],
+    mut memory: Memory,
+    violations: &mut Vec<String>,
+) -> BTreeMap<String, usize> {
+    let client = &clients[0];
+    if !nothing_waits(client).await {
+        violations.push("something still waits".into());
+    }
+    match client.rows("").await {
+        Ok(rows) => memory.compare(rows),
+        Err(error) => violations.push(format!("the queue cannot be read: {error}")),
+    }
+    violations.extend(memory.violations);
+    violations.extend(leaks::all_refused(clients, leaked).await);
+    client.count_ends().await
+}
+
+/// How many bytes were searched, and where a secret was found.
+async fn look_for_secrets(
+    folder: &Path,
+    database: &Database,
+    leaked: &[Minted],
+) -> (u64, Vec<String>) {
+    let secrets = secrets(leaked);
+    let (mut searched, mut found) = search::files(folder, &secrets);
+    if let Some((text, files)) = database.contents().await {
+        let (more, there) = search::files(&files, &secrets);
+        searched += more + text.len() as u64;
+        found.extend(there);
+        found.extend(secrets.within(&text, "the dump"));
+    }
+    (searched, found)
+}
+
+/// How the tokens begin, and the whole values of our own: the prefix alone is a word of the
+/// configuration.
+fn secrets(leaked: &[Minted]) -> Secrets {
+    let values = leaked.iter().filter_map(|minted| minted.token.rsplit('.').next());
+    Secrets::of(std::iter::once("glpat-").chain(values))
+}
+
+/// Waits until every acknowledged token is dead at GitLab. Returns how many are not.
+async fn all_dead(gitlab: &FakeGitlab, done: &Done) -> usize {
+    let alive = |token: &&String| gitlab.state(token) != Some(TokenState::Revoked);
+    let until = Instant::now() + AFTERMATH;
+    loop {
+        let left = done.acknowledged.keys().filter(alive).count();
+        if left == 0 || Instant::now() > until {
+            return left;
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+}
+
+async fn nothing_waits(client: &Client) -> bool {
+    let until = Instant::now() + AFTERMATH;
+    while Instant::now() < until {
+        if client.something_waits().await.is_ok_and(|waits| !waits) {
+            return true;
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    false
+}

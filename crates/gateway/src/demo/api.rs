@@ -1,0 +1,104 @@
+//! Calls of the gateway over loopback, and their answers.
+
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::walk::{Mismatch, equal};
+
+/// The two listeners of a running gateway, and what to show them.
+pub(super) struct Api {
+    pub(super) http: reqwest::Client,
+    pub(super) public: String,
+    pub(super) admin: String,
+    pub(super) admin_token: SecretString,
+    pub(super) reporting_token: SecretString,
+}
+
+/// An answer, read to its end.
+pub(super) struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    /// Null where the body is no JSON.
+    pub(super) body: Value,
+}
+
+impl Api {
+    /// A request to the public listener with the operator's token.
+    pub(super) async fn pats(&self, method: Method, path: &str) -> Result<Answer, Mismatch> {
+        let url = format!("{}/v1/pats{path}", self.public);
+        let token = self.admin_token.expose_secret();
+        send(self.http.request(method, url).bearer_auth(token)).await
+    }
+
+    /// Makes a PAT.
+    pub(super) async fn mint(&self, wanted: &Value) -> Result<Answer, Mismatch> {
+        let request = self.http.post(format!("{}/v1/pats", self.public));
+        send(request.bearer_auth(self.admin_token.expose_secret()).json(wanted)).await
+    }
+
+    /// The question of a reverse proxy: who brings this token?
+    pub(super) async fn auth(&self, token: &SecretString) -> Result<Answer, Mismatch> {
+        let request = self.http.get(format!("{}/auth", self.public));
+        send(request.bearer_auth(token.expose_secret())).await
+    }
+
+    /// What GitLab asks before each report. Its token comes bare, without `Bearer`.
+    pub(super) async fn types(&self) -> Result<Vec<String>, Mismatch> {
+        let request = self.http.get(format!("{}/v1/revocable_token_types", self.public));
+        let request = request.header(AUTHORIZATION, self.reporting_token.expose_secret());
+        let answer = send(request).await?.with_status(200)?;
+        let types = answer.body["types"].as_array().cloned().unwrap_or_default();
+        Ok(types.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    /// The report of a pipeline's findings, in one POST, as GitLab sends it.
+    pub(super) async fn report(&self, findings: &[Value]) -> Result<Answer, Mismatch> {
+        let request = self.http.post(format!("{}/v1/revoke_tokens", self.public));
+        let request = request.header(AUTHORIZATION, self.reporting_token.expose_secret());
+        send(request.json(findings)).await
+    }
+
+    /// A request to the operators' listener.
+    pub(super) async fn revocations(&self, method: Method, path: &str) -> Result<Answer, Mismatch> {
+        let url = format!("{}/v1/revocations{path}", self.admin);
+        let token = self.admin_token.expose_secret();
+        send(self.http.request(method, url).bearer_auth(token)).await
+    }
+
+    /// Whether both listeners say that they can work.
+    pub(super) async fn ready(&self) -> Result<(), Mismatch> {
+        for listener in [&self.public, &self.admin] {
+            send(self.http.get(format!("{listener}/ready"))).await?.with_status(200)?;
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// Itself, where it has this status.
+    pub(super) fn with_status(self, expected: u16) -> Result<Self, Mismatch> {
+        if self.status == expected {
+            return Ok(self);
+        }
+        // The code of a problem, never more of the body: a token may be in it.
+        let code = self.body["code"].as_str().map(|code| format!(" ({code})"));
+        let came = format!("status {}{}", self.status, code.unwrap_or_default());
+        Err(Mismatch::new(format!("status {expected}"), came))
+    }
+
+    /// That a header says this.
+    pub(super) fn has(&self, header: &str, expected: &str) -> Result<(), Mismatch> {
+        let came = self.headers.get(header).and_then(|value| value.to_str().ok());
+        equal(header, came.unwrap_or("(none)"), expected)
+    }
+}
+
+async fn send(request: RequestBuilder) -> Result<Answer, Mismatch> {
+    let failed = |error: reqwest::Error| Mismatch::new("an answer", error.without_url());
+    let response = request.send().await.map_err(failed)?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let bytes = response.bytes().await.map_err(failed)?;
+    Ok(Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(json!(null)) })
+}

@@ -1,0 +1,36 @@
+//! The binary that the chaos harness runs: `portcullis`, and an ear for orders to die.
+//!
+//! A line on standard input is an order (`portcullis_base::fault::arm`), and so is the variable
+//! `PORTCULLIS_FAULT`, for points that are passed before anybody could speak to the process.
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use portcullis_base::fault;
+use portcullis_gateway::cli::Cli;
+use portcullis_gateway::commands;
+use portcullis_gateway::config::Environment;
+
+fn main() -> ExitCode {
+    eprintln!("warning: this binary can be ordered to die: never use it but to test");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no key of the configuration: only this binary has it"
+    )]
+    if let Ok(order) = std::env::var("PORTCULLIS_FAULT") {
+        obey(&order);
+    }
+    std::thread::spawn(|| {
+        for order in std::io::stdin().lock().lines().map_while(Result::ok) {
+            obey(&order);
+        }
+    });
+    commands::run(&Cli::parse(), &Environment::of_process())
+}
+
+fn obey(order: &str) {
+    if let Err(error) = fault::arm(order) {
+        eprintln!("error: fault: {error}");
+    }
+}

@@ -86,18 +86,22 @@ impl Provider for GitlabProvider {
     }
 }
 
+/// The codes of an instance that refuses what it has not looked for.
+const UNSEEN: [&str; 3] = ["unknown_kind", "admin_api_missing", "no_admin_token"];
+
 /// No instance revoked it. An instance that may yet do so is asked again; then a refusal counts,
-/// because that instance knows the token; it is inactive only when all say so, and certainly so if
-/// one of them knew it.
+/// because that instance knows the token, or else it counts less than another that knows it as dead;
+/// it is inactive only when all say so, and certainly so if one of them knew it.
 fn weigh(verdicts: Vec<Verdict>) -> Verdict {
     let rank = |verdict: &Verdict| match verdict.finding {
         Finding::Revoked => 0,
         Finding::Retry { uncertain: true, .. } => 1,
         Finding::Retry { uncertain: false, .. } => 2,
+        Finding::Refused if UNSEEN.contains(&verdict.code) => 6,
         Finding::Refused => 3,
         Finding::Submitted => 4,
         Finding::Inactive { confirmed: true } => 5,
-        Finding::Inactive { confirmed: false } => 6,
+        Finding::Inactive { confirmed: false } => 7,
     };
     verdicts.into_iter().min_by_key(rank).unwrap_or_else(|| {
         // The type was taken off every instance while the row waited.
@@ -205,6 +209,11 @@ mod tests {
         ] {
             let all = findings.iter().copied().map(verdict).collect();
             assert_eq!(weigh(all).finding, expected, "{findings:?}");
+        }
+        for code in UNSEEN {
+            let unseen = || Verdict::new(Finding::Refused, code);
+            assert_eq!(weigh(vec![unseen(), verdict(dead)]).finding, dead, "{code}");
+            assert_eq!(weigh(vec![verdict(unknown), unseen()]).code, code);
         }
         assert_eq!(weigh(Vec::new()).code, "no_instance");
     }

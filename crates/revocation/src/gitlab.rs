@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use portcullis_base::fault::{Point, point};
 use portcullis_base::secret::SecretString;
-use portcullis_gitlab::{GitlabClient, TokenInfo};
+use portcullis_gitlab::{AdminFailure, GitlabClient, TokenInfo};
 use serde_json::json;
 
 use self::administrator::Administrator;
@@ -87,7 +87,11 @@ impl Provider for GitlabProvider {
 }
 
 /// The codes of an instance that refuses what it has not looked for.
-const UNSEEN: [&str; 3] = ["unknown_kind", "admin_api_missing", "no_admin_token"];
+const UNSEEN: [&str; 3] =
+    [AdminFailure::UnknownKind.code(), AdminFailure::NoSuchCall.code(), NO_ADMIN_TOKEN];
+
+/// The code where a type takes an administrator and the instance has none.
+const NO_ADMIN_TOKEN: &str = "no_admin_token";
 
 /// No instance revoked it. An instance that may yet do so is asked again; then a refusal counts,
 /// because that instance knows the token, or else it counts less than another that knows it as dead;
@@ -142,7 +146,7 @@ impl Asked {
                 administrator.revoke(&self.instance, attempt.secret, own, deleting).await
             }
             (None, Some(own)) => own.and_reason("an admin_token of this GitLab could revoke it"),
-            (None, None) => Verdict::new(Finding::Refused, "no_admin_token")
+            (None, None) => Verdict::new(Finding::Refused, NO_ADMIN_TOKEN)
                 .because("such a token cannot revoke itself, and there is no admin_token"),
         }
     }

@@ -21,8 +21,14 @@ impl Answer {
     }
 
     /// What GitLab's API itself says: the status in words, and perhaps why.
-    pub(crate) fn message(status: StatusCode, message: &str) -> Self {
+    pub(crate) fn message(status: StatusCode, message: impl Into<Value>) -> Self {
+        let message: Value = message.into();
         Self { status, body: Some(json!({ "message": message })), challenge: None }
+    }
+
+    /// What the library says that checks the API's parameters.
+    pub(crate) fn error(status: StatusCode, error: &str) -> Self {
+        Self { status, body: Some(json!({ "error": error })), challenge: None }
     }
 
     /// What the OAuth library in front of the API says of a token that it knows.
@@ -34,12 +40,13 @@ impl Answer {
         Self { status: StatusCode::UNAUTHORIZED, body: Some(body), challenge: Some(challenge) }
     }
 
-    pub(crate) fn insufficient_scope() -> Self {
+    /// `wanted` are the scopes of which one would have done.
+    pub(crate) fn insufficient_scope(wanted: &str) -> Self {
         let body = json!({
             "error": "insufficient_scope",
             "error_description":
                 "The request requires higher privileges than provided by the access token.",
-            "scope": "api read_api",
+            "scope": wanted,
         });
         Self { status: StatusCode::FORBIDDEN, body: Some(body), challenge: None }
     }
@@ -92,7 +99,7 @@ pub(crate) fn failure(status: u16, retry_after: Option<u64>, number: usize) -> H
         with_proxys_headers(status).insert_header(ContentType::plaintext()).body("Retry later\n")
     } else {
         let message = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("?"));
-        Answer::message(status, &message).into_response(number)
+        Answer::message(status, message).into_response(number)
     };
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

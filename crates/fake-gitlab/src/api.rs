@@ -3,12 +3,15 @@
 use actix_web::http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::admin::{self, Act};
 use crate::answer::Answer;
 use crate::token::{Token, TokenKind, TokenState};
 use crate::world::Contents;
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";
 const METADATA: &str = "/api/v4/metadata";
+const ADMIN: &str = "/api/v4/admin/token";
+const READING: &str = "api read_api";
 
 /// Does what a request asks for. `path` is the one below GitLab's own root.
 pub(crate) fn answer(
@@ -16,17 +19,36 @@ pub(crate) fn answer(
     method: &Method,
     path: &str,
     token: Option<&str>,
+    body: &[u8],
 ) -> Answer {
     let call: fn(&mut Token) -> Answer = match (method.as_str(), path) {
         ("GET", SELF) => show,
         ("DELETE", SELF) => revoke,
         ("GET", METADATA) => metadata,
+        ("POST", ADMIN) => return admin::answer(world, &Act::Identify, token, body),
+        ("DELETE", ADMIN) => return admin::answer(world, &Act::Revoke, token, body),
         _ => return Answer::message(StatusCode::NOT_FOUND, "404 Not found"),
     };
-    let Some(token) = token.and_then(|token| world.tokens.get_mut(token)) else {
-        return Answer::message(StatusCode::UNAUTHORIZED, "401 Unauthorized");
+    caller(world, token).map_or_else(|refusal| refusal, call)
+}
+
+/// Whose token comes with a request, if it is one that may call at all.
+pub(crate) fn caller<'a>(
+    world: &'a mut Contents,
+    token: Option<&str>,
+) -> Result<&'a mut Token, Answer> {
+    let known = token.and_then(|token| world.tokens.get_mut(token));
+    let Some(token) = known.filter(|token| token.spec.kind.speaks()) else {
+        return Err(Answer::message(StatusCode::UNAUTHORIZED, "401 Unauthorized"));
     };
-    refusal(token).unwrap_or_else(|| call(token))
+    let asleep = world.impersonation_off && token.spec.kind == TokenKind::Impersonation;
+    match refusal(token) {
+        Some(refusal) => Err(refusal),
+        None if asleep => Err(Answer::invalid_token(
+            "Token is an impersonation token but impersonation was disabled.",
+        )),
+        None => Ok(token),
+    }
 }
 
 /// What comes before any call.
@@ -49,7 +71,7 @@ fn refusal(token: &Token) -> Option<Answer> {
 
 fn show(token: &mut Token) -> Answer {
     if token.state == TokenState::InsufficientScope {
-        return Answer::insufficient_scope();
+        return Answer::insufficient_scope(READING);
     }
     let spec = &token.spec;
     Answer::ok(json!({
@@ -74,13 +96,14 @@ fn revoke(token: &mut Token) -> Answer {
             token.state = TokenState::Revoked;
             Answer::no_content()
         }
-        TokenKind::Impersonation => Answer::message(StatusCode::BAD_REQUEST, "400 Bad request"),
+        // The others do not get as far as this.
+        _ => Answer::message(StatusCode::BAD_REQUEST, "400 Bad request"),
     }
 }
 
 fn metadata(token: &mut Token) -> Answer {
     if token.state == TokenState::InsufficientScope {
-        return Answer::insufficient_scope();
+        return Answer::insufficient_scope(READING);
     }
     Answer::ok(json!({
         "version": "18.11.5-ee",

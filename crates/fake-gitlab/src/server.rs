@@ -100,6 +100,17 @@ impl FakeGitlab {
         }
     }
 
+    /// Switches the revocation by administrators on: GitLab's feature flag `api_admin_token_revoke`,
+    /// which is off at first.
+    pub fn allow_admin_revocation(&self, on: bool) {
+        self.world.lock().admin_revocation = on;
+    }
+
+    /// Switches the use of impersonation tokens off, or on again as at first.
+    pub fn allow_impersonation(&self, on: bool) {
+        self.world.lock().impersonation_off = !on;
+    }
+
     /// All requests so far, in the order of their coming.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.world.lock().requests.clone()
@@ -169,7 +180,7 @@ fn cut(request: &HttpRequest) -> HttpResponse {
     HttpResponse::InternalServerError().finish()
 }
 
-async fn handle(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
+async fn handle(request: HttpRequest, body: web::Bytes, site: web::Data<Site>) -> HttpResponse {
     let token = request.headers().get("PRIVATE-TOKEN").and_then(|value| value.to_str().ok());
     let (number, fault) = site.world.receive(RecordedRequest {
         method: request.method().to_string(),
@@ -179,7 +190,8 @@ async fn handle(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
     });
     let answer = || {
         let Some(path) = request.path().strip_prefix(&site.root) else { return answer::html(404) };
-        api::answer(&mut site.world.lock(), request.method(), path, token).into_response(number)
+        let mut world = site.world.lock();
+        api::answer(&mut world, request.method(), path, token, &body).into_response(number)
     };
     match fault {
         None => answer(),

@@ -25,6 +25,28 @@ pub enum TokenKind {
     Personal,
     /// An impersonation token, which may not revoke itself.
     Impersonation,
+    /// A deploy token.
+    Deploy,
+    /// A token of an agent for Kubernetes.
+    Agent,
+    /// A pipeline trigger token.
+    Trigger,
+    /// A user's feed token.
+    Feed,
+    /// A runner's authentication token.
+    Runner,
+}
+
+impl TokenKind {
+    /// Whether it is a token for the API, in which alone it can speak for itself.
+    pub(crate) fn speaks(self) -> bool {
+        matches!(self, Self::Personal | Self::Impersonation)
+    }
+
+    /// Whether a dead one is still known: the others are replaced or deleted.
+    pub(crate) fn leaves_a_trace(self) -> bool {
+        self.speaks() || matches!(self, Self::Deploy | Self::Agent)
+    }
 }
 
 /// What is known of a token.
@@ -40,6 +62,8 @@ pub struct TokenSpec {
     pub state: TokenState,
     /// Of which sort it is.
     pub kind: TokenKind,
+    /// Whether its user is an administrator.
+    pub admin: bool,
     /// When it was made.
     pub created_at: String,
     /// The day on which it expires. Only shown: the state says whether it has.
@@ -57,6 +81,7 @@ impl Default for TokenSpec {
             scopes: vec!["api".to_owned()],
             state: TokenState::Active,
             kind: TokenKind::Personal,
+            admin: false,
             created_at: "2026-01-05T09:30:00.123Z".to_owned(),
             expires_at: Some("2027-01-04".to_owned()),
             last_used_at: Some("2026-01-06T10:00:00.456Z".to_owned()),

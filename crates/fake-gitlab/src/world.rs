@@ -57,6 +57,8 @@ pub(crate) struct Contents {
     pub(crate) tokens: HashMap<String, Token>,
     pub(crate) requests: Vec<RecordedRequest>,
     pub(crate) always: Option<Fault>,
+    pub(crate) admin_revocation: bool,
+    pub(crate) impersonation_off: bool,
     planned: VecDeque<Planned>,
     last_id: u64,
 }

@@ -171,6 +171,7 @@ fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
         name: gitlab.name.clone(),
         client: GitlabClient::new(gitlab.url.clone(), http),
         types: gitlab.types.clone(),
+        admin_token: gitlab.admin_token.clone(),
     })
 }
 

@@ -46,6 +46,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<32 random bytes in base64url>", &"A".repeat(43))
         .replace("<a long random token>", "example-token-of-an-operator")
         .replace("<another long random token>", "example-token-of-a-reporter")
+        .replace("<a token of an administrator>", "glpat-example-administrator")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
 }
@@ -86,6 +87,8 @@ fn the_placeholders_of_secrets_are_refused() {
             ("[secrets]\n", line)
         } else if line.contains("signing_keys") {
             ("[pat]\n", line)
+        } else if line.contains("admin_token ") {
+            ("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"https://a.example\"\n", line)
         } else {
             ("[[revocation_api.clients]]\nname = \"x\"\n", line)
         };
@@ -119,6 +122,7 @@ fn these_are_all_the_keys() {
             "revocation.modes",
             "revocation.poll_interval",
             "revocation.providers",
+            "revocation.providers[].admin_token",
             "revocation.providers[].ca_file",
             "revocation.providers[].kind",
             "revocation.providers[].name",

@@ -74,6 +74,7 @@ on_both_databases![
     clients::the_endpoints_live_where_they_are_mounted,
     clients::with_too_many_waiting_reports_must_wait,
     queue::a_leaked_gitlab_token_dies_at_its_gitlab,
+    queue::what_cannot_revoke_itself_dies_by_the_administrator,
     queue::an_operator_approves_or_cancels_what_is_held,
     queue::a_fingerprint_is_found_by_how_it_begins,
     queue::what_an_operator_gets_wrong_is_told,

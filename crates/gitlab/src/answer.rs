@@ -13,33 +13,47 @@ const GITLAB_META: HeaderName = HeaderName::from_static("x-gitlab-meta");
 /// (GitLab's `lib/api/api_guard.rb`).
 const MORE_THAN_A_TOKEN: [&str; 2] = ["dpop_error", "restricted_language_server_client_error"];
 
+/// How GitLab begins to say that a token is dead for good (`lib/api/api_guard.rb`). What it says
+/// otherwise with `invalid_token` may pass: that impersonation is switched off.
+const DEAD: [&str; 2] = ["Token was revoked", "Token is expired"];
+
 /// GitLab's two forms of saying no: `message` is Grape's, `error` is OAuth's or a validation's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
-    message: Option<serde_json::Value>,
+pub(crate) struct Refusal {
+    pub(crate) message: Option<serde_json::Value>,
     error: Option<String>,
+    error_description: Option<serde_json::Value>,
 }
 
 impl Refusal {
-    fn message(&self) -> Option<&str> {
+    pub(crate) fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    pub(crate) fn message(&self) -> Option<&str> {
         self.message.as_ref()?.as_str()
     }
 
     /// Whether GitLab wrote this: its application marks the answer, or the text begins with the
     /// status, as it does in GitLab's own messages and in few others.
-    fn is_gitlabs(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+    pub(crate) fn is_gitlabs(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let says = |text: Option<&str>| text.is_some_and(|t| t.starts_with(status.as_str()));
         let marked = headers.contains_key(GITLAB_META);
         let refuses = self.message.is_some() || self.error.is_some();
         (marked && refuses) || says(self.message()) || says(self.error.as_deref())
+    }
+
+    fn is_final(&self) -> bool {
+        let said = self.error_description.as_ref().and_then(serde_json::Value::as_str);
+        said.is_some_and(|said| DEAD.iter().any(|dead| said.starts_with(dead)))
     }
 }
 
 /// The meaning of an answer that is not the success that the call hoped for. `body` is empty for
 /// the answers whose status alone decides.
 pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
-    let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
+    let refusal = Refusal::read(body);
     let strange = Failure::NotGitlab { status: status.as_u16() };
     if status == StatusCode::UNAUTHORIZED {
         return unauthorized(&refusal).unwrap_or(strange);
@@ -60,7 +74,8 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> F
 /// password answers 401 as well.
 fn unauthorized(refusal: &Refusal) -> Option<Failure> {
     match (refusal.error.as_deref(), refusal.message()) {
-        (Some("invalid_token"), _) => Some(Failure::InvalidToken),
+        (Some("invalid_token"), _) if refusal.is_final() => Some(Failure::InvalidToken),
+        (Some("invalid_token"), _) => Some(Failure::Unusable),
         (Some(error), _) if MORE_THAN_A_TOKEN.contains(&error) => Some(Failure::Forbidden),
         (None, Some("401 Unauthorized")) => Some(Failure::Unauthorized),
         _ => None,
@@ -95,6 +110,22 @@ mod tests {
         ] {
             assert_eq!(meaning(status, false, body), code, "{body}");
             assert_eq!(meaning(status, true, body), code, "{body}");
+        }
+    }
+
+    #[test]
+    fn dead_is_told_from_unusable_for_now() {
+        let failure = |description: &str| {
+            let body = format!(r#"{{"error":"invalid_token","error_description":{description}}}"#);
+            failure(StatusCode::UNAUTHORIZED, &HeaderMap::new(), body.as_bytes())
+        };
+        let revoked = r#""Token was revoked. You have to re-authorize from the user.""#;
+        let expired = r#""Token is expired. You can either do re-authorization or token refresh.""#;
+        assert_eq!(failure(revoked), Failure::InvalidToken);
+        assert_eq!(failure(expired), Failure::InvalidToken);
+        let off = r#""Token is an impersonation token but impersonation was disabled.""#;
+        for other in [off, r#""""#, "null", "7", r#""The token was revoked""#] {
+            assert_eq!(failure(other), Failure::Unusable, "{other}");
         }
     }
 

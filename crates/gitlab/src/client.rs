@@ -4,7 +4,7 @@ use std::fmt;
 
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use reqwest::header::HeaderValue;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use crate::answer;
@@ -15,11 +15,13 @@ use crate::{Failure, TokenInfo};
 const LONGEST_BODY: usize = 64 * 1024;
 
 const SELF: &str = "api/v4/personal_access_tokens/self";
+const ADMIN: &str = "api/v4/admin/token";
 
 /// One GitLab. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct GitlabClient {
     self_url: Url,
+    pub(crate) admin_url: Url,
     http: Client,
 }
 
@@ -28,17 +30,20 @@ impl GitlabClient {
     /// and fragment do not count. `http` must not follow redirects: they would carry the token
     /// away. `portcullis_base::http::client` makes such ones.
     pub fn new(base_url: Url, http: Client) -> Self {
-        let mut self_url = base_url;
-        let path = format!("{}/{SELF}", self_url.path().trim_end_matches('/'));
-        self_url.set_path(&path);
-        self_url.set_query(None);
-        self_url.set_fragment(None);
-        Self { self_url, http }
+        let mut root = base_url;
+        root.set_query(None);
+        root.set_fragment(None);
+        let at = |call: &str| {
+            let mut url = root.clone();
+            url.set_path(&format!("{}/{call}", root.path().trim_end_matches('/')));
+            url
+        };
+        Self { self_url: at(SELF), admin_url: at(ADMIN), http }
     }
 
     /// Asks the token who it is: `GET /api/v4/personal_access_tokens/self`. Any scope will do.
     pub async fn self_token(&self, token: &SecretString) -> Result<TokenInfo, Failure> {
-        let response = self.send(Method::GET, token).await?;
+        let response = self.send(self.ask(Method::GET, &self.self_url, token)?).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = body(response).await?;
         if status == StatusCode::OK {
@@ -51,7 +56,7 @@ impl GitlabClient {
     /// Has the token revoke itself: `DELETE /api/v4/personal_access_tokens/self`. Only a 204 says
     /// that it did.
     pub async fn revoke_self(&self, token: &SecretString) -> Result<(), Failure> {
-        let response = self.send(Method::DELETE, token).await?;
+        let response = self.send(self.ask(Method::DELETE, &self.self_url, token)?).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(());
         }
@@ -59,13 +64,19 @@ impl GitlabClient {
         Err(answer::failure(status, &headers, &body(response).await?))
     }
 
+    /// A request in the name of `token`.
+    pub(crate) fn ask(
+        &self,
+        method: Method,
+        url: &Url,
+        token: &SecretString,
+    ) -> Result<RequestBuilder, Failure> {
+        let request = self.http.request(method, url.clone());
+        Ok(request.header("PRIVATE-TOKEN", header(token)?).header("Accept", "application/json"))
+    }
+
     /// An answer whose body must be read to know what it means.
-    async fn send(&self, method: Method, token: &SecretString) -> Result<Response, Failure> {
-        let request = self
-            .http
-            .request(method, self.self_url.clone())
-            .header("PRIVATE-TOKEN", header(token)?)
-            .header("Accept", "application/json");
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| not_answered(&error))?;
         let status = response.status();
         let retry_after = wait::asked_for(response.headers());
@@ -103,7 +114,7 @@ fn not_answered(error: &reqwest::Error) -> Failure {
 }
 
 /// The body, or nothing where it is longer than any of GitLab's.
-async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Lost)? {
         if body.len() + chunk.len() > LONGEST_BODY {

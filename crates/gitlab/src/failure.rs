@@ -7,10 +7,14 @@ use thiserror::Error;
 /// Why a call did not succeed. Carries neither the token nor anything that GitLab wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// 401 with `"error":"invalid_token"`: this GitLab knows the token, and it is revoked or
-    /// expired (or it impersonates where that is switched off).
+    /// 401 with `"error":"invalid_token"`, and GitLab's words for it: this GitLab knows the token,
+    /// and it is revoked or expired.
     #[error("GitLab says that the token is revoked or expired")]
     InvalidToken,
+    /// The same in other words: this GitLab knows the token, and takes it no longer or not now. It
+    /// says so of a live impersonation token while impersonation is switched off.
+    #[error("GitLab says that the token cannot be used")]
+    Unusable,
     /// 401 with `{"message":"401 Unauthorized"}` and nothing more: this GitLab does not know the
     /// token. Another one may.
     #[error("GitLab does not know the token")]
@@ -62,7 +66,7 @@ impl Failure {
     /// A name that never changes, for logs, metrics and records.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidToken => "invalid_token",
+            Self::InvalidToken | Self::Unusable => "invalid_token",
             Self::Unauthorized => "unauthorized",
             Self::BadRequest => "bad_request",
             Self::Forbidden => "forbidden",

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod admin;
 mod answer;
 mod client;
 mod failure;
 mod info;
 mod wait;
 
+pub use admin::{AdminFailure, Identified};
 pub use client::GitlabClient;
 pub use failure::Failure;
 pub use info::TokenInfo;

@@ -14,19 +14,51 @@ pub const GITLAB_TYPES: [&str; 1] = ["gitleaks_rule_id_gitlab_personal_access_to
 /// The most characters that a secret of any type may have.
 const LONGEST: usize = 16 * 1024;
 
-/// A personal, project, group or impersonation access token: the classic form of 20 characters, the
-/// routable ones of 27 to 300 with a checksum of 9 and a version of 2 in front of it, and before
-/// all of it the prefix of an instance.
-const GITLAB_ACCESS_TOKEN: &str =
-    r"^(?:[0-9A-Za-z_.-]{1,64}-)?glpat-[0-9A-Za-z_-]{20,300}(?:\.[0-9a-z]{2})?(?:\.[0-9a-z]{9})?$";
-
-/// The types with a built-in pattern.
-const BUILT_IN: [(&str, &str); 3] = [
-    ("gitleaks_rule_id_gitlab_personal_access_token", GITLAB_ACCESS_TOKEN),
-    ("gitleaks_rule_id_gitlab_personal_access_token_routable", GITLAB_ACCESS_TOKEN),
+/// What GitLab's tokens of a type begin with, after the prefix that an instance may set.
+const ACCESS_TOKENS: [(&str, &str); 3] = [
+    ("gitleaks_rule_id_gitlab_personal_access_token", "glpat"),
+    (GITLAB_TYPES[0], "glpat"),
     // Of the project's upstream rule set, for installations that use it.
-    ("gitleaks_rule_id_gitlab-pat", GITLAB_ACCESS_TOKEN),
+    ("gitleaks_rule_id_gitlab-pat", "glpat"),
 ];
+
+/// The same of those that cannot speak for themselves: only an administrator can revoke them. The
+/// names are those of GitLab's own rules, then of the upstream ones.
+const ADMIN_TYPES: [(&str, &str); 19] = [
+    ("gitleaks_rule_id_gitlab_deploy_token", "gldt"),
+    ("gitleaks_rule_id_gitlab_feed_token_v2", "glft"),
+    ("gitleaks_rule_id_gitlab_incoming_email_token", "glimt"),
+    ("gitleaks_rule_id_gitlab_kubernetes_agent_token", "glagent"),
+    ("gitleaks_rule_id_gitlab_oauth_app_secret", "gloas"),
+    ("gitleaks_rule_id_gitlab_pipeline_trigger_token", "glptt"),
+    ("gitleaks_rule_id_gitlab_runner_auth_token", "glrtr?"),
+    ("gitleaks_rule_id_gitlab_runner_auth_token_routable", "glrtr?"),
+    ("gitleaks_rule_id_gitlab_scim_oauth_token", "glsoat"),
+    ("gitleaks_rule_id_gitlab-deploy-token", "gldt"),
+    ("gitleaks_rule_id_gitlab-feature-flag-client-token", "glffct"),
+    ("gitleaks_rule_id_gitlab-feed-token", "glft"),
+    ("gitleaks_rule_id_gitlab-incoming-mail-token", "glimt"),
+    ("gitleaks_rule_id_gitlab-kubernetes-agent-token", "glagent"),
+    ("gitleaks_rule_id_gitlab-oauth-app-secret", "gloas"),
+    ("gitleaks_rule_id_gitlab-ptt", "glptt"),
+    ("gitleaks_rule_id_gitlab-runner-authentication-token", "glrtr?"),
+    ("gitleaks_rule_id_gitlab-runner-authentication-token-routable", "glrtr?"),
+    ("gitleaks_rule_id_gitlab-scim-token", "glsoat"),
+];
+
+/// Whether GitLab's tokens of this type take an administrator's token to be revoked.
+pub fn needs_administrator(token_type: &str) -> bool {
+    ADMIN_TYPES.iter().any(|(name, _)| *name == token_type)
+}
+
+/// The classic form of 20 characters or more; the routable one of 27 to 300 with a checksum of 9
+/// and a version of 2 in front of it; before all of it the prefix of an instance. One form for all
+/// kinds: their lengths have changed, and will.
+fn gitlab_token(prefix: &str) -> String {
+    format!(
+        r"^(?:[0-9A-Za-z_.-]{{1,64}}-)?{prefix}-[0-9A-Za-z_-]{{20,300}}(?:\.[0-9a-z]{{2}})?(?:\.[0-9a-z]{{9}})?$"
+    )
+}
 
 /// Why a pattern cannot be used.
 #[derive(Debug, Error)]
@@ -58,8 +90,9 @@ impl Format {
 
     /// The built-in format of this type, where there is one.
     pub fn built_in(token_type: &str) -> Option<Self> {
-        let (_, pattern) = BUILT_IN.iter().find(|(name, _)| *name == token_type)?;
-        Self::new(pattern).ok()
+        let mut types = ACCESS_TOKENS.iter().chain(&ADMIN_TYPES);
+        let (_, prefix) = types.find(|(name, _)| *name == token_type)?;
+        Self::new(&gitlab_token(prefix)).ok()
     }
 
     /// The format of our own PATs with this prefix.
@@ -83,11 +116,35 @@ mod tests {
 
     #[test]
     fn every_built_in_pattern_compiles() {
-        for (name, pattern) in BUILT_IN {
-            Format::new(pattern).unwrap_or_else(|e| panic!("{name}: {e}"));
-        }
-        for name in GITLAB_TYPES {
+        let all = ACCESS_TOKENS.iter().chain(&ADMIN_TYPES).map(|(name, _)| *name);
+        for name in all.chain(GITLAB_TYPES) {
             assert!(Format::built_in(name).is_some(), "{name}");
+            let alone = ADMIN_TYPES.iter().any(|(admin, _)| *admin == name);
+            assert_eq!(needs_administrator(name), alone, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_gitlab_token_has_its_own_form() {
+        let long = "Ab3_-".repeat(12);
+        for (name, token) in [
+            ("gitlab_deploy_token", format!("gldt-{}", &long[..20])),
+            ("gitlab_deploy_token", format!("acme-gldt-{long}")),
+            ("gitlab_feed_token_v2", format!("glft-{}-42", "a1".repeat(32))),
+            ("gitlab_incoming_email_token", format!("glimt-{}", &long[..25])),
+            ("gitlab_kubernetes_agent_token", format!("glagent-{}", &long[..50])),
+            ("gitlab_oauth_app_secret", format!("gloas-{}", "a1".repeat(32))),
+            ("gitlab_pipeline_trigger_token", format!("glptt-{}", "a1".repeat(20))),
+            ("gitlab_runner_auth_token", format!("glrt-t3_{}", &long[..20])),
+            ("gitlab_runner_auth_token", format!("glrtr-{}", &long[..20])),
+            ("gitlab_runner_auth_token_routable", format!("glrt-t1_{}.01.0z9abcdef", &long[..27])),
+            ("gitlab_scim_oauth_token", format!("glsoat-{}", &long[..20])),
+            ("gitlab-feature-flag-client-token", format!("glffct-{}", &long[..20])),
+        ] {
+            let format = Format::built_in(&format!("gitleaks_rule_id_{name}")).unwrap();
+            assert!(format.fits(&token), "{name} {token}");
+            assert!(!format.fits(&token[..10]), "{name} {token}");
+            assert!(!format.fits(&format!("glpat-{long}")), "{name}");
         }
     }
 

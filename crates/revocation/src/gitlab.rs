@@ -1,4 +1,8 @@
-//! The provider for GitLab's access tokens: each revokes itself, with nothing but itself.
+//! The provider for GitLab's tokens: an access token revokes itself, with nothing but itself; what
+//! cannot is revoked in the name of an administrator, where an instance has a token of one.
+
+mod administrator;
+mod self_revoke;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,9 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use portcullis_base::fault::{Point, point};
 use portcullis_base::secret::SecretString;
-use portcullis_gitlab::{Failure, GitlabClient, TokenInfo};
+use portcullis_gitlab::{AdminFailure, GitlabClient, TokenInfo};
 use serde_json::json;
 
+use self::administrator::Administrator;
+use self::self_revoke::Outcome;
+use crate::formats::needs_administrator;
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 
 /// One GitLab.
@@ -20,13 +27,21 @@ pub struct Instance {
     pub client: GitlabClient,
     /// The types that are tried there.
     pub types: Vec<String>,
+    /// A token of an administrator, for what cannot revoke itself.
+    pub admin_token: Option<SecretString>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    instance: Instance,
+    administrator: Option<Administrator>,
 }
 
 /// All configured GitLabs as one provider: a token does not say where it belongs, so they are asked
 /// in their order, and a row has one lease and one end.
 #[derive(Debug)]
 pub struct GitlabProvider {
-    instances: Vec<Instance>,
+    instances: Vec<Asked>,
 }
 
 impl GitlabProvider {
@@ -35,7 +50,11 @@ impl GitlabProvider {
 
     /// Of these instances, in this order.
     pub fn new(instances: Vec<Instance>) -> Self {
-        Self { instances }
+        let asked = |mut instance: Instance| {
+            let administrator = instance.admin_token.take().map(Administrator::new);
+            Asked { instance, administrator }
+        };
+        Self { instances: instances.into_iter().map(asked).collect() }
     }
 }
 
@@ -46,10 +65,10 @@ impl Provider for GitlabProvider {
     }
 
     async fn revoke(&self, attempt: &Attempt<'_>) -> Verdict {
-        let asked: Vec<&Instance> = self
+        let asked: Vec<&Asked> = self
             .instances
             .iter()
-            .filter(|i| i.types.iter().any(|t| t == attempt.token_type))
+            .filter(|i| i.instance.types.iter().any(|t| t == attempt.token_type))
             .collect();
         // One that hangs must leave time for the others.
         // A little less than all of it, so that what is known here is said before the worker's own
@@ -57,7 +76,7 @@ impl Provider for GitlabProvider {
         let share = attempt.budget * 9 / 10 / u32::try_from(asked.len().max(1)).unwrap_or(u32::MAX);
         let mut verdicts = Vec::with_capacity(asked.len());
         for instance in asked {
-            let verdict = ask(instance, attempt.secret, share).await;
+            let verdict = instance.ask(attempt, share).await;
             if verdict.finding == Finding::Revoked {
                 return verdict;
             }
@@ -67,18 +86,26 @@ impl Provider for GitlabProvider {
     }
 }
 
+/// The codes of an instance that refuses what it has not looked for.
+const UNSEEN: [&str; 3] =
+    [AdminFailure::UnknownKind.code(), AdminFailure::NoSuchCall.code(), NO_ADMIN_TOKEN];
+
+/// The code where a type takes an administrator and the instance has none.
+const NO_ADMIN_TOKEN: &str = "no_admin_token";
+
 /// No instance revoked it. An instance that may yet do so is asked again; then a refusal counts,
-/// because that instance knows the token; it is inactive only when all say so, and certainly so if
-/// one of them knew it.
+/// because that instance knows the token, or else it counts less than another that knows it as dead;
+/// it is inactive only when all say so, and certainly so if one of them knew it.
 fn weigh(verdicts: Vec<Verdict>) -> Verdict {
     let rank = |verdict: &Verdict| match verdict.finding {
         Finding::Revoked => 0,
         Finding::Retry { uncertain: true, .. } => 1,
         Finding::Retry { uncertain: false, .. } => 2,
+        Finding::Refused if UNSEEN.contains(&verdict.code) => 6,
         Finding::Refused => 3,
         Finding::Submitted => 4,
         Finding::Inactive { confirmed: true } => 5,
-        Finding::Inactive { confirmed: false } => 6,
+        Finding::Inactive { confirmed: false } => 7,
     };
     verdicts.into_iter().min_by_key(rank).unwrap_or_else(|| {
         // The type was taken off every instance while the row waited.
@@ -87,40 +114,61 @@ fn weigh(verdicts: Vec<Verdict>) -> Verdict {
     })
 }
 
-async fn ask(instance: &Instance, token: &SecretString, share: Duration) -> Verdict {
-    let deleting = AtomicBool::new(false);
-    let call = revoke_at(&instance.client, token, &deleting);
-    let verdict = tokio::time::timeout(share, call).await.unwrap_or_else(|_| {
-        let uncertain = deleting.load(Ordering::Relaxed);
-        Verdict::new(Finding::Retry { after: None, uncertain }, "timeout")
-    });
-    let reason = match &verdict.reason {
-        Some(reason) => format!("{}: {reason}", instance.name),
-        None => instance.name.clone(),
-    };
-    verdict.because(reason)
+impl Asked {
+    async fn ask(&self, attempt: &Attempt<'_>, share: Duration) -> Verdict {
+        let deleting = Deleting::default();
+        let call = self.revoke(attempt, &deleting);
+        let verdict = tokio::time::timeout(share, call).await.unwrap_or_else(|_| {
+            let uncertain = deleting.is_under_way();
+            Verdict::new(Finding::Retry { after: None, uncertain }, "timeout")
+        });
+        let name = &self.instance.name;
+        let reason = match &verdict.reason {
+            Some(reason) => format!("{name}: {reason}"),
+            None => name.clone(),
+        };
+        verdict.because(reason)
+    }
+
+    /// A token that can speak for itself is asked first: for most, that is all it takes.
+    async fn revoke(&self, attempt: &Attempt<'_>, deleting: &Deleting) -> Verdict {
+        let client = &self.instance.client;
+        let own = if needs_administrator(attempt.token_type) {
+            None
+        } else {
+            match self_revoke::revoke(client, attempt.secret, deleting).await {
+                Outcome::Done(verdict) => return verdict,
+                Outcome::TakesAdministrator(verdict) => Some(verdict),
+            }
+        };
+        match (&self.administrator, own) {
+            (Some(administrator), own) => {
+                administrator.revoke(&self.instance, attempt.secret, own, deleting).await
+            }
+            (None, Some(own)) => own.and_reason("an admin_token of this GitLab could revoke it"),
+            (None, None) => Verdict::new(Finding::Refused, NO_ADMIN_TOKEN)
+                .because("such a token cannot revoke itself, and there is no admin_token"),
+        }
+    }
 }
 
-/// Asks who the token is, so that people can tell which one died, then has it revoke itself.
-/// `deleting` is set before the request leaves that may kill it.
-async fn revoke_at(client: &GitlabClient, token: &SecretString, deleting: &AtomicBool) -> Verdict {
-    let about = match client.self_token(token).await {
-        Ok(info) if info.revoked == Some(true) || info.active == Some(false) => {
-            let dead = Verdict::new(Finding::Inactive { confirmed: true }, "inactive");
-            return Verdict { about: Some(about(&info)), ..dead };
-        }
-        Ok(info) => Some(about(&info)),
-        // It may not look at itself, or this GitLab is too old to let it; it may still end itself.
-        Err(Failure::Forbidden | Failure::NotFound) => None,
-        Err(failure) => return judge(&failure, Sent::Question),
-    };
-    point(Point::Asked);
-    deleting.store(true, Ordering::Relaxed);
-    let verdict = match client.revoke_self(token).await {
-        Ok(()) => Verdict::new(Finding::Revoked, "revoked"),
-        Err(failure) => judge(&failure, Sent::Deletion),
-    };
-    Verdict { about, ..verdict }
+/// Whether a request is under way that may kill the token.
+#[derive(Debug, Default)]
+struct Deleting(AtomicBool);
+
+impl Deleting {
+    /// Makes the request `deletion`. The mark stays where it is dropped before its answer.
+    async fn during<T>(&self, deletion: impl Future<Output = T>) -> T {
+        point(Point::Asked);
+        self.0.store(true, Ordering::Relaxed);
+        let answer = deletion.await;
+        self.0.store(false, Ordering::Relaxed);
+        answer
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 fn about(info: &TokenInfo) -> serde_json::Value {
@@ -140,27 +188,6 @@ fn about(info: &TokenInfo) -> serde_json::Value {
 enum Sent {
     Question,
     Deletion,
-}
-
-fn judge(failure: &Failure, sent: Sent) -> Verdict {
-    let lost = sent == Sent::Deletion;
-    let again = |after, uncertain| Finding::Retry { after, uncertain };
-    let (finding, reason) = match failure {
-        Failure::InvalidToken => (Finding::Inactive { confirmed: true }, "the token is dead there"),
-        Failure::Unauthorized => {
-            (Finding::Inactive { confirmed: false }, "the token is not known there")
-        }
-        Failure::BadRequest => (Finding::Refused, "GitLab does not let this token revoke itself"),
-        Failure::Forbidden => (Finding::Refused, "GitLab forbids this token to revoke itself"),
-        Failure::NotFound => (Finding::Refused, "this GitLab has no call for it"),
-        Failure::Unsendable => (Finding::Refused, "the token cannot be put into a request"),
-        Failure::RateLimited { retry_after } => (again(*retry_after, false), "asked to wait"),
-        Failure::Server { retry_after, .. } => (again(*retry_after, lost), "the server failed"),
-        Failure::NotGitlab { .. } => (again(None, lost), "the answer is not GitLab's"),
-        Failure::Unreachable => (again(None, false), "not reachable"),
-        Failure::Lost => (again(None, lost), "the answer was lost"),
-    };
-    Verdict::new(finding, failure.code()).because(reason)
 }
 
 #[cfg(test)]
@@ -187,16 +214,22 @@ mod tests {
             let all = findings.iter().copied().map(verdict).collect();
             assert_eq!(weigh(all).finding, expected, "{findings:?}");
         }
+        for code in UNSEEN {
+            let unseen = || Verdict::new(Finding::Refused, code);
+            assert_eq!(weigh(vec![unseen(), verdict(dead)]).finding, dead, "{code}");
+            assert_eq!(weigh(vec![verdict(unknown), unseen()]).code, code);
+        }
         assert_eq!(weigh(Vec::new()).code, "no_instance");
     }
 
-    #[test]
-    fn only_a_lost_deletion_is_uncertain() {
-        let uncertain = |sent| match judge(&Failure::Lost, sent).finding {
-            Finding::Retry { uncertain, .. } => uncertain,
-            other => panic!("{other:?}"),
-        };
-        assert!(uncertain(Sent::Deletion));
-        assert!(!uncertain(Sent::Question));
+    #[tokio::test]
+    async fn a_deletion_is_under_way_until_its_answer() {
+        let deleting = Deleting::default();
+        assert!(!deleting.is_under_way());
+        assert!(deleting.during(async { deleting.is_under_way() }).await);
+        assert!(!deleting.is_under_way());
+        let lost = deleting.during(std::future::pending::<()>());
+        tokio::time::timeout(Duration::from_millis(1), lost).await.unwrap_err();
+        assert!(deleting.is_under_way());
     }
 }

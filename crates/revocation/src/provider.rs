@@ -79,4 +79,14 @@ impl Verdict {
     pub fn because(self, reason: impl Into<String>) -> Self {
         Self { reason: Some(reason.into()), ..self }
     }
+
+    /// The same with `more` after the reason that there is.
+    #[must_use]
+    pub(crate) fn and_reason(self, more: &str) -> Self {
+        let reason = match &self.reason {
+            Some(reason) => format!("{reason}; {more}"),
+            None => more.to_owned(),
+        };
+        self.because(reason)
+    }
 }

@@ -26,6 +26,11 @@ macro_rules! on_both_databases {
     };
 }
 
+#[path = "queue/administrator.rs"]
+mod administrator;
+#[path = "queue/outage.rs"]
+mod outage;
+
 on_both_databases![
     a_leaked_token_dies_and_tells_who_it_was,
     what_gitlab_says_of_a_token_becomes_its_end,
@@ -85,6 +90,9 @@ async fn what_gitlab_says_of_a_token_becomes_its_end(db: Database) {
         // The last one depends on how old the fake is: it either may or may not end itself.
         assert_eq!(row.state, state, "{shown}");
         assert_eq!(row.confirmed, confirmed, "{shown}");
+        // Only where more could be done is it said what it takes.
+        let helped = row.reason.unwrap().contains("an admin_token of this GitLab could");
+        assert_eq!(helped, state == "refused", "{shown}");
     }
 }
 

@@ -218,6 +218,38 @@ fn a_claimed_type_needs_a_format() {
 }
 
 #[test]
+fn a_type_that_takes_an_administrator_takes_an_admin_token() {
+    let setup = Setup::new();
+    let file = setup.0.path().join("admin-token");
+    fs::write(&file, "glpat-of-an-administrator-00\n").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let gitlab = |rest: &str| {
+        format!(
+            "[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"https://a.example\"\n{rest}\n"
+        )
+    };
+    let deploy = "types = [\"gitleaks_rule_id_gitlab_deploy_token\"]";
+    assert_eq!(bad(&gitlab(deploy), &[]), ["revocation.providers[0].admin_token"]);
+    let key = "revocation.providers[0].admin_token";
+    assert_eq!(bad(&gitlab(&format!("{deploy}\nadmin_token = \"\"")), &[]), [key]);
+    for given in [
+        format!("admin_token_file = {:?}", file.to_str().unwrap()),
+        "admin_token = \"glpat-of-an-administrator-00\"".to_owned(),
+    ] {
+        let config = good(&gitlab(&format!("{deploy}\n{given}")), &[]);
+        let told = format!("{config:?}");
+        assert!(!told.contains("glpat-of-an-administrator-00"), "{told}");
+        let token = config.revocation.providers.iter().find_map(|p| match p {
+            Provider::Gitlab(gitlab) => gitlab.admin_token.as_ref(),
+            Provider::Portcullis { .. } => None,
+        });
+        assert_eq!(token.unwrap().expose_secret(), "glpat-of-an-administrator-00");
+    }
+    // Tokens that can revoke themselves need none.
+    good(&gitlab(""), &[]);
+}
+
+#[test]
 fn clients_are_told_apart() {
     let one = format!("{CLIENT}token = \"{TOKEN}\"\n");
     let expected = ["revocation_api.clients[1].name", "revocation_api.clients[1].token"];

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use portcullis_fake_gitlab::{FakeGitlab, TokenState};
+use portcullis_fake_gitlab::{FakeGitlab, TokenKind, TokenSpec, TokenState};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Answer, Database, GITLAB_TYPE, TestGateway, gitlab_toml, send};
+use crate::support::{
+    ADMIN, Answer, Database, GITLAB_TYPE, PATIENCE, TestGateway, eventually, gitlab_toml, send,
+};
 
 const TOKEN: &str = "glpat-0123456789abcdefghij";
 
@@ -44,6 +46,38 @@ pub(crate) async fn a_leaked_gitlab_token_dies_at_its_gitlab(database: Database)
     assert!(!row.to_string().contains(TOKEN));
     gateway.stop().await;
     assert_nowhere(database.folder(), TOKEN);
+}
+
+/// The log is searched for either token after every test.
+pub(crate) async fn what_cannot_revoke_itself_dies_by_the_administrator(database: Database) {
+    let (gitlab, administrator) = (FakeGitlab::start(), "glpat-of-an-administrator-00");
+    let dead = TokenSpec { admin: true, state: TokenState::Expired, ..TokenSpec::default() };
+    gitlab.add_token_with(administrator, dead);
+    gitlab.allow_admin_revocation(true);
+    let kind = TokenKind::Impersonation;
+    gitlab.add_token_with(TOKEN, TokenSpec { kind, ..TokenSpec::default() });
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("admin-token");
+    fs::write(&file, administrator).unwrap();
+    let rest = format!("{}admin_token_file = \"{}\"\n", gitlab_toml(gitlab.url()), file.display());
+    let gateway = TestGateway::start(&database, &rest).await;
+    assert_eq!(gateway.report(&leak(TOKEN)).await.status, 204);
+    let waiting = eventually(PATIENCE, async || {
+        let all = gateway.revocations("?state=pending").await;
+        all.into_iter().find(|row| row["code"] == "admin_token_refused")
+    });
+    let waiting = waiting.await.to_string();
+    assert_eq!(gitlab.state(TOKEN), Some(TokenState::Active));
+    gitlab.set_state(administrator, TokenState::Active);
+    let row = gateway.ended().await;
+    assert_eq!(row["state"], "revoked");
+    assert_eq!(gitlab.state(TOKEN), Some(TokenState::Revoked));
+    for secret in [TOKEN, administrator] {
+        assert!(!waiting.contains(secret) && !row.to_string().contains(secret));
+    }
+    gateway.stop().await;
+    assert_nowhere(database.folder(), TOKEN);
+    assert_nowhere(database.folder(), administrator);
 }
 
 pub(crate) async fn an_operator_approves_or_cancels_what_is_held(database: Database) {

@@ -29,7 +29,7 @@ pub(crate) const PAT_TYPE: &str = "gitleaks_rule_id_gitpod_personal_access_token
 /// The type of a GitLab's tokens.
 pub(crate) const GITLAB_TYPE: &str = "gitleaks_rule_id_gitlab_personal_access_token_routable";
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database and a folder for one test, gone when dropped.
 pub(crate) struct Database {

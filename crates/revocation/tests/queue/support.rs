@@ -6,7 +6,8 @@ use std::time::Duration;
 use portcullis_base::SystemRandomness;
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::seal::MasterKey;
-use portcullis_fake_gitlab::FakeGitlab;
+use portcullis_base::secret::SecretString;
+use portcullis_fake_gitlab::{FakeGitlab, TokenSpec};
 use portcullis_gitlab::GitlabClient;
 use portcullis_revocation::Fingerprint;
 use portcullis_revocation::catalog::{Catalog, Handling, Mode};
@@ -22,6 +23,13 @@ use portcullis_store::{ConnectOptions, Store};
 use portcullis_test_support::PgDatabase;
 
 pub(crate) const TYPE: &str = "gitleaks_rule_id_gitlab_personal_access_token_routable";
+
+/// Types whose tokens take an administrator.
+pub(crate) const DEPLOY: &str = "gitleaks_rule_id_gitlab_deploy_token";
+pub(crate) const FEED: &str = "gitleaks_rule_id_gitlab_feed_token_v2";
+
+/// The administrator of [`Setup::administered`].
+pub(crate) const ADMIN: &str = "glpat-of-an-administrator-00";
 
 /// A token of the routable form, a different one for each number.
 pub(crate) fn token(n: usize) -> String {
@@ -70,6 +78,20 @@ pub(crate) struct Setup {
     vault: Vault,
     intake: Intake,
     worker: Worker,
+    places: Vec<Place>,
+}
+
+/// Where a GitLab is asked, and in whose name.
+#[derive(Clone)]
+struct Place {
+    url: String,
+    admin_token: Option<SecretString>,
+}
+
+impl Place {
+    fn of(gitlab: &FakeGitlab) -> Self {
+        Self { url: gitlab.url().to_owned(), admin_token: None }
+    }
 }
 
 impl Setup {
@@ -79,8 +101,7 @@ impl Setup {
 
     /// One that does not give up within a test.
     pub(crate) async fn patient(db: &Database) -> Self {
-        let give_up_after = Duration::from_mins(1);
-        Self::build(db, Mode::Revoke, 1, Options { give_up_after, ..options() }).await
+        Self::build(db, Mode::Revoke, 1, Self::patience()).await
     }
 
     /// One that does only what it is told to.
@@ -97,23 +118,53 @@ impl Setup {
         Self::build(db, Mode::Revoke, count, options()).await
     }
 
+    /// One with a GitLab that lets an administrator revoke, and that does not give up within a test.
+    pub(crate) async fn administered(db: &Database) -> Self {
+        let gitlab = FakeGitlab::start();
+        gitlab.add_token_with(ADMIN, TokenSpec { admin: true, ..TokenSpec::default() });
+        gitlab.allow_admin_revocation(true);
+        let place = Place { admin_token: Some(ADMIN.into()), ..Place::of(&gitlab) };
+        Self::at(db, Mode::Revoke, vec![gitlab], vec![place], Self::patience()).await
+    }
+
+    /// One that asks its GitLab by way of `url`, and does not give up within a test.
+    pub(crate) async fn by_way_of(db: &Database, gitlab: FakeGitlab, url: String) -> Self {
+        let place = Place { url, admin_token: None };
+        Self::at(db, Mode::Revoke, vec![gitlab], vec![place], Self::patience()).await
+    }
+
+    fn patience() -> Options {
+        Options { give_up_after: Duration::from_mins(1), ..options() }
+    }
+
     async fn build(db: &Database, mode: Mode, count: usize, options: Options) -> Self {
+        let gitlabs: Vec<_> = (0..count).map(|_| FakeGitlab::start()).collect();
+        let places = gitlabs.iter().map(Place::of).collect();
+        Self::at(db, mode, gitlabs, places, options).await
+    }
+
+    async fn at(
+        db: &Database,
+        mode: Mode,
+        gitlabs: Vec<FakeGitlab>,
+        places: Vec<Place>,
+        options: Options,
+    ) -> Self {
         let store = db.open().await;
         // One key for all, as one installation has.
         let master = MasterKey::from_base64url(&"A".repeat(43)).unwrap();
         let vault = Vault::open(&store, &master, &SystemRandomness).await.unwrap();
-        let gitlabs: Vec<_> = (0..count).map(|_| FakeGitlab::start()).collect();
         let own = Arc::new(NoOwnTokens);
         let random = Arc::new(SystemRandomness);
         let intake =
             Intake::new(store.clone(), vault.clone(), catalog(mode), own, random, 1_000_000);
-        let worker = start_worker(&store, &vault, &gitlabs, options);
-        Self { store, master, gitlabs, vault, intake, worker }
+        let worker = start_worker(&store, &vault, &places, options);
+        Self { store, master, gitlabs, vault, intake, worker, places }
     }
 
     pub(crate) async fn another_worker(&self, db: &Database) -> Worker {
         let store = if self.store.is_shared() { db.open().await } else { self.store.clone() };
-        start_worker(&store, &self.vault, &self.gitlabs, options())
+        start_worker(&store, &self.vault, &self.places, options())
     }
 
     pub(crate) fn gitlab(&self) -> &FakeGitlab {
@@ -163,6 +214,24 @@ impl Setup {
         panic!("it never ended: {:?}", self.row(secret).await);
     }
 
+    /// The row once its last attempt came to this.
+    pub(crate) async fn once(&self, secret: &str, code: &str) -> Revocation {
+        for _ in 0..1500 {
+            let row = self.row(secret).await;
+            if row.code.as_deref() == Some(code) {
+                return row;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it never came to {code}: {:?}", self.row(secret).await);
+    }
+
+    /// What each attempt came to, the first one first.
+    pub(crate) async fn codes(&self, secret: &str) -> Vec<String> {
+        let detail = self.store.revocation(&self.fingerprint(secret)).await.unwrap().unwrap();
+        detail.attempts.into_iter().map(|attempt| attempt.code.unwrap_or_default()).collect()
+    }
+
     /// Time for whatever would happen to have happened.
     pub(crate) async fn settle_down(&self) {
         tokio::time::sleep(3 * options().poll_interval).await;
@@ -178,20 +247,23 @@ impl Setup {
 fn catalog(mode: Mode) -> Catalog {
     let handling = |format| Handling { provider: GitlabProvider::NAME.into(), mode, format };
     let mut catalog = Catalog::default();
-    assert!(catalog.add(TYPE, handling(Format::built_in(TYPE).unwrap())));
+    for name in [TYPE, DEPLOY, FEED] {
+        assert!(catalog.add(name, handling(Format::built_in(name).unwrap())));
+    }
     assert!(catalog.add("numbers_only", handling(Format::new("^[0-9]+$").unwrap())));
     catalog
 }
 
-fn start_worker(store: &Store, vault: &Vault, gitlabs: &[FakeGitlab], options: Options) -> Worker {
+fn start_worker(store: &Store, vault: &Vault, places: &[Place], options: Options) -> Worker {
     let http = client(&ClientOptions { timeout: options.call_timeout, ..ClientOptions::default() })
         .unwrap();
-    let instance = |gitlab: &FakeGitlab| Instance {
+    let instance = |place: &Place| Instance {
         name: "fake".into(),
-        client: GitlabClient::new(gitlab.url().parse().unwrap(), http.clone()),
-        types: vec![TYPE.into(), "numbers_only".into()],
+        client: GitlabClient::new(place.url.parse().unwrap(), http.clone()),
+        types: [TYPE, DEPLOY, FEED, "numbers_only"].map(str::to_owned).to_vec(),
+        admin_token: place.admin_token.clone(),
     };
-    let provider = GitlabProvider::new(gitlabs.iter().map(instance).collect());
+    let provider = GitlabProvider::new(places.iter().map(instance).collect());
     let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(provider)];
     let random = Arc::new(SystemRandomness);
     Worker::start(store.clone(), vault.clone(), providers, options, random)

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_revocation::formats::{GITLAB_TYPES, PAT_TYPE};
+use portcullis_base::secret::SecretString;
+use portcullis_revocation::formats::{GITLAB_TYPES, PAT_TYPE, needs_administrator};
 use url::Url;
 
 use super::super::section::Section;
@@ -40,6 +41,8 @@ pub struct Gitlab {
     pub url: Url,
     /// The types that it is asked about.
     pub types: Vec<String>,
+    /// A token of an administrator, for tokens that cannot revoke themselves.
+    pub admin_token: Option<SecretString>,
     /// A private CA for this instance, believed beside the system's.
     pub ca_file: Option<CaFile>,
 }
@@ -78,6 +81,7 @@ fn read_one(section: &mut Section<'_>) -> Option<Provider> {
 
 fn read_gitlab(section: &mut Section<'_>) -> Option<Gitlab> {
     let types = types(section, &GITLAB_TYPES);
+    let admin_token = admin_token(section, &types);
     let name: Option<String> = section.optional("name");
     let ca_file = CaFile::read(section);
     let url: Url = section.required("url")?;
@@ -88,7 +92,19 @@ fn read_gitlab(section: &mut Section<'_>) -> Option<Gitlab> {
     if name.is_empty() || name.len() > 255 || !name.bytes().all(|b| b.is_ascii_graphic()) {
         section.problem("name", "must be printable ASCII without spaces, and not empty");
     }
-    Some(Gitlab { name, url, types, ca_file })
+    Some(Gitlab { name, url, types, admin_token, ca_file })
+}
+
+fn admin_token(section: &mut Section<'_>, types: &[String]) -> Option<SecretString> {
+    let given = section.has("admin_token") || section.has("admin_token_file");
+    let token = section.token("admin_token");
+    let helpless = types.iter().position(|name| needs_administrator(name));
+    if let (false, Some(i)) = (given, helpless) {
+        let problem = "is required (or admin_token_file): tokens of this type cannot revoke \
+                       themselves: ";
+        section.problem("admin_token", format!("{problem}{}", types[i]));
+    }
+    token
 }
 
 fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {

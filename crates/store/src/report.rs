@@ -140,17 +140,19 @@ impl Entry {
 }
 
 /// Whether a new report begins a new round of attempts on the row `r`:
-/// - `failed`, or `inactive` that nobody confirmed or that another provider said: at most once a
-///   day, and only where the report leads to an attempt, since the seal of `failed` would be lost;
-/// - `refused`, `noted`, `simulated`: when something about the handling changed since;
+/// - `failed`, `refused` by the provider (its operator may have switched on since what was off), or
+///   `inactive` that nobody confirmed or that another provider said: at most once a day, and only
+///   where the report leads to an attempt, since the seal of `failed` would be lost;
+/// - `refused`, `noted`, `simulated`: at any time, when something about the handling changed since;
 /// - `refused` for its format: also when the format now fits.
 ///
 /// A report under a type that the secret does not fit is never a reason for anything.
 macro_rules! rearms {
     ($now:literal) => {
         concat!(
-            "((excluded.state IN ('pending', 'held') AND (r.state = 'failed' OR (r.state = 'inactive'",
-            " AND (NOT r.confirmed OR r.provider <> excluded.provider)))",
+            "((excluded.state IN ('pending', 'held') AND (r.state = 'failed'",
+            " OR (r.state = 'refused' AND r.code IS DISTINCT FROM 'format')",
+            " OR (r.state = 'inactive' AND (NOT r.confirmed OR r.provider <> excluded.provider)))",
             " AND (r.rearmed_at IS NULL OR r.rearmed_at <= ",
             $now,
             " - 86400000))",

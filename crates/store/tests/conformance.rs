@@ -36,6 +36,7 @@ on_both_databases![
     report::failed_is_rearmed_once_a_day,
     report::inactive_is_rearmed_when_unconfirmed_or_said_by_another_provider,
     report::refused_is_rearmed_when_the_handling_changed,
+    report::a_providers_refusal_is_questioned_once_a_day,
     report::a_report_that_does_not_fit_changes_no_end,
     report::a_rearmed_row_ignores_the_old_lease,
     report::held_noted_and_simulated_are_never_claimed,

@@ -107,11 +107,22 @@ pub(crate) async fn refused_is_rearmed_when_the_handling_changed(db: Database) {
     db.report(&[real]).await;
     assert_eq!(db.state(2).await, "pending");
     db.claim(2).await;
-    db.report(&[ended(3, State::Refused, "cannot_revoke_itself")]).await;
-    db.report(&[item(3)]).await;
-    assert_eq!(db.state(3).await, "refused", "the provider's own refusal stands");
-    db.report(&[NewRevocation { token_type: "type_b".into(), ..item(3) }]).await;
-    assert_eq!(db.state(3).await, "pending");
+}
+
+pub(crate) async fn a_providers_refusal_is_questioned_once_a_day(db: Database) {
+    db.report(&[item(1)]).await;
+    db.end(State::Refused, false, "admin_api_off").await;
+    db.report(&[NewRevocation { mode: "dry-run", ..ended(1, State::Simulated, "dry_run") }]).await;
+    assert_eq!(db.state(1).await, "simulated", "another mode is another handling");
+    db.report(&[item(2)]).await;
+    db.end(State::Refused, false, "admin_api_off").await;
+    db.report(&[item(2)]).await;
+    assert_eq!(db.state(2).await, "pending", "what was off may be on");
+    db.end(State::Refused, false, "admin_api_off").await;
+    db.report(&[item(2)]).await;
+    assert_eq!(db.state(2).await, "refused", "not twice in a day");
+    db.report(&[NewRevocation { token_type: "type_b".into(), ..item(2) }]).await;
+    assert_eq!(db.state(2).await, "pending", "but at once under another type");
 }
 
 pub(crate) async fn a_report_that_does_not_fit_changes_no_end(db: Database) {

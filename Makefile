@@ -7,6 +7,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
 ARGS ?=
+# The parts of the benches to run; all where it is empty: make bench ONLY="auth claims"
+ONLY ?=
 
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
@@ -40,5 +42,5 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 	fi
 	@for script in $(SCRIPTS); do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
 
-bench: setup-test ## Measure, and write target/bench/report.json
-	$(CARGO) bench -p portcullis-bench --locked
+bench: setup-test ## Measure, and write target/bench/report.json (ONLY="auth claims" runs parts alone)
+	$(CARGO) bench -p portcullis-bench --locked -- $(ONLY)

@@ -42,7 +42,7 @@ pub(crate) async fn rows() -> Vec<Row> {
             "rows a second",
             three_at_once,
             one_at_once,
-            1.0,
+            0.9,
         ),
         Row::bound("secrets that three replicas revoked twice", "secrets", three.twice, 0.0),
     ]

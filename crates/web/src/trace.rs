@@ -26,19 +26,18 @@ pub async fn trace(
     let span = tracing::info_span!("request", request.id = %id);
     let method = request.method().clone();
     let mut response = next.call(request).instrument(span.clone()).await?;
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
-    span.in_scope(|| {
-        // What a field says is looked up only where the line is written.
-        tracing::debug!(
-            http.method = %method,
-            http.route = response.request().match_pattern().as_deref().unwrap_or("-"),
-            http.status = response.status().as_u16(),
-            http.us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            "answered"
-        );
-    });
+    // What a field says is looked up only where the line is written.
+    tracing::debug!(
+        parent: &span,
+        http.method = %method,
+        http.route = response.request().match_pattern().as_deref().unwrap_or("-"),
+        http.status = response.status().as_u16(),
+        http.us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
     Ok(response)
 }
 

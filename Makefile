@@ -9,6 +9,8 @@ CARGO ?= cargo
 ARGS ?=
 # How long `make fuzz` gives each target.
 FUZZ_SECONDS ?= 600
+# The parts of the benches to run; all where it is empty: make bench ONLY="auth claims"
+ONLY ?=
 
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
@@ -57,5 +59,5 @@ fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs c
 	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1) || exit 1; \
 	done
 
-bench: setup-test ## Measure, and write target/bench/report.json
-	$(CARGO) bench -p portcullis-bench --locked
+bench: setup-test ## Measure, and write target/bench/report.json (ONLY="auth claims" runs parts alone)
+	$(CARGO) bench -p portcullis-bench --locked -- $(ONLY)

@@ -1,75 +1,72 @@
 //! The table of `make bench`.
 
+#[path = "ratios/auth.rs"]
+mod auth;
+#[path = "ratios/claims.rs"]
+mod claims;
+#[path = "ratios/database.rs"]
+mod database;
 #[path = "ratios/ingest.rs"]
 mod ingest;
+#[path = "ratios/load.rs"]
+mod load;
+#[path = "ratios/measure.rs"]
+mod measure;
 #[path = "ratios/pat.rs"]
 mod pat;
+#[path = "ratios/process.rs"]
+mod process;
+#[path = "ratios/queue.rs"]
+mod queue;
+#[path = "ratios/replicas.rs"]
+mod replicas;
+#[path = "ratios/report.rs"]
+mod report;
+#[path = "ratios/revoked.rs"]
+mod revoked;
+#[path = "ratios/row.rs"]
+mod row;
+#[path = "ratios/start.rs"]
+mod start;
+#[path = "ratios/waiting.rs"]
+mod waiting;
 
-use std::time::{Duration, Instant};
+use std::future::Future;
+use std::pin::Pin;
 
-use serde_json::json;
+use row::Row;
 
-/// One comparison.
-struct Row {
-    what: &'static str,
-    ours: f64,
-    baseline: f64,
-    unit: &'static str,
-    /// The ratio to reach, ours over baseline.
-    bar: f64,
-}
+type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
+type Theme = (&'static str, fn() -> Rows);
+
+/// What can be measured alone, by name.
+const THEMES: [Theme; 8] = [
+    ("pat", || Box::pin(async { pat::rows() })),
+    ("auth", || Box::pin(auth::rows())),
+    ("ingest", || Box::pin(ingest::rows())),
+    ("claims", || Box::pin(claims::rows())),
+    ("replicas", || Box::pin(replicas::rows())),
+    ("revoked", || Box::pin(revoked::rows())),
+    ("waiting", || Box::pin(waiting::rows())),
+    ("start", || Box::pin(start::rows())),
+];
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut rows = pat::rows();
-    rows.extend(runtime.block_on(ingest::rows()));
-    println!("{:<58} {:>12} {:>12} {:>7} {:>6}", "", "ours", "baseline", "ratio", "bar");
-    for row in &rows {
-        let ratio = row.ours / row.baseline;
-        let mark = if ratio >= row.bar { "" } else { "  missed" };
-        println!(
-            "{:<58} {:>12.0} {:>12.0} {:>7.2} {:>6.2}{mark}  ({})",
-            row.what, row.ours, row.baseline, ratio, row.bar, row.unit
-        );
+    // Cargo says `--bench` to every bench.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let Some(unknown) = wanted.iter().find(|word| THEMES.iter().all(|(name, _)| name != *word)) {
+        eprintln!("there is no `{unknown}`; there are {}", THEMES.map(|(name, _)| name).join(", "));
+        std::process::exit(2);
     }
-    write_report(&rows);
-}
-
-fn write_report(rows: &[Row]) {
-    let report: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            json!({
-                "what": row.what,
-                "unit": row.unit,
-                "ours": row.ours,
-                "baseline": row.baseline,
-                "ratio": row.ours / row.baseline,
-                "bar": row.bar,
-            })
-        })
-        .collect();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
-    std::fs::create_dir_all(folder).expect("the folder can be made");
-    let text = serde_json::to_string_pretty(&report).expect("a report is JSON");
-    std::fs::write(format!("{folder}/report.json"), text).expect("the report can be written");
-}
-
-/// The median of rates.
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
-}
-
-/// How often a second `work` can be done: the median of nine rounds.
-fn rate(mut work: impl FnMut()) -> f64 {
-    let rounds = (0..9).map(|_| {
-        let (begun, mut count) = (Instant::now(), 0_u32);
-        while begun.elapsed() < Duration::from_millis(150) {
-            (0..64).for_each(|_| work());
-            count += 64;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut rows = Vec::new();
+    for (name, measure) in THEMES {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            eprintln!("measuring {name} …");
+            rows.extend(runtime.block_on(measure()));
         }
-        f64::from(count) / begun.elapsed().as_secs_f64()
-    });
-    median(rounds.collect())
+    }
+    row::print(&rows);
+    let machine = runtime.block_on(report::machine());
+    report::write(&machine, &rows);
 }

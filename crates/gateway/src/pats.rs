@@ -67,7 +67,7 @@ impl Pats {
 
     /// Who holds this token, if it is good. A token that we did not make is refused before the
     /// database or the cache is asked.
-    pub async fn holder(&self, token: &str) -> Result<Option<Holder>, StoreError> {
+    pub async fn holder(&self, token: &str) -> Result<Option<Arc<Holder>>, StoreError> {
         let Ok(digest) = self.0.ring.verify(token) else { return Ok(None) };
         let record = match self.0.cache.get(&digest) {
             Some(record) => record,
@@ -77,7 +77,7 @@ impl Pats {
             },
         };
         let good = record.revoked_at.is_none() && record.expires_at > self.0.clock.now_ms();
-        Ok(good.then(|| record.holder.clone()))
+        Ok(good.then(|| Arc::clone(&record.holder)))
     }
 
     async fn fill(&self, digest: Digest) -> Result<Option<Arc<cache::Record>>, StoreError> {

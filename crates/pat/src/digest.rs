@@ -4,8 +4,6 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
 /// SHA-256 of a token's value as 64 lowercase hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 64]);
@@ -14,17 +12,22 @@ impl Digest {
     pub(crate) fn of(value: &str) -> Self {
         let mut hex = [0; 64];
         for (pair, byte) in hex.chunks_exact_mut(2).zip(Sha256::digest(value.as_bytes())) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 0x0f)];
+            pair[0] = hex_digit(byte >> 4);
+            pair[1] = hex_digit(byte & 0x0f);
         }
         Self(hex)
     }
 
     /// The hex digits.
     pub fn as_str(&self) -> &str {
-        // Only ever filled from `HEX`.
+        // Only ever filled with hex digits.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// Of a number below 16. Computed, not looked up: the compiler then does many at a time.
+fn hex_digit(number: u8) -> u8 {
+    number + if number < 10 { b'0' } else { b'a' - 10 }
 }
 
 impl fmt::Display for Digest {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use crate::KeyError;
@@ -42,8 +42,17 @@ impl SigningKey {
     }
 
     pub(crate) fn made(&self, signature: &[u8; 32], value: &str) -> bool {
-        self.sign(value).ct_eq(signature).into()
+        same(&self.sign(value), signature)
     }
+}
+
+/// In constant time, eight bytes at a time: `subtle` keeps the compiler from looking at each piece
+/// by itself, and thirty-two such pieces cost a sixth of the HMAC.
+fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    let (a, _) = a.as_chunks::<8>();
+    let (b, _) = b.as_chunks::<8>();
+    let words = a.iter().zip(b).map(|(a, b)| u64::from_ne_bytes(*a).ct_eq(&u64::from_ne_bytes(*b)));
+    words.fold(Choice::from(1), |all, word| all & word).into()
 }
 
 impl fmt::Debug for SigningKey {

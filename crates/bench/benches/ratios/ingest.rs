@@ -1,20 +1,14 @@
 //! Reports taken in: 1,000 fresh secrets a batch, fingerprinted, judged, sealed and committed,
 //! against the bare insertion of ready rows into the same two tables.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use portcullis_base::SystemRandomness;
-use portcullis_base::seal::MasterKey;
-use portcullis_revocation::catalog::{Catalog, Handling, Mode};
-use portcullis_revocation::formats::{Format, GITLAB_TYPES};
-use portcullis_revocation::intake::{Intake, Report};
-use portcullis_revocation::own::NoOwnTokens;
-use portcullis_revocation::vault::Vault;
-use portcullis_store::{ConnectOptions, Store};
+use portcullis_base::{Randomness as _, SystemRandomness};
 use serde_json::json;
 
-use crate::{Row, median};
+use crate::measure::{median, per_second};
+use crate::queue::{LOCATION, TYPE, intake, open, reports};
+use crate::row::Row;
 
 const BATCH: usize = 1000;
 const ROUNDS: usize = 41;
@@ -41,15 +35,12 @@ const SQLITE: [&str; 2] = [
      FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
 ];
 
-const LOCATION: &str = "https://gitlab.example/group/project/-/blob/0123456789/src/config.rs#L21";
-
 pub(crate) async fn rows() -> Vec<Row> {
     let folder = portcullis_test_support::scratch_dir();
     let at = |name: &str| format!("sqlite://{}/{name}.db", folder.path().display());
     let postgres = portcullis_test_support::postgres().await;
     let bare = portcullis_test_support::postgres().await;
-    let row =
-        |what, ours, baseline| Row { what, ours, baseline, unit: "secrets a second", bar: 0.6 };
+    let row = |what, ours, bare| Row::ratio(what, "secrets a second", ours, bare, 0.6);
     vec![
         row(
             "1,000 reported secrets on SQLite, against bare inserts",
@@ -66,25 +57,13 @@ pub(crate) async fn rows() -> Vec<Row> {
 
 async fn ours(url: &str) -> f64 {
     let store = open(url).await;
-    let random = Arc::new(SystemRandomness);
-    let master = MasterKey::generate(random.as_ref());
-    let vault = Vault::open(&store, &master, random.as_ref()).await.expect("a fresh vault opens");
-    let mut catalog = Catalog::default();
-    let format = Format::built_in(GITLAB_TYPES[0]).expect("a built-in format");
-    let handling = Handling { provider: "gitlab".into(), mode: Mode::Revoke, format };
-    catalog.add(GITLAB_TYPES[0], handling);
-    let intake = Intake::new(store, vault, catalog, Arc::new(NoOwnTokens), random, 1);
+    let intake = intake(&store).await;
     let mut rates = Vec::new();
     for round in 0..ROUNDS {
-        let report = |n| Report {
-            token_type: GITLAB_TYPES[0].into(),
-            secret: format!("glpat-{round:010}x{n:016}").into(),
-            location: Some(LOCATION.into()),
-        };
-        let batch: Vec<Report> = (0..BATCH).map(report).collect();
+        let batch = reports(round * BATCH..(round + 1) * BATCH);
         let begun = Instant::now();
         intake.accept("gitlab", batch).await.expect("it commits");
-        rates.push(per_second(begun));
+        rates.push(per_second(BATCH, begun.elapsed()));
     }
     median(rates)
 }
@@ -102,11 +81,11 @@ async fn sqlite(url: &str) -> f64 {
         let begun = Instant::now();
         let mut transaction = pool.begin().await.expect("it begins");
         for statement in SQLITE {
-            let query = sqlx::query(statement).bind(&rows).bind(GITLAB_TYPES[0]).bind(LOCATION);
+            let query = sqlx::query(statement).bind(&rows).bind(TYPE).bind(LOCATION);
             query.execute(&mut *transaction).await.expect("it is inserted");
         }
         transaction.commit().await.expect("it commits");
-        rates.push(per_second(begun));
+        rates.push(per_second(BATCH, begun.elapsed()));
     }
     median(rates)
 }
@@ -119,20 +98,18 @@ async fn bare_postgres(url: &str) -> f64 {
         let (fingerprints, seals): (Vec<_>, Vec<_>) = fresh(round).into_iter().unzip();
         let begun = Instant::now();
         let mut transaction = pool.begin().await.expect("it begins");
-        let rows = sqlx::query(POSTGRES[0]).bind(&fingerprints).bind(GITLAB_TYPES[0]).bind(seals);
+        let rows = sqlx::query(POSTGRES[0]).bind(&fingerprints).bind(TYPE).bind(seals);
         rows.execute(&mut *transaction).await.expect("it is inserted");
-        let seen =
-            sqlx::query(POSTGRES[1]).bind(&fingerprints).bind(GITLAB_TYPES[0]).bind(LOCATION);
+        let seen = sqlx::query(POSTGRES[1]).bind(&fingerprints).bind(TYPE).bind(LOCATION);
         seen.execute(&mut *transaction).await.expect("it is inserted");
         transaction.commit().await.expect("it commits");
-        rates.push(per_second(begun));
+        rates.push(per_second(BATCH, begun.elapsed()));
     }
     median(rates)
 }
 
 /// Fingerprints and seals of the right length, in hex, in no order.
 fn fresh(round: usize) -> Vec<(String, String)> {
-    use portcullis_base::Randomness as _;
     let random = |length: usize| {
         let mut bytes = vec![0; length];
         SystemRandomness.fill(&mut bytes);
@@ -140,14 +117,4 @@ fn fresh(round: usize) -> Vec<(String, String)> {
     };
     let row = |n: usize| (format!("{}{:08x}", random(28), round * BATCH + n), random(61));
     (0..BATCH).map(row).collect()
-}
-
-async fn open(url: &str) -> Store {
-    let options = ConnectOptions { url: url.into(), max_connections: 4 };
-    Store::connect(&options).await.expect("the database opens")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a thousand is exact")]
-fn per_second(begun: Instant) -> f64 {
-    BATCH as f64 / begun.elapsed().as_secs_f64()
 }

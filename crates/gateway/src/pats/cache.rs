@@ -20,18 +20,15 @@ const AT_MOST: u64 = 100_000;
 /// A PAT's token as `/auth` needs it.
 #[derive(Debug)]
 pub(super) struct Record {
-    pub(super) holder: Holder,
+    pub(super) holder: Arc<Holder>,
     pub(super) expires_at: i64,
     pub(super) revoked_at: Option<i64>,
 }
 
 impl From<Pat> for Record {
     fn from(pat: Pat) -> Self {
-        Self {
-            holder: Holder { scopes: super::scopes(&pat.scopes), owner: pat.owner },
-            expires_at: pat.expires_at,
-            revoked_at: pat.revoked_at,
-        }
+        let holder = Holder { scopes: super::scopes(&pat.scopes), owner: pat.owner };
+        Self { holder: Arc::new(holder), expires_at: pat.expires_at, revoked_at: pat.revoked_at }
     }
 }
 
@@ -108,7 +105,7 @@ mod tests {
     }
 
     fn record() -> Arc<Record> {
-        let holder = Holder { owner: "user:ann".into(), scopes: Vec::new() };
+        let holder = Arc::new(Holder { owner: "user:ann".into(), scopes: Vec::new() });
         Arc::new(Record { holder, expires_at: i64::MAX, revoked_at: None })
     }
 

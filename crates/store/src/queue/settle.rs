@@ -48,7 +48,8 @@ pub enum Outcome {
 }
 
 /// On Postgres the rows are locked in the order in which a report locks them: otherwise the two would
-/// stand in each other's way.
+/// stand in each other's way. The locked ones carry their settlement with them, since two lists without
+/// an index would be joined row by row.
 const SETTLE: Sql = Sql {
     postgres: "WITH clock AS MATERIALIZED (
             SELECT (extract(epoch from statement_timestamp()) * 1000)::bigint AS ms
@@ -59,7 +60,7 @@ const SETTLE: Sql = Sql {
                 (v ->> 8)::bigint AS pause
             FROM jsonb_array_elements($1::jsonb) AS v
         ), locked AS MATERIALIZED (
-            SELECT r.fingerprint FROM revocations r JOIN s ON s.fingerprint = r.fingerprint
+            SELECT s.* FROM revocations r JOIN s ON s.fingerprint = r.fingerprint
             ORDER BY r.fingerprint FOR UPDATE OF r
         ), settled AS (
             UPDATE revocations r SET state = s.state, code = s.code, reason = s.reason,
@@ -68,9 +69,8 @@ const SETTLE: Sql = Sql {
                 run_at = ms + s.pause,
                 ended_at = CASE WHEN s.state = 'pending' THEN NULL ELSE ms END,
                 sealed = CASE WHEN s.state IN ('pending', 'failed') THEN r.sealed END
-            FROM s, locked, clock
-            WHERE r.fingerprint = locked.fingerprint AND r.fingerprint = s.fingerprint
-                AND r.lease = s.lease AND r.state = 'pending'
+            FROM locked s, clock
+            WHERE r.fingerprint = s.fingerprint AND r.lease = s.lease AND r.state = 'pending'
             RETURNING r.fingerprint, r.lease, s.state, s.code, ms
         )
         INSERT INTO attempts (fingerprint, lease, at, outcome, code)

@@ -30,6 +30,10 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// Rows claimed in one statement at the most.
 const CLAIM_AT_MOST: usize = 100;
 
+/// In a backlog, how long is waited for places to become free, so that rows are claimed many at a
+/// time and not each by a statement of its own.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// The pause after the database could not be asked.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -138,8 +142,12 @@ impl Line {
     async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut events = self.shared.store.events().subscribe();
         let mut calls = JoinSet::new();
+        let mut backlog = false;
         while !*stopped.borrow() {
-            let pause = match self.claim(&mut calls).await {
+            let next = self.claim(&mut calls, backlog).await;
+            while calls.try_join_next().is_some() {}
+            backlog = matches!(next, Ok(Next::Again));
+            let pause = match next {
                 Ok(Next::Again) => continue,
                 Ok(Next::After(pause)) => pause,
                 Err(error) => {
@@ -148,7 +156,6 @@ impl Line {
                     DATABASE_PAUSE
                 }
             };
-            while calls.try_join_next().is_some() {}
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = woken(&mut events) => {}
@@ -162,15 +169,22 @@ impl Line {
         drop(self.settler.await);
     }
 
+    /// How many calls have a place, at least one. In a backlog it waits a moment for half of them.
+    async fn free_places(&self, backlog: bool) -> usize {
+        // Nobody closes the semaphore, so only time runs out.
+        drop(self.places.acquire().await);
+        if backlog {
+            let half = self.shared.options.concurrency.min(CLAIM_AT_MOST).div_ceil(2);
+            let half = self.places.acquire_many(u32::try_from(half).unwrap_or(u32::MAX));
+            drop(tokio::time::timeout(GATHER, half).await);
+        }
+        self.places.available_permits().clamp(1, CLAIM_AT_MOST)
+    }
+
     /// Claims for as many calls as have a place, and starts them.
-    async fn claim(&self, calls: &mut JoinSet<()>) -> Result<Next, StoreError> {
+    async fn claim(&self, calls: &mut JoinSet<()>, backlog: bool) -> Result<Next, StoreError> {
         let options = &self.shared.options;
-        // A closed semaphore is not possible: nobody closes it.
-        let Ok(first) = Arc::clone(&self.places).acquire_owned().await else {
-            return Ok(Next::After(options.poll_interval));
-        };
-        drop(first);
-        let free = self.places.available_permits().clamp(1, CLAIM_AT_MOST);
+        let free = self.free_places(backlog).await;
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let lease = options.call_timeout + LEASE_MARGIN;
         let claimed = self.shared.store.claim(self.provider.name(), limit, lease).await?;

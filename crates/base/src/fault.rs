@@ -1,7 +1,7 @@
 //! Places at which a crash is interesting, and the way to crash there.
 //!
 //! Without the feature `fault-injection` a [`point`] is nothing at all. With it, a process that was
-//! armed ([`arm`]) kills itself with SIGKILL when it comes by: no destructor, no flush, no answer.
+//! armed (`arm`) kills itself with SIGKILL when it comes by: no destructor, no flush, no answer.
 //! Only the chaos harness builds with it; the shipped binary never does.
 
 #[cfg(feature = "fault-injection")]

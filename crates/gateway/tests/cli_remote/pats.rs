@@ -53,6 +53,17 @@ async fn a_token_that_nobody_could_read_is_told_by_its_id() {
     let id = listed["pats"][0]["id"].as_str().unwrap();
     assert_eq!(said.code, 1);
     assert!(said.err.contains(&format!("revoke {id} and make another")), "{said:?}");
+
+    // The same of what could be asked for again.
+    let (place, text) = (&rest[2..], "what was to be told could not be written (No space left");
+    for arguments in [&["pats", "list"][..], &["pats", "revoke", id]] {
+        for json in [&[][..], &["--json"]] {
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let said = run_into(database.folder(), &[arguments, place, json].concat(), full.into());
+            assert_eq!((said.code, said.err.lines().count()), (1, 1), "{said:?}");
+            assert!(said.err.contains(text) && said.err.contains("output"), "{said:?}");
+        }
+    }
     gateway.stop().await;
 }
 

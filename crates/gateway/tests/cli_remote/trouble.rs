@@ -1,6 +1,5 @@
 //! Servers that are no gateway, or one that refuses.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
@@ -8,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use portcullis_test_support::{free_port, scratch_dir};
 use serde_json::json;
 
-use crate::binary::{Said, portcullis, run};
+use crate::binary::{Said, portcullis, private_file, run};
 use crate::support::{ADMIN, Database, TestGateway};
 
 /// A server that answers every request with the same bytes, and tells the heads of the requests.
@@ -43,12 +42,10 @@ fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
 
 fn ask(url: &str, arguments: &[&str]) -> Said {
     let folder = scratch_dir();
-    fs::write(folder.path().join("token"), ADMIN).unwrap();
+    private_file(folder.path(), "token", ADMIN);
     let mut said =
         run(folder.path(), &[arguments, &["--url", url, "--token-file", "token"]].concat());
-    // The scratch file's mode is the umask's.
-    said.err =
-        said.err.lines().filter(|l| !l.starts_with("warning: ")).collect::<Vec<_>>().join("\n");
+    said.err.truncate(said.err.trim_end().len());
     said
 }
 
@@ -125,7 +122,7 @@ fn nobody_there_is_told_once_and_the_rest_is_not_tried() {
 async fn a_wrong_token_and_a_wrong_listener_are_named() {
     let database = Database::sqlite().await;
     let gateway = TestGateway::start(&database, "").await;
-    fs::write(database.folder().join("other"), "not-the-token-of-these-tests-0123").unwrap();
+    private_file(database.folder(), "other", "not-the-token-of-these-tests-0123");
     let url = format!("http://{}", gateway.address());
     let wrong = ["pats", "list", "--url", &url, "--token-file", "other", "--json"];
     let said = run(database.folder(), &wrong).bad();

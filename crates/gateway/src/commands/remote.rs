@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-pub(super) use error::RemoteError;
+pub(super) use error::{Reach, RemoteError};
 pub(super) use place::Listener;
 use place::Place;
 

@@ -12,11 +12,16 @@ use crate::support::{ADMIN, Database, TestGateway};
 
 /// A server that answers every request with the same bytes, and tells the heads of the requests.
 fn canned(answer: Vec<u8>) -> (String, Receiver<String>) {
+    canned_in_turn(vec![answer])
+}
+
+/// The same with these answers in turn, over and over.
+fn canned_in_turn(answers: Vec<Vec<u8>>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (heads, seen) = mpsc::channel();
     std::thread::spawn(move || {
-        for stream in listener.incoming() {
+        for (stream, answer) in listener.incoming().zip(answers.iter().cycle()) {
             let mut stream = stream.unwrap();
             let mut head = Vec::new();
             let mut byte = [0];
@@ -24,7 +29,7 @@ fn canned(answer: Vec<u8>) -> (String, Receiver<String>) {
                 head.push(byte[0]);
             }
             // The caller may have gone away: that is its own affair.
-            let _ = stream.write_all(&answer);
+            let _ = stream.write_all(answer);
             let _ = heads.send(String::from_utf8_lossy(&head).into_owned());
         }
     });
@@ -116,6 +121,31 @@ fn nobody_there_is_told_once_and_the_rest_is_not_tried() {
     assert_eq!((said.code, lines.len()), (1, 2), "{said:?}");
     assert!(lines[0].starts_with("error: unreachable: 01234567: "), "{said:?}");
     assert_eq!(lines[1], "error: not-tried: 89abcdef: not tried after the error before");
+}
+
+#[test]
+fn the_rest_is_tried_after_one_doubt_and_not_after_two() {
+    let lost = Vec::new;
+    let done = || http("204 No Content", "text/plain", "");
+    let busy =
+        || http("503 X", "application/problem+json", r#"{"code":"unavailable","detail":"no"}"#);
+    let ids: Vec<String> =
+        (0..5).map(|n| format!("01890000-0000-7000-8000-00000000000{n}")).collect();
+    let revoke: Vec<&str> =
+        ["pats", "revoke", "--json"].into_iter().chain(ids.iter().map(|id| id.as_str())).collect();
+    for (answers, told) in [
+        (vec![lost(), done(), busy(), done(), lost()], ["lost", "", "unavailable", "", "lost"]),
+        (vec![lost(), lost()], ["lost", "lost", "not-tried", "not-tried", "not-tried"]),
+        (vec![done(), busy(), lost()], ["", "unavailable", "lost", "not-tried", "not-tried"]),
+    ] {
+        let (url, _seen) = canned_in_turn(answers);
+        let said = ask(&url, &revoke);
+        assert_eq!((said.code, said.err.as_str()), (1, ""), "{said:?}");
+        let document: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let results = document["results"].as_array().unwrap();
+        let codes = results.iter().map(|result| result["error"]["code"].as_str().unwrap_or(""));
+        assert_eq!(codes.collect::<Vec<_>>(), told);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

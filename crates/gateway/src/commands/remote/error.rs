@@ -123,15 +123,38 @@ impl RemoteError {
         }
     }
 
-    /// Whether the next call would end the same way, whatever it asks for.
-    pub(in crate::commands) fn is_of_the_place(&self) -> bool {
+    /// How far it reaches.
+    pub(in crate::commands) fn reach(&self) -> Reach {
         match self {
             Self::Unreachable { .. }
-            | Self::Lost { .. }
             | Self::Unauthorized { .. }
             | Self::WrongListener { .. }
-            | Self::NotOurs { .. } => true,
-            Self::Problem { .. } | Self::Naming { .. } => false,
+            | Self::NotOurs { .. } => Reach::Place,
+            Self::Lost { .. } => Reach::Moment,
+            // The database, which every call needs; it may be back for the next one.
+            Self::Problem { code, .. } if code == "unavailable" => Reach::Moment,
+            Self::Problem { .. } | Self::Naming { .. } => Reach::Thing,
+        }
+    }
+}
+
+/// What an error says of the call after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Reach {
+    /// Nothing: it is about the one thing that was asked for.
+    Thing,
+    /// That it may end the same way: the next one shows whether it was chance.
+    Moment,
+    /// That it would end the same way, whatever it asks for.
+    Place,
+}
+
+impl Reach {
+    /// What is known after two calls in a row.
+    pub(in crate::commands) fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Place, _) | (Self::Moment, Self::Moment) => Self::Place,
+            (Self::Thing | Self::Moment, next) => next,
         }
     }
 }

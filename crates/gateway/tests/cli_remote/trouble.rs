@@ -132,7 +132,7 @@ fn the_rest_is_tried_after_one_doubt_and_not_after_two() {
     let ids: Vec<String> =
         (0..5).map(|n| format!("01890000-0000-7000-8000-00000000000{n}")).collect();
     let revoke: Vec<&str> =
-        ["pats", "revoke", "--json"].into_iter().chain(ids.iter().map(|id| id.as_str())).collect();
+        ["pats", "revoke", "--json"].into_iter().chain(ids.iter().map(String::as_str)).collect();
     for (answers, told) in [
         (vec![lost(), done(), busy(), done(), lost()], ["lost", "", "unavailable", "", "lost"]),
         (vec![lost(), lost()], ["lost", "lost", "not-tried", "not-tried", "not-tried"]),

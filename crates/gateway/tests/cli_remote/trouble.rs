@@ -206,6 +206,25 @@ fn digits_that_mean_several_are_told_with_the_candidates() {
 }
 
 #[test]
+fn numbers_and_times_beyond_bounds_are_told_all_the_same() {
+    let (at, most) = ("0000-01-01T00:00:00+01:00", u64::MAX);
+    let fingerprint = format!("dfa0fbc2{:a<56}", "");
+    let mut row = json!({ "fingerprint": fingerprint, "type": "t", "provider": "p", "mode": "revoke",
+        "state": "held", "confirmed": false, "created_at": at, "due_at": at, "attempts": most,
+        "sightings": most });
+    let page = json!({ "revocations": [row], "next": null });
+    let seen = json!({ "type": "t", "reporter": "r", "times": most, "first_seen_at": at,
+        "last_seen_at": at });
+    row["sightings_kept"] = json!([seen, seen]);
+    row["attempts_made"] = json!([]);
+    let answers = [page, row].map(|body| http("200 OK", "application/json", &body.to_string()));
+    let (url, _seen) = canned_in_turn(answers.into());
+    let shown = ask(&url, &SHOW).good();
+    assert!(shown.contains(&format!("\nreported     {at}\n")), "{shown}");
+    assert!(shown.contains(&format!("\nSIGHTINGS: {most}\n")), "{shown}");
+}
+
+#[test]
 fn what_a_gateway_refuses_is_told_in_its_words_made_harmless() {
     let problem = r#"{"code":"too_many_failures","detail":"too much\u001b[2J\nat a time"}"#;
     let mut answer = String::from_utf8(http("429 X", "application/problem+json", problem)).unwrap();

@@ -29,13 +29,13 @@ use output::Output;
 /// Runs one command to its end. Exit status 0, or 1 with the reason on standard error.
 pub fn run(cli: &Cli, environment: &Environment) -> ExitCode {
     let mut output = Output::new(cli.json);
-    match dispatch(cli, environment, &mut output) {
-        Ok(code) => code,
-        Err(error) => {
-            output.error(&error);
-            ExitCode::FAILURE
-        }
-    }
+    let code = dispatch(cli, environment, &mut output).unwrap_or_else(|error| {
+        output.error(&error);
+        ExitCode::FAILURE
+    });
+    let Some(error) = output.unwritten() else { return code };
+    output.error(&error);
+    ExitCode::FAILURE
 }
 
 fn dispatch(

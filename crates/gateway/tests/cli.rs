@@ -146,6 +146,51 @@ fn secrets_show_prints_what_is_in_force() {
 }
 
 #[test]
+fn secrets_show_warns_where_others_can_read_the_file() {
+    let kept = format!("admin_token = \"{}\"\n", "k".repeat(40));
+    let dir = dir_with(&[("data/secrets.toml", kept.as_bytes())]);
+    let show = ["secrets", "show", "admin_token", "--data-dir", "data"];
+    assert_eq!(stderr(&portcullis(dir.path(), &show)), "");
+    let open = Permissions::from_mode(0o644);
+    fs::set_permissions(dir.path().join("data/secrets.toml"), open).unwrap();
+    let text = "data/secrets.toml: readable by others; chmod 600 it";
+    let people = portcullis(dir.path(), &show);
+    assert_eq!((code(&people), stdout(&people)), (0, &*format!("{}\n", "k".repeat(40))));
+    assert_eq!(stderr(&people), format!("warning: {text}\n"));
+    let machines = portcullis(dir.path(), &[&show[..], &["--json"]].concat());
+    assert_eq!(stderr(&machines), format!("{{\"warning\":\"{text}\"}}\n"));
+    let secret: serde_json::Value = serde_json::from_slice(&machines.stdout).unwrap();
+    assert_eq!(secret["name"], "admin_token");
+    // What is checked is told in one document.
+    let check = portcullis(dir.path(), &["check", "--json", "--data-dir", "data"]);
+    let report: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!((stderr(&check), &report["warnings"]), ("", &serde_json::json!([text])));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error_and_a_reader_that_left_is_none() {
+    let kept = format!("admin_token = \"{}\"\n", "k".repeat(40));
+    let dir = dir_with(&[("portcullis-data/secrets.toml", kept.as_bytes())]);
+    let run = |arguments: &[&str], out: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(arguments).current_dir(dir.path()).env_clear().stdout(out);
+        command.output().unwrap()
+    };
+    let show = ["secrets", "show", "admin_token"];
+    for arguments in [&show[..], &["check", "--data-dir", "none"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = run(arguments, full.into());
+        assert_eq!(code(&output), 1, "{arguments:?}");
+        let error = "error: output: what was to be told could not be written (No space left";
+        assert!(stderr(&output).starts_with(error), "{}", stderr(&output));
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = run(arguments, writer.into());
+        assert_eq!((code(&output), stderr(&output)), (0, ""), "{arguments:?}");
+    }
+}
+
+#[test]
 fn secrets_show_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let output = portcullis(dir.path(), &["secrets", "show", "admin_token", "--json"]);

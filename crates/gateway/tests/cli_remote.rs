@@ -12,5 +12,7 @@ mod places;
 mod revocations;
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod support;
+#[path = "cli_remote/tls.rs"]
+mod tls;
 #[path = "cli_remote/trouble.rs"]
 mod trouble;

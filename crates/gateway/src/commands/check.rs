@@ -12,7 +12,10 @@ use crate::error::StartError;
 pub(super) fn run(sources: &Sources, output: &mut Output) -> Result<ExitCode, StartError> {
     let reading = config::check(sources);
     let warnings = &reading.warnings;
-    output.warnings(warnings);
+    // Machines read them in the result.
+    if !output.for_machines() {
+        output.warnings(warnings);
+    }
     match reading.config {
         Ok(_) => {
             output.result("ok", &json!({"ok": true, "problems": [], "warnings": warnings}));

@@ -7,16 +7,18 @@ use serde_json::{Value, json};
 use super::terminal;
 use crate::error::StartError;
 
-/// The two streams of a command, for people or for machines. A reader that has gone away (`| head`)
-/// is no reason to panic, so failed writes are dropped.
+/// The two streams of a command, for people or for machines. A reader of results that has gone away
+/// (`| head`) has read enough; any other result that could not be written is remembered for the end.
+/// What cannot be written to standard error is dropped: there is nobody left to tell.
 #[derive(Debug)]
 pub(super) struct Output {
     json: bool,
+    unwritten: Option<io::Error>,
 }
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, unwritten: None }
     }
 
     /// Whether JSON was asked for.
@@ -26,21 +28,23 @@ impl Output {
 
     /// A result: `people` as it is, or `machines` as one line of JSON.
     pub(super) fn result(&mut self, people: &str, machines: &Value) {
-        let text = if self.json { terminal::json(machines) } else { people.to_owned() };
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        if self.json {
+            self.print(&terminal::json(machines));
+        } else {
+            self.print(people);
+        }
     }
 
     /// A result that there will be no second time.
     pub(super) fn only_once(&mut self, people: &str, machines: &Value) -> io::Result<()> {
         let text = if self.json { terminal::json(machines) } else { people.to_owned() };
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+        write(&text)
     }
 
     /// One of several results as it comes, for people; machines get the [`Self::summary`].
     pub(super) fn progress(&mut self, line: &str) {
         if !self.json {
-            let _ = writeln!(io::stdout().lock(), "{line}");
+            self.print(line);
         }
     }
 
@@ -65,13 +69,31 @@ impl Output {
         }
     }
 
-    /// A warning; machines get warnings as part of results.
+    /// Warnings, one a line on standard error: `warning: <text>`, or `{"warning":"<text>"}`.
     pub(super) fn warnings(&mut self, warnings: &[String]) {
-        if self.json {
-            return;
-        }
+        let mut stderr = io::stderr().lock();
         for warning in warnings {
-            let _ = writeln!(io::stderr().lock(), "warning: {warning}");
+            let _ = if self.json {
+                writeln!(stderr, "{}", terminal::json(&json!({ "warning": warning })))
+            } else {
+                writeln!(stderr, "warning: {warning}")
+            };
+        }
+    }
+
+    /// Why a result is missing on standard output, if one is; asked once, at the end.
+    pub(super) fn unwritten(&mut self) -> Option<StartError> {
+        let error = self.unwritten.take()?;
+        let text = format!("what was to be told could not be written ({error})");
+        Some(StartError::new("output", text))
+    }
+
+    fn print(&mut self, text: &str) {
+        match write(text) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.unwritten.get_or_insert(error);
+            }
+            Ok(()) | Err(_) => {}
         }
     }
 
@@ -93,4 +115,10 @@ impl Output {
             let _ = writeln!(stderr, "error: {code}: {line}");
         }
     }
+}
+
+/// Writes a line to standard output, to its end: what is only buffered may still be lost.
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }

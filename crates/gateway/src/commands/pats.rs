@@ -1,18 +1,19 @@
 //! `portcullis pats create`, `list` and `revoke`
 
+use std::cell::Cell;
 use std::process::ExitCode;
 
 use portcullis_base::clock::{Clock as _, SystemClock};
 use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::output::Output;
 use super::remote::{Listener, Remote, RemoteError};
-use super::several::{self, Done};
+use super::several;
 use super::table::{Table, facts};
 use super::times::{to_the_second, with_distance};
 use super::{listing, runtime, terminal};
@@ -134,15 +135,30 @@ fn row(pat: Pat) -> [String; 7] {
 }
 
 async fn revoke(remote: &Remote, ids: &[Uuid], output: &mut Output) -> ExitCode {
-    let revoke = async |id: &Uuid| match remote.delete(&["v1", "pats", &id.to_string()]).await {
-        Ok(()) => Ok(Done { line: "revoked".to_owned(), members: Value::Null }),
+    let listed = Cell::new(false);
+    let revoke = async |id: &Uuid| revoke_one(remote, id, &listed).await.into();
+    several::each("id", ids, revoke, output).await
+}
+
+/// Revokes one; `listed` says whether the list was found beside it, which is asked for once.
+async fn revoke_one(
+    remote: &Remote,
+    id: &Uuid,
+    listed: &Cell<bool>,
+) -> Result<String, RemoteError> {
+    match remote.delete(&["v1", "pats", &id.to_string()]).await {
+        Ok(()) => Ok("revoked".to_owned()),
         Err(RemoteError::Problem { code, .. }) if code == "not_found" => {
+            // Another door says the same of a PAT that lives, and of the list as well.
+            if !listed.get() {
+                remote.get(&["v1", "pats"], &[("limit", "1".to_owned())]).await?;
+                listed.set(true);
+            }
             let text = "there is no PAT with this id".to_owned();
             Err(RemoteError::Naming { code: "not_found", text })
         }
         Err(error) => Err(error),
-    };
-    several::each("id", ids, revoke, output).await
+    }
 }
 
 fn or_dash(text: &str) -> String {

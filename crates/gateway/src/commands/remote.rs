@@ -2,6 +2,7 @@
 
 mod error;
 mod place;
+mod tls;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-pub(super) use error::RemoteError;
+pub(super) use error::{Reach, RemoteError};
 pub(super) use place::Listener;
 use place::Place;
 
@@ -141,7 +142,7 @@ impl Remote {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<(StatusCode, Vec<u8>), RemoteError> {
-        let lost = |error| RemoteError::of_transport(self.place.shown(), &method, &error);
+        let lost = |error| RemoteError::of_transport(&self.place, &method, &error);
         let token = self.place.token.expose_secret();
         let request = self.http.request(method.clone(), self.address(path, query));
         let request = request.bearer_auth(token);

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use super::remote::{Listener, Remote, RemoteError};
-use super::several::{self, Done};
+use super::several::{self, Outcome};
 use super::table::Table;
 use super::times::to_the_second;
-use super::{listing, runtime};
+use super::{listing, runtime, terminal};
 use crate::cli::{Beginning, ListArgs, OperateArgs, RevocationsCommand, StateArg};
 use crate::config::Environment;
 use crate::error::StartError;
@@ -129,14 +129,30 @@ async fn operate(
     output: &mut Output,
 ) -> ExitCode {
     let act = async |beginning: &Beginning| {
-        let fingerprint = find::one(remote, beginning).await?;
-        let answer = remote.post(&["v1", "revocations", &fingerprint, verb], None).await;
-        let answer = answer.map_err(|error| of_state(error, verb))?;
-        let row: Row = remote.read(&answer)?;
-        let line = format!("{did}, now {}", super::terminal::plain(&row.state));
-        Ok(Done { line, members: json!({ "revocation": answer }) })
+        let fingerprint = match find::one(remote, beginning).await {
+            Ok(fingerprint) => fingerprint,
+            Err(error) => return Err(error).into(),
+        };
+        let mut members = json!({ "whole": fingerprint });
+        let done = operate_one(remote, &fingerprint, verb).await.map(|(state, row)| {
+            members["revocation"] = row;
+            format!("{did}, now {}", terminal::plain(&state))
+        });
+        Outcome { done, members }
     };
     several::each("fingerprint", &args.fingerprints, act, output).await
+}
+
+/// The state in which the row is now, and the row as the API told it.
+async fn operate_one(
+    remote: &Remote,
+    fingerprint: &str,
+    verb: &str,
+) -> Result<(String, Value), RemoteError> {
+    let answer = remote.post(&["v1", "revocations", fingerprint, verb], None).await;
+    let answer = answer.map_err(|error| of_state(error, verb))?;
+    let row: Row = remote.read(&answer)?;
+    Ok((row.state, answer))
 }
 
 /// In which state it is, instead of that it is in the wrong one.

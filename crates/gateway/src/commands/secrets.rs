@@ -19,7 +19,7 @@ pub(super) fn show(
     let config = reading.config.map_err(StartError::Config)?;
     let secret = match configured(name, &config)? {
         Some(secret) => secret,
-        None => kept(name, sources)?,
+        None => kept(name, sources, output)?,
     };
     let secret = secret.expose_secret();
     output.result(secret, &json!({"name": name.as_str(), "secret": secret}));
@@ -45,12 +45,17 @@ fn configured(name: SecretName, config: &Config) -> Result<Option<SecretString>,
     })
 }
 
-fn kept(name: SecretName, sources: &Sources) -> Result<SecretString, StartError> {
+fn kept(
+    name: SecretName,
+    sources: &Sources,
+    output: &mut Output,
+) -> Result<SecretString, StartError> {
     let Some(opened) = sources.data_dir.read()? else {
         let path = sources.data_dir.secrets_path();
         let text = format!("{} is made at the first `portcullis serve`", path.display());
         return Err(StartError::new("no-secrets", text));
     };
+    output.warnings(&opened.warnings);
     let secret = opened.secrets.get(name).map_err(|e| sources.data_dir.secrets_error(e))?;
     Ok(secret.clone())
 }

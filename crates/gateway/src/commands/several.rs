@@ -6,43 +6,48 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::output::Output;
-use super::remote::RemoteError;
+use super::remote::{Reach, RemoteError};
 use crate::error::StartError;
 
-/// What was done to one of them.
-pub(super) struct Done {
-    /// For people.
-    pub(super) line: String,
-    /// Members for machines.
+/// What came of one of them.
+pub(super) struct Outcome {
+    /// For people: what was done to it, or why nothing.
+    pub(super) done: Result<String, RemoteError>,
+    /// Members for machines, either way.
     pub(super) members: Value,
 }
 
-/// Does `act` to each of `things` in turn; `kind` is the member that names one to machines. After
-/// an error that the next would meet as well, the rest is not tried.
+impl From<Result<String, RemoteError>> for Outcome {
+    fn from(done: Result<String, RemoteError>) -> Self {
+        Self { done, members: Value::Null }
+    }
+}
+
+/// Does `act` to each of `things` in turn; `kind` is the member that names one to machines. The rest
+/// is not tried after an error that the next would meet as well, or after two in a row that may be
+/// such a one.
 pub(super) async fn each<T: Display>(
     kind: &str,
     things: &[T],
-    act: impl AsyncFn(&T) -> Result<Done, RemoteError>,
+    act: impl AsyncFn(&T) -> Outcome,
     output: &mut Output,
 ) -> ExitCode {
     let mut results = Vec::new();
-    let (mut failed, mut hopeless) = (false, false);
+    let (mut failed, mut before) = (false, Reach::Thing);
     for thing in things {
         let name = thing.to_string();
-        let done = if hopeless {
-            let text = "not tried after the error before".to_owned();
-            Err(RemoteError::Naming { code: "not-tried", text })
-        } else {
-            act(thing).await
+        let Outcome { done, members } = match before {
+            Reach::Thing | Reach::Moment => act(thing).await,
+            Reach::Place => Err(not_tried()).into(),
         };
+        let reach = done.as_ref().map_or_else(RemoteError::reach, |_| Reach::Thing);
+        before = before.then(reach);
         let mut result = json!({ kind: name, "ok": done.is_ok() });
+        merge(&mut result, members);
         match done {
-            Ok(Done { line, members }) => {
-                output.progress(&format!("{name}  {line}"));
-                merge(&mut result, members);
-            }
+            Ok(line) => output.progress(&format!("{name}  {line}")),
             Err(error) => {
-                (failed, hopeless) = (true, hopeless || error.is_of_the_place());
+                failed = true;
                 result["error"] = json!({ "code": error.code(), "text": error.to_string() });
                 output
                     .failure(&StartError::new(error.code().to_owned(), format!("{name}: {error}")));
@@ -52,6 +57,11 @@ pub(super) async fn each<T: Display>(
     }
     output.summary(&json!({ "results": results }));
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn not_tried() -> RemoteError {
+    let text = "not tried after the error before".to_owned();
+    RemoteError::Naming { code: "not-tried", text }
 }
 
 fn merge(result: &mut Value, members: Value) {

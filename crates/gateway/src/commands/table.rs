@@ -1,14 +1,17 @@
 //! Tables and lists of facts for people.
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::terminal::plain;
 
 const GAP: usize = 2;
 const INDENT: usize = 2;
 
+/// Off a terminal nothing is padded further than this: one long cell must not lengthen every line.
+const PADDED: usize = 255;
+
 /// A table without lines. Where the terminal is too narrow for a row, the columns that do not fit
-/// go to indented lines below, each under its heading: nothing is lost.
+/// go to indented lines below, each under its heading. Cells are whole, unless [`Self::cut_at`].
 #[derive(Debug)]
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -44,11 +47,14 @@ impl Table {
         let widest = |at: usize| self.rows.iter().map(|row| row[at].width()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(widest).collect();
         let folds = fold(&widths, width.map_or(usize::MAX, |width| width.saturating_sub(margin)));
+        // On a terminal a column wider than it has nothing beside it.
+        let padded = width.unwrap_or(PADDED);
+        let padded: Vec<usize> = widths.iter().map(|&column| column.min(padded)).collect();
         let mut lines = Vec::new();
         for row in &self.rows {
             for (n, fold) in folds.iter().enumerate() {
                 let indent = margin + if n == 0 { 0 } else { INDENT };
-                lines.push(line(indent, &row[fold.clone()], &widths[fold.clone()]));
+                lines.push(line(indent, &row[fold.clone()], &padded[fold.clone()]));
             }
         }
         lines.join("\n")
@@ -76,28 +82,39 @@ fn line(indent: usize, cells: &[String], widths: &[usize]) -> String {
     let mut line = " ".repeat(indent);
     for (cell, width) in cells.iter().zip(widths) {
         line.push_str(cell);
-        line.push_str(&" ".repeat(width + GAP - cell.width()));
+        line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + GAP));
     }
     line.truncate(line.trim_end().len());
     line
 }
 
+/// One walk: a cell is as long as somebody liked.
 fn cut_off(cell: &mut String, columns: usize) {
     if cell.width() <= columns {
         return;
     }
-    while cell.width() >= columns && cell.pop().is_some() {}
+    let mut used = 0;
+    let end = cell.char_indices().find(|(_, c)| {
+        used += at_most(*c);
+        used >= columns
+    });
+    cell.truncate(end.map_or(cell.len(), |(at, _)| at));
     cell.push('…');
+}
+
+/// How much a character may add to a text. In sequences (letters that join, emoji) it is less.
+fn at_most(c: char) -> usize {
+    const WIDE_BEFORE: char = '\u{fe0f}';
+    if c == WIDE_BEFORE { 1 } else { c.width().unwrap_or(1) }
 }
 
 /// Facts, one a line, their values aligned; every line after `margin` spaces.
 pub(super) fn facts(facts: &[(&str, String)], margin: usize) -> String {
-    let widest = facts.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
-    let line = |(name, value): &(&str, String)| {
-        let text = format!("{:margin$}{name:widest$}  {}", "", plain(value));
-        text.trim_end().to_owned()
+    let widest = facts.iter().map(|(name, _)| name.width()).max().unwrap_or(0).min(PADDED);
+    let row = |(name, value): &(&str, String)| {
+        line(margin, &[(*name).to_owned(), plain(value)], &[widest, 0])
     };
-    facts.iter().map(line).collect::<Vec<_>>().join("\n")
+    facts.iter().map(row).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -137,9 +154,45 @@ mod tests {
         assert_eq!(table().cut_at(4).render(None, 0), table().render(None, 0));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_cut_fits(
+            text in "(\\PC|[☺1👩🏽नम]|\u{fe0f}|\u{20e3}|\u{200d}){0,60}",
+            columns in 1..40_usize,
+        ) {
+            let mut cell = text.clone();
+            cut_off(&mut cell, columns);
+            proptest::prop_assert!(cell.width() <= columns, "{cell:?}");
+            let kept = cell.strip_suffix('…').unwrap_or(&cell);
+            proptest::prop_assert!(text.starts_with(kept) && (cell == text || cell != kept));
+        }
+    }
+
+    #[test]
+    fn one_endless_cell_costs_the_others_nothing() {
+        let endless = "n".repeat(300_000);
+        let table = || {
+            let mut table = Table::new(&["NAME", "OWNER"]).cut_at(40);
+            table.push(&[endless.clone(), "a".to_owned()]);
+            table.push(&["m".to_owned(), "b".to_owned()]);
+            table
+        };
+        let begun = std::time::Instant::now();
+        let cut = table().render(Some(80), 0);
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+        assert_eq!(cut.lines().nth(1).unwrap(), format!("{}…  a", "n".repeat(39)));
+        let whole = table().render(None, 0);
+        let lines: Vec<&str> = whole.lines().collect();
+        assert_eq!(lines[1], format!("{endless}  a"));
+        assert_eq!(lines[2], format!("m{:256}b", ""));
+    }
+
     #[test]
     fn facts_are_aligned() {
         let list = [("a", "1".to_owned()), ("long", "x\ny".to_owned()), ("b", String::new())];
         assert_eq!(facts(&list, 2), "  a     1\n  long  x\\u{a}y\n  b");
+        let list = [("部署", "1".to_owned()), (&*"n".repeat(9000), "2".to_owned())];
+        let (wide, long) = (format!("部署{:253}1", ""), format!("{}  2", "n".repeat(9000)));
+        assert_eq!(facts(&list, 0), format!("{wide}\n{long}"));
     }
 }

@@ -98,7 +98,7 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     admins.authorize(&request)?;
     let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
-    let after = page.after.as_deref().map(id).transpose()?;
+    let after = page.after.as_deref().map(cursor).transpose()?;
     // No owner has a NUL in its name, and Postgres takes none.
     let owner = page.owner.as_deref().filter(|owner| !owner.contains('\0'));
     if owner.is_none() && page.owner.is_some() {
@@ -206,6 +206,12 @@ fn answer(pats: &Pats, found: Result<Option<Pat>, StoreError>) -> Result<HttpRes
 /// An id in the form in which it is stored; anything else names nothing.
 fn id(text: &str) -> Result<String, Problem> {
     uuid::Uuid::parse_str(text).map(|id| id.to_string()).map_err(|_| Problem::not_found())
+}
+
+/// What `next` of the page before said: an id.
+fn cursor(text: &str) -> Result<String, Problem> {
+    let bad = |_| Problem::bad_request("after", "`after` is what `next` of the last page said");
+    id(text).map_err(bad)
 }
 
 fn with_token(pat: &Pat, token: &portcullis_pat::Pat, now: i64) -> Value {

@@ -63,12 +63,17 @@ pub(crate) fn run_into(folder: &Path, arguments: &[&str], out: Stdio) -> Said {
     said
 }
 
-/// A file with the admin token in `database`'s folder, for its owner alone.
-pub(crate) fn token_file(database: &Database) -> PathBuf {
-    let file = database.folder().join("token");
-    fs::write(&file, format!("{ADMIN}\n")).unwrap();
+/// A file in `folder` for its owner alone.
+pub(crate) fn private_file(folder: &Path, name: &str, content: &str) -> PathBuf {
+    let file = folder.join(name);
+    fs::write(&file, content).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     file
+}
+
+/// A file with the admin token in `database`'s folder.
+pub(crate) fn token_file(database: &Database) -> PathBuf {
+    private_file(database.folder(), "token", &format!("{ADMIN}\n"))
 }
 
 /// Runs `portcullis <arguments>` against the listener that the command is for.

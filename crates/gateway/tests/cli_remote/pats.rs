@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 
 use serde_json::json;
 
-use crate::binary::{portcullis, run_into, token_file};
+use crate::binary::{portcullis, run, run_into, token_file};
 use crate::support::{Database, TestGateway};
 
 const NEW: [&str; 6] = ["pats", "create", "--name", "a laptop", "--owner", "user:ann"];
@@ -53,6 +53,17 @@ async fn a_token_that_nobody_could_read_is_told_by_its_id() {
     let id = listed["pats"][0]["id"].as_str().unwrap();
     assert_eq!(said.code, 1);
     assert!(said.err.contains(&format!("revoke {id} and make another")), "{said:?}");
+
+    // The same of what could be asked for again.
+    let (place, text) = (&rest[2..], "what was to be told could not be written (No space left");
+    for arguments in [&["pats", "list"][..], &["pats", "revoke", id]] {
+        for json in [&[][..], &["--json"]] {
+            let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let said = run_into(database.folder(), &[arguments, place, json].concat(), full.into());
+            assert_eq!((said.code, said.err.lines().count()), (1, 1), "{said:?}");
+            assert!(said.err.contains(text) && said.err.contains("output"), "{said:?}");
+        }
+    }
     gateway.stop().await;
 }
 
@@ -78,6 +89,28 @@ async fn each_of_several_is_revoked_and_told_of() {
     assert_eq!((said.code, said.err.as_str()), (1, ""));
     assert_eq!(said.out, format!("{results}\n"));
     portcullis(&gateway, &database, &["pats", "revoke", &b.id]).good();
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_not_told_to_be_gone_at_another_door() {
+    let database = Database::sqlite().await;
+    let gateway = TestGateway::start(&database, "").await;
+    let (a, b) = (gateway.mint().await, gateway.mint().await);
+    let file = token_file(&database);
+    let (admin, public) = (gateway.admin_address(), gateway.address());
+    for place in [format!("http://{admin}"), format!("http://{public}/tokens")] {
+        let rest = ["--url", &place, "--token-file", file.to_str().unwrap()];
+        let arguments = [&["pats", "revoke", &a.id, &b.id][..], &rest].concat();
+        let said = run(database.folder(), &arguments);
+        let errors = format!(
+            "error: not_found: {}: there is no /v1/pats at {place}: is that the public listener?\n\
+             error: not-tried: {}: not tried after the error before\n",
+            a.id, b.id
+        );
+        assert_eq!((said.code, said.err), (1, errors));
+    }
+    assert_eq!(gateway.auth(&a.token).await.status, 200);
     gateway.stop().await;
 }
 
@@ -108,6 +141,8 @@ async fn a_list_ends_at_its_limit_and_says_whether_there_is_more() {
 
     let exact = list(&["--limit", "5", "--owner", "user:ann"]);
     assert_eq!((exact.out.lines().count(), exact.err.as_str()), (6, ""), "nothing is left");
+    let error = list(&["--after", "junk"]).bad();
+    assert_eq!(error, "error: after: `after` is what `next` of the last page said\n");
     let none = list(&["--owner", "user:eve"]);
     assert_eq!((none.out.as_str(), none.err.as_str()), ("", "there are no such tokens\n"));
     gateway.stop().await;

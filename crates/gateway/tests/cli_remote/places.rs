@@ -73,6 +73,10 @@ async fn a_weak_or_open_token_file_warns_and_an_empty_one_fails() {
     assert_eq!(said.code, 0);
     assert!(said.err.starts_with("warning: token: readable by others; chmod 600 it\n"), "{said:?}");
 
+    let said = run(database.folder(), &[&list[..], &["--json"]].concat());
+    assert_eq!(said.err, "{\"warning\":\"token: readable by others; chmod 600 it\"}\n");
+    assert_eq!(said.good(), "{\"next\":null,\"pats\":[]}\n", "one document");
+
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     fs::write(&file, "hunter2").unwrap();
     let said = run(database.folder(), &list);
@@ -111,4 +115,7 @@ fn addresses_that_are_none_are_refused() {
     let said = list("http://gateway.invalid:1");
     assert!(said.err.contains("warning: the admin token goes over the network unencrypted"));
     assert!(said.err.contains("error: unreachable: nobody answers at http://gateway.invalid:1 ("));
+    let json = ["--url", "http://gateway.invalid:1", "--token-file", "token", "--json"];
+    let said = run(folder.path(), &[&["pats", "list"][..], &json].concat());
+    assert!(said.err.contains("{\"warning\":\"the admin token goes over the network"), "{said:?}");
 }

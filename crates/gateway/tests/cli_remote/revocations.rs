@@ -145,7 +145,8 @@ async fn what_is_held_is_approved_or_cancelled() {
 
     let said = setup.revocations(&["approve", &second[..8], "--json"]);
     let error = json!({ "code": "wrong_state", "text": "it is cancelled: nothing to approve" });
-    let result = json!({ "fingerprint": second[..8], "ok": false, "error": error });
+    let result =
+        json!({ "fingerprint": second[..8], "whole": second, "ok": false, "error": error });
     assert_eq!((said.code, said.err.as_str()), (1, ""));
     assert_eq!(said.out, format!("{}\n", json!({ "results": [result] })));
     setup.gateway.stop().await;
@@ -164,9 +165,10 @@ async fn what_failed_is_tried_again() {
     let listed = setup.revocations(&["list", "--state", "failed"]).good();
     assert!(listed.contains(&format!("{}     failed  server  ", &fingerprint[..8])), "{listed}");
     gitlab.fault_always(None);
-    let retried = setup.revocations(&["retry", &fingerprint, "--json"]).json();
+    let retried = setup.revocations(&["retry", &fingerprint[..9], "--json"]).json();
     let result = &retried["results"][0];
-    assert_eq!((&result["ok"], &result["fingerprint"]), (&json!(true), &json!(fingerprint)));
+    assert_eq!((&result["ok"], &result["fingerprint"]), (&json!(true), &json!(fingerprint[..9])));
+    assert_eq!(result["whole"], json!(fingerprint));
     assert_eq!(result["revocation"]["fingerprint"], json!(fingerprint));
     setup.the_one("revoked").await;
     let shown = setup.revocations(&["show", &fingerprint]).good();

@@ -1,6 +1,5 @@
 //! Servers that are no gateway, or one that refuses.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
@@ -8,16 +7,21 @@ use std::sync::mpsc::{self, Receiver};
 use portcullis_test_support::{free_port, scratch_dir};
 use serde_json::json;
 
-use crate::binary::{Said, portcullis, run};
+use crate::binary::{Said, portcullis, private_file, run};
 use crate::support::{ADMIN, Database, TestGateway};
 
 /// A server that answers every request with the same bytes, and tells the heads of the requests.
 fn canned(answer: Vec<u8>) -> (String, Receiver<String>) {
+    canned_in_turn(vec![answer])
+}
+
+/// The same with these answers in turn, over and over.
+fn canned_in_turn(answers: Vec<Vec<u8>>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (heads, seen) = mpsc::channel();
     std::thread::spawn(move || {
-        for stream in listener.incoming() {
+        for (stream, answer) in listener.incoming().zip(answers.iter().cycle()) {
             let mut stream = stream.unwrap();
             let mut head = Vec::new();
             let mut byte = [0];
@@ -25,7 +29,7 @@ fn canned(answer: Vec<u8>) -> (String, Receiver<String>) {
                 head.push(byte[0]);
             }
             // The caller may have gone away: that is its own affair.
-            let _ = stream.write_all(&answer);
+            let _ = stream.write_all(answer);
             let _ = heads.send(String::from_utf8_lossy(&head).into_owned());
         }
     });
@@ -43,12 +47,10 @@ fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
 
 fn ask(url: &str, arguments: &[&str]) -> Said {
     let folder = scratch_dir();
-    fs::write(folder.path().join("token"), ADMIN).unwrap();
+    private_file(folder.path(), "token", ADMIN);
     let mut said =
         run(folder.path(), &[arguments, &["--url", url, "--token-file", "token"]].concat());
-    // The scratch file's mode is the umask's.
-    said.err =
-        said.err.lines().filter(|l| !l.starts_with("warning: ")).collect::<Vec<_>>().join("\n");
+    said.err.truncate(said.err.trim_end().len());
     said
 }
 
@@ -121,11 +123,36 @@ fn nobody_there_is_told_once_and_the_rest_is_not_tried() {
     assert_eq!(lines[1], "error: not-tried: 89abcdef: not tried after the error before");
 }
 
+#[test]
+fn the_rest_is_tried_after_one_doubt_and_not_after_two() {
+    let lost = Vec::new;
+    let done = || http("204 No Content", "text/plain", "");
+    let busy =
+        || http("503 X", "application/problem+json", r#"{"code":"unavailable","detail":"no"}"#);
+    let ids: Vec<String> =
+        (0..5).map(|n| format!("01890000-0000-7000-8000-00000000000{n}")).collect();
+    let revoke: Vec<&str> =
+        ["pats", "revoke", "--json"].into_iter().chain(ids.iter().map(String::as_str)).collect();
+    for (answers, told) in [
+        (vec![lost(), done(), busy(), done(), lost()], ["lost", "", "unavailable", "", "lost"]),
+        (vec![lost(), lost()], ["lost", "lost", "not-tried", "not-tried", "not-tried"]),
+        (vec![done(), busy(), lost()], ["", "unavailable", "lost", "not-tried", "not-tried"]),
+    ] {
+        let (url, _seen) = canned_in_turn(answers);
+        let said = ask(&url, &revoke);
+        assert_eq!((said.code, said.err.as_str()), (1, ""), "{said:?}");
+        let document: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let results = document["results"].as_array().unwrap();
+        let codes = results.iter().map(|result| result["error"]["code"].as_str().unwrap_or(""));
+        assert_eq!(codes.collect::<Vec<_>>(), told);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_token_and_a_wrong_listener_are_named() {
     let database = Database::sqlite().await;
     let gateway = TestGateway::start(&database, "").await;
-    fs::write(database.folder().join("other"), "not-the-token-of-these-tests-0123").unwrap();
+    private_file(database.folder(), "other", "not-the-token-of-these-tests-0123");
     let url = format!("http://{}", gateway.address());
     let wrong = ["pats", "list", "--url", &url, "--token-file", "other", "--json"];
     let said = run(database.folder(), &wrong).bad();
@@ -176,6 +203,25 @@ fn digits_that_mean_several_are_told_with_the_candidates() {
     assert!(said.err.starts_with("error: not_found: dfa0fbc2: "), "{said:?}");
     assert_eq!(seen.iter().take(1).count(), 1);
     assert!(seen.try_recv().is_err(), "the other row is left alone");
+}
+
+#[test]
+fn numbers_and_times_beyond_bounds_are_told_all_the_same() {
+    let (at, most) = ("0000-01-01T00:00:00+01:00", u64::MAX);
+    let fingerprint = format!("dfa0fbc2{:a<56}", "");
+    let mut row = json!({ "fingerprint": fingerprint, "type": "t", "provider": "p", "mode": "revoke",
+        "state": "held", "confirmed": false, "created_at": at, "due_at": at, "attempts": most,
+        "sightings": most });
+    let page = json!({ "revocations": [row], "next": null });
+    let seen = json!({ "type": "t", "reporter": "r", "times": most, "first_seen_at": at,
+        "last_seen_at": at });
+    row["sightings_kept"] = json!([seen, seen]);
+    row["attempts_made"] = json!([]);
+    let answers = [page, row].map(|body| http("200 OK", "application/json", &body.to_string()));
+    let (url, _seen) = canned_in_turn(answers.into());
+    let shown = ask(&url, &SHOW).good();
+    assert!(shown.contains(&format!("\nreported     {at}\n")), "{shown}");
+    assert!(shown.contains(&format!("\nSIGHTINGS: {most}\n")), "{shown}");
 }
 
 #[test]

@@ -157,9 +157,16 @@ pub(crate) async fn lists_go_page_by_page_and_by_owner(database: Database) {
         let page = gateway.pats(Method::GET, query, None).await;
         assert_eq!((page.status, ids(&page.json()).len()), (200, count), "{query}");
     }
-    for query in ["?limit=-1", "?limit=x", "?limit=5000000000"] {
+    for (query, code) in [
+        ("?limit=-1", "query"),
+        ("?limit=x", "query"),
+        ("?limit=5000000000", "query"),
+        ("?after=", "after"),
+        ("?after=junk", "after"),
+        ("?after=%00", "after"),
+    ] {
         let page = gateway.pats(Method::GET, query, None).await;
-        assert_eq!((page.status, page.code().as_str()), (400, "query"), "{query}");
+        assert_eq!((page.status, page.code().as_str()), (400, code), "{query}");
     }
     gateway.stop().await;
 }

@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::place::Listener;
+use super::place::{Listener, Place};
+use super::tls;
 use crate::commands::terminal::plain;
 use crate::error::StartError;
 
@@ -21,6 +22,12 @@ pub(in crate::commands) enum RemoteError {
         at: String,
         /// What the system said.
         cause: String,
+    },
+    /// A connection was made and no TLS on it, so nothing was done.
+    #[error("{text}")]
+    Tls {
+        /// Where, and why.
+        text: String,
     },
     /// A connection was made and no whole answer came.
     #[error("{at} gave no whole answer ({cause}){doubt}")]
@@ -80,10 +87,14 @@ pub(in crate::commands) enum RemoteError {
 
 impl RemoteError {
     /// What the client made of a call that failed.
-    pub(super) fn of_transport(at: String, method: &Method, error: &reqwest::Error) -> Self {
+    pub(super) fn of_transport(place: &Place, method: &Method, error: &reqwest::Error) -> Self {
+        let at = place.shown();
         let cause = if error.is_timeout() { "it took too long".to_owned() } else { ground(error) };
         if error.is_connect() {
-            return Self::Unreachable { at, cause };
+            return match tls::failure(&at, error, place.private_ca) {
+                Some(text) => Self::Tls { text },
+                None => Self::Unreachable { at, cause },
+            };
         }
         let doubt = match *method {
             Method::GET => "",
@@ -114,6 +125,7 @@ impl RemoteError {
     pub(in crate::commands) fn code(&self) -> &str {
         match self {
             Self::Unreachable { .. } => "unreachable",
+            Self::Tls { .. } => "tls",
             Self::Lost { .. } => "lost",
             Self::Unauthorized { .. } => "unauthorized",
             Self::WrongListener { .. } => "not_found",
@@ -123,15 +135,39 @@ impl RemoteError {
         }
     }
 
-    /// Whether the next call would end the same way, whatever it asks for.
-    pub(in crate::commands) fn is_of_the_place(&self) -> bool {
+    /// How far it reaches.
+    pub(in crate::commands) fn reach(&self) -> Reach {
         match self {
             Self::Unreachable { .. }
-            | Self::Lost { .. }
+            | Self::Tls { .. }
             | Self::Unauthorized { .. }
             | Self::WrongListener { .. }
-            | Self::NotOurs { .. } => true,
-            Self::Problem { .. } | Self::Naming { .. } => false,
+            | Self::NotOurs { .. } => Reach::Place,
+            Self::Lost { .. } => Reach::Moment,
+            // The database, which every call needs; it may be back for the next one.
+            Self::Problem { code, .. } if code == "unavailable" => Reach::Moment,
+            Self::Problem { .. } | Self::Naming { .. } => Reach::Thing,
+        }
+    }
+}
+
+/// What an error says of the call after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Reach {
+    /// Nothing: it is about the one thing that was asked for.
+    Thing,
+    /// That it may end the same way: the next one shows whether it was chance.
+    Moment,
+    /// That it would end the same way, whatever it asks for.
+    Place,
+}
+
+impl Reach {
+    /// What is known after two calls in a row.
+    pub(in crate::commands) fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Place, _) | (Self::Moment, Self::Moment) => Self::Place,
+            (Self::Thing | Self::Moment, next) => next,
         }
     }
 }
@@ -154,7 +190,11 @@ fn ground(error: &reqwest::Error) -> String {
         cause = inner;
     }
     // A reqwest error without a cause would print the whole address.
-    if error.source().is_none() { "the call failed".to_owned() } else { plain(&cause.to_string()) }
+    if error.source().is_none() {
+        "the call failed".to_owned()
+    } else {
+        tls::reason(&cause.to_string())
+    }
 }
 
 #[cfg(test)]

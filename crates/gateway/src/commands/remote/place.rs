@@ -7,6 +7,7 @@ use std::path::Path;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use super::tls::PrivateCa;
 use crate::cli::RemoteArgs;
 use crate::commands::output::Output;
 use crate::config::{self, Config, Environment, SHORT_SECRET, Server, Sources, files};
@@ -49,6 +50,8 @@ pub(super) struct Place {
     pub(super) token: SecretString,
     /// Where the token stands.
     pub(super) origin: String,
+    /// Whose certificates it may show.
+    pub(super) private_ca: PrivateCa,
 }
 
 impl Place {
@@ -79,8 +82,12 @@ impl Place {
             (Some(path), _) => from_file(path, output)?,
             (None, config) => in_force(config.as_ref(), &sources, output)?,
         };
-        let ca_pem = config.and_then(|config| config.http.ca_file).map(|file| file.pem);
-        Ok((Self { url, listener, token, origin }, ca_pem))
+        let (private_ca, ca_pem) = match config.map(|config| config.http.ca_file) {
+            None => (PrivateCa::NotSought, None),
+            Some(None) => (PrivateCa::None, None),
+            Some(Some(file)) => (PrivateCa::Believed, Some(file.pem)),
+        };
+        Ok((Self { url, listener, token, origin, private_ca }, ca_pem))
     }
 }
 

@@ -160,7 +160,7 @@ fn sightings(detail: &Detail, width: Option<usize>) -> String {
         cells.extend(typed.then(|| seen.r#type.clone()));
         table.push(&cells);
     }
-    let shown: u64 = kept.iter().map(|seen| seen.times).sum();
+    let shown = kept.iter().map(|seen| seen.times).fold(0, u64::saturating_add);
     let heading = match row.sightings.saturating_sub(shown) {
         0 => format!("SIGHTINGS: {}", row.sightings),
         counted => format!("SIGHTINGS: {}, {counted} of them only counted", row.sightings),

@@ -1,0 +1,95 @@
+//! TLS that did not come about, in plain words: OpenSSL's own name its source files.
+
+use std::error::Error;
+
+use crate::commands::terminal::plain;
+
+/// Which certificates are believed beside the system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PrivateCa {
+    /// Nobody looked: no configuration was read.
+    NotSought,
+    /// The configuration names none.
+    None,
+    /// That of the configuration.
+    Believed,
+}
+
+impl PrivateCa {
+    /// What to do where a certificate of an unknown issuer is shown.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::NotSought => {
+                "; with both --url and --token-file no configuration is read, and so no ca_file of \
+                 [http]"
+            }
+            Self::None => "; a private CA is named by ca_file of [http] in the configuration",
+            Self::Believed => ", nor is it from the CA that ca_file of [http] names",
+        }
+    }
+}
+
+/// Why there was no TLS with `at`; `None` where that was not what failed.
+pub(super) fn failure(at: &str, error: &(dyn Error + 'static), ca: PrivateCa) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    let text = causes.find_map(|cause| cause.downcast_ref::<native_tls::Error>())?.to_string();
+    let reason = reason(&text);
+    Some(match reason.as_str() {
+        "certificate verify failed" => certificate(at, verdict(&text), ca),
+        // What came instead of TLS is read as its header.
+        "wrong version number" | "http request" | "packet length too long" => {
+            format!("what answers at {at} does not speak TLS")
+        }
+        _ => format!("no TLS connection to {at} came about ({reason})"),
+    })
+}
+
+fn certificate(at: &str, verdict: Option<&str>, ca: PrivateCa) -> String {
+    let verdict = verdict.unwrap_or("no reason was given");
+    // Another CA would not help.
+    let other = ["mismatch", "expired", "not yet valid"].iter().any(|word| verdict.contains(word));
+    let hint = if other { "" } else { ca.hint() };
+    format!("the certificate of {at} is not believed ({}){hint}", plain(verdict))
+}
+
+/// The reason alone of `error:<number>:<library>:<function>:<reason>:<file>:<line>:<data>`; another
+/// text as it is.
+pub(super) fn reason(text: &str) -> String {
+    let reason = text.strip_prefix("error:").and_then(|rest| rest.split(':').nth(3));
+    plain(reason.unwrap_or(text))
+}
+
+/// What was found of the certificate: it stands in brackets at the end.
+fn verdict(text: &str) -> Option<&str> {
+    Some(text.strip_suffix(')')?.rsplit_once(" (")?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: &str = "error:0A000086:SSL routines:tls_post_process_server_certificate:\
+        certificate verify failed:../ssl/statem/statem_clnt.c:1889: (self-signed certificate)";
+
+    #[test]
+    fn the_reason_is_told_without_its_source() {
+        assert_eq!(reason(REFUSED), "certificate verify failed");
+        assert_eq!(verdict(REFUSED), Some("self-signed certificate"));
+        for text in ["unexpected EOF", "error: none", "Connection reset by peer (os error 104)"] {
+            assert_eq!(reason(text), text);
+        }
+        assert_eq!(verdict("error:0A000086:a:b:certificate verify failed:c.c:1889:"), None);
+    }
+
+    #[test]
+    fn a_ca_is_named_only_where_one_may_help() {
+        let told = |verdict, ca| certificate("https://a", Some(verdict), ca);
+        let expired = "the certificate of https://a is not believed (certificate has expired)";
+        let mismatch = "the certificate of https://a is not believed (hostname mismatch)";
+        for ca in [PrivateCa::NotSought, PrivateCa::None, PrivateCa::Believed] {
+            assert_eq!(told("certificate has expired", ca), expired);
+            assert_eq!(told("hostname mismatch", ca), mismatch);
+            assert!(told("self-signed certificate", ca).contains("ca_file of [http]"));
+        }
+    }
+}

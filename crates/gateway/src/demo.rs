@@ -21,7 +21,7 @@ mod world;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,15 +72,28 @@ pub(crate) fn run(look: Look, stay: bool, out: &mut dyn Write) -> Result<Ended, 
     let mut signals = runtime.block_on(async { Signals::listen() }).map_err(failed)?;
     let directory = scratch().map_err(failed)?;
     let mut sheet = Sheet::new(look, out);
+    runtime.spawn(leave_at_the_second(directory.path().to_owned()));
     let ended = runtime.block_on(perform(directory.path(), stay, &mut sheet, &mut signals));
     // First, so that nobody writes into the directory while it goes.
     runtime.shutdown_timeout(LAST_WAIT);
     let path = directory.path().display().to_string();
-    directory.close().map_err(|error| StartError::new("demo", format!("{path}: {error}")))?;
-    if ended.is_ok() {
-        sheet.remark(&format!("{path} is removed."));
-    }
-    ended
+    let removed = directory.close();
+    let ended = ended?;
+    removed.map_err(|error| StartError::new("demo", format!("{path}: {error}")))?;
+    sheet.remark(&format!("{path} is removed."));
+    sheet.close().map_err(|error| StartError::new("output", error))?;
+    Ok(ended)
+}
+
+/// Where nobody reads what is written, the walk stands still in the middle of a line and cannot be
+/// told to stop. A second signal does not wait for it.
+async fn leave_at_the_second(directory: PathBuf) {
+    let Ok(mut signals) = Signals::listen() else { return };
+    signals.any().await;
+    signals.any().await;
+    // Nothing can be said about a failure: the way out is blocked.
+    drop(std::fs::remove_dir_all(directory));
+    std::process::exit(1);
 }
 
 fn scratch() -> io::Result<TempDir> {
@@ -116,8 +129,6 @@ async fn perform(
 
 async fn serve(world: &World, sheet: &mut Sheet<'_>, signals: &mut Signals) {
     let Ok(api) = world.api() else { return };
-    let directory = world.data_dir.path().display();
-    let token = |name: &str| format!("$(portcullis secrets show {name} --data-dir {directory})");
     sheet.remark("It serves on, until Ctrl-C:");
     sheet.places(&[
         ("public", api.public.clone()),
@@ -126,16 +137,26 @@ async fn serve(world: &World, sheet: &mut Sheet<'_>, signals: &mut Signals) {
         ("secrets", world.data_dir.secrets_path().display().to_string()),
         ("config", world.configuration().display().to_string()),
         ("log", world.log().display().to_string()),
-        (
-            "try",
-            format!(
-                "curl -H \"Authorization: Bearer {}\" {}/v1/revocations",
-                token("admin_token"),
-                api.admin
-            ),
-        ),
+        ("try", try_this(world, &api.admin)),
     ]);
     signals.any().await;
+}
+
+/// A line for a shell, which nothing of the reader's own configuration changes.
+fn try_this(world: &World, admin: &str) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("portcullis"));
+    let (config, data) = (world.configuration(), world.data_dir.path());
+    format!(
+        "{} revocations list --config {} --data-dir {} --url {admin}",
+        quoted(&program),
+        quoted(&config),
+        quoted(data),
+    )
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// The gateway's own lines must not come between the steps.

@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_test_support::scratch_dir;
@@ -86,9 +87,11 @@ fn machines_get_one_object_a_step() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{stdout}");
     let objects: Vec<Value> =
         stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (tally, objects) = objects.split_last().unwrap();
+    assert_eq!((&tally["held"], &tally["of"]), (&18.into(), &18.into()));
     let names: Vec<_> = objects.iter().map(|object| object["step"].as_str().unwrap()).collect();
     assert_eq!(names, STEPS);
-    for object in &objects {
+    for object in objects {
         assert_eq!(object["ok"], true);
         assert!(object["sent"].is_string() && object["came"].is_string());
     }
@@ -109,6 +112,7 @@ fn a_step_that_fails_is_said_and_the_exit_status_is_1() {
     assert!(first.starts_with("FAILED  start: "), "{stdout}");
     assert!(first.contains("expected a gateway that starts, came "), "{stdout}");
     assert!(stdout.contains("0 of 18 steps held"), "{stdout}");
+    assert!(text(&output.stderr).starts_with("error: demo: "), "{}", text(&output.stderr));
     assert!(is_empty(scratch.path()));
 }
 
@@ -121,7 +125,51 @@ fn what_cannot_be_prepared_is_an_error() {
     assert!(text(&output.stderr).starts_with("error: demo: "), "{}", text(&output.stderr));
 }
 
-/// One that runs, read line by line.
+#[test]
+fn what_cannot_be_written_is_not_called_good() {
+    let scratch = scratch_dir();
+    let mut command = prepared(Command::new(BINARY), scratch.path());
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).args(["demo", "--once"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error: output: "), "{}", text(&output.stderr));
+    assert!(is_empty(scratch.path()));
+}
+
+#[test]
+fn nobody_reading_does_not_keep_it_from_leaving() {
+    let scratch = scratch_dir();
+    // A pipe that is full already: the first line stands still.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let filler = std::thread::spawn({
+        let mut writer = writer.try_clone().unwrap();
+        move || drop(writer.write_all(&[b'.'; 1 << 20]))
+    });
+    writer.flush().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let mut command = prepared(Command::new(BINARY), scratch.path());
+    let mut child = command.stdout(writer).args(["demo", "--once"]).spawn().unwrap();
+    while is_empty(scratch.path()) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    let mut status = None;
+    for _ in 0..100 {
+        // The first signal alone may not do, and the second is taken at any time.
+        drop(Command::new("kill").args(["-INT", &pid]).status());
+        std::thread::sleep(Duration::from_millis(100));
+        status = child.try_wait().unwrap();
+        if status.is_some() {
+            break;
+        }
+    }
+    assert_eq!(status.expect("it has left").code(), Some(1));
+    assert!(is_empty(scratch.path()), "and took its directory along");
+    drop(reader);
+    filler.join().unwrap();
+}
+
+/// One that runs, read line by line; gone with the test, however that ends.
 struct Running {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -147,6 +195,13 @@ impl Running {
         }
     }
 
+    /// Runs the line that it says to try.
+    fn try_it(&mut self) -> Output {
+        let line = self.after("try");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &line]).env_clear().env("PORTCULLIS_CONFIG", "/none").output().unwrap()
+    }
+
     /// SIGINT; gives the exit status and what it still says.
     fn interrupt(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
@@ -157,23 +212,34 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 #[tokio::test]
 async fn it_serves_on_until_it_is_interrupted_and_leaves_nothing() {
     let scratch = scratch_dir();
-    let mut demo = Running::start(scratch.path());
+    let place = scratch.path().join("a folder's");
+    fs::create_dir(&place).unwrap();
+    let mut demo = Running::start(&place);
     let public = demo.after("public");
     let secrets = PathBuf::from(demo.after("secrets"));
     let directory = secrets.parent().unwrap();
-    assert_eq!(directory.parent(), Some(scratch.path()));
+    assert_eq!(directory.parent(), Some(place.as_path()));
     assert_eq!(fs::metadata(directory).unwrap().mode() & 0o777, 0o700);
-    demo.after("try");
+    let tried = demo.try_it();
+    assert!(tried.status.success(), "{}", text(&tried.stderr));
+    assert!(text(&tried.stdout).contains("revoked"), "{}", text(&tried.stdout));
     let http = client(&ClientOptions::default()).unwrap();
     let health = http.get(format!("{public}/health")).send().await.unwrap();
     assert_eq!(health.status(), 200);
     let (status, rest) = demo.interrupt();
     assert_eq!(status, Some(0), "{rest}");
     assert!(rest.ends_with(" is removed.\n"), "{rest}");
-    assert!(is_empty(scratch.path()));
+    assert!(is_empty(&place));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use super::output::Output;
+use super::terminal;
 use crate::config::Environment;
 use crate::demo::{self, Ended, Look};
 use crate::error::StartError;
@@ -15,10 +16,11 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<ExitCode, StartError> {
     let look = look(environment, output);
-    Ok(match demo::run(look, !once, &mut io::stdout())? {
-        Ended::Held => ExitCode::SUCCESS,
-        Ended::Failed | Ended::Interrupted => ExitCode::FAILURE,
-    })
+    match demo::run(look, !once, &mut io::stdout())? {
+        Ended::Held => Ok(ExitCode::SUCCESS),
+        Ended::Failed => Err(StartError::new("demo", "a step did not hold")),
+        Ended::Interrupted => Err(StartError::new("interrupted", "told to stop before the end")),
+    }
 }
 
 fn look(environment: &Environment, output: &Output) -> Look {
@@ -28,8 +30,7 @@ fn look(environment: &Environment, output: &Output) -> Look {
     if !io::stdout().is_terminal() {
         return Look::Log;
     }
-    let width = terminal_size::terminal_size_of(io::stdout());
-    let width = width.map_or(80, |(terminal_size::Width(columns), _)| usize::from(columns));
+    let width = terminal::width().unwrap_or(80);
     Look::Terminal { width, utf8: shows_utf8(environment), colour: wants_colour(environment) }
 }
 

@@ -1,7 +1,7 @@
 //! What people, logs and machines get to read.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
@@ -27,11 +27,12 @@ pub(crate) enum Look {
     Json,
 }
 
-/// Where the lines go. A reader that has gone away is no reason to stop, so failed writes are
-/// dropped.
+/// Where the lines go. A reader that has gone away is no reason to stop; what else could not be
+/// written is remembered for the end.
 pub(super) struct Sheet<'o> {
     look: Look,
     out: &'o mut dyn Write,
+    unwritten: Option<io::Error>,
 }
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -41,7 +42,7 @@ const PLAIN: Style = Style::new();
 
 impl<'o> Sheet<'o> {
     pub(super) fn new(look: Look, out: &'o mut dyn Write) -> Self {
-        Self { look, out }
+        Self { look, out, unwritten: None }
     }
 
     /// What this is, before anything happens.
@@ -98,7 +99,7 @@ impl<'o> Sheet<'o> {
             _ => format!("{held} of {of} steps held; the walk ended where it failed."),
         };
         match self.look {
-            Look::Json => {}
+            Look::Json => self.line(&json!({"held": held, "of": of}).to_string()),
             Look::Log => self.line(&text),
             Look::Terminal { .. } => {
                 self.line("");
@@ -176,7 +177,16 @@ impl<'o> Sheet<'o> {
     fn line(&mut self, text: &str) {
         let utf8 = matches!(self.look, Look::Json | Look::Terminal { utf8: true, .. });
         let text = if utf8 { Cow::Borrowed(text) } else { Cow::Owned(text.replace('…', "...")) };
-        drop(writeln!(self.out, "{text}"));
+        if let Err(error) = writeln!(self.out, "{text}")
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.unwritten.get_or_insert(error);
+        }
+    }
+
+    /// Whether everything was written.
+    pub(super) fn close(self) -> io::Result<()> {
+        self.unwritten.map_or(Ok(()), Err)
     }
 }
 
@@ -226,6 +236,6 @@ mod tests {
             written(Look::Log, None),
             "ok      one: a request -> its answer\nAll 1 steps held, in 0.5 s.\n"
         );
-        assert_eq!(written(Look::Json, None).lines().count(), 1);
+        assert_eq!(written(Look::Json, None).lines().nth(1), Some(r#"{"held":1,"of":1}"#));
     }
 }

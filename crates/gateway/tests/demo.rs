@@ -143,7 +143,7 @@ fn nobody_reading_does_not_keep_it_from_leaving() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let filler = std::thread::spawn({
         let mut writer = writer.try_clone().unwrap();
-        move || drop(writer.write_all(&[b'.'; 1 << 20]))
+        move || drop(writer.write_all(&vec![b'.'; 1 << 20]))
     });
     writer.flush().unwrap();
     std::thread::sleep(Duration::from_millis(300));

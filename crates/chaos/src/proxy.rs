@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -67,47 +67,58 @@ impl Proxy {
     }
 }
 
-async fn carry(mut client: TcpStream, target: u16, mut silent: watch::Receiver<Silence>) {
-    if *silent.borrow() != Silence::All {
-        // Where the server is away, so is the way to it.
-        let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
-            return;
-        };
-        let (mut from_client, mut to_client) = client.split();
-        let (mut from_server, mut to_server) = server.split();
-        let (listens, mut is_listening) = watch::channel(false);
-        tokio::select! {
-            () = forth(&mut from_client, &mut to_server, &listens) => return,
-            () = back(&mut from_server, &mut to_client) => return,
-            () = silence(&mut silent, &mut is_listening) => {}
-        }
-        // Both ends stay open and hear nothing.
-        std::future::pending::<()>().await;
+async fn carry(client: TcpStream, target: u16, silent: watch::Receiver<Silence>) {
+    if *silent.borrow() == Silence::All {
+        return nothing_more(client).await;
     }
+    // Where the server is away, so is the way to it.
+    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let (listens, is_listening) = watch::channel(false);
+    let line = Line { silent, is_listening };
+    tokio::select! {
+        () = forth(from_client, to_server, listens, line.clone()) => {}
+        () = back(from_server, to_client, line) => {}
+    }
+}
+
+/// Both ends stay open and hear nothing.
+async fn nothing_more<T>(ends: T) {
     std::future::pending::<()>().await;
-    drop(client);
+    drop(ends);
 }
 
-/// Returns when this connection is one that is to be silent.
-async fn silence(silent: &mut watch::Receiver<Silence>, listening: &mut watch::Receiver<bool>) {
-    loop {
-        match *silent.borrow_and_update() {
-            Silence::All => return,
-            Silence::Notifications if *listening.borrow_and_update() => return,
-            Silence::Notifications | Silence::None => {}
-        }
-        tokio::select! {
-            changed = silent.changed() => if changed.is_err() { return },
-            changed = listening.changed() => if changed.is_err() { return },
+/// What decides whether a connection is silent.
+#[derive(Clone)]
+struct Line {
+    silent: watch::Receiver<Silence>,
+    is_listening: watch::Receiver<bool>,
+}
+
+impl Line {
+    fn is_silent(&self) -> bool {
+        match *self.silent.borrow() {
+            Silence::All => true,
+            Silence::Notifications => *self.is_listening.borrow(),
+            Silence::None => false,
         }
     }
 }
 
-async fn forth(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, listens: &watch::Sender<bool>) {
+async fn forth(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    listens: watch::Sender<bool>,
+    line: Line,
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if buffer[..count].windows(LISTEN.len()).any(|words| words == LISTEN) {
             listens.send_replace(true);
+        }
+        if line.is_silent() {
+            return nothing_more((from, to)).await;
         }
         if to.write_all(&buffer[..count]).await.is_err() {
             return;
@@ -115,7 +126,15 @@ async fn forth(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, listens: &watch:
     }
 }
 
-async fn back(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) {
-    // Returning is the end of the connection, however it came about.
-    drop(tokio::io::copy(from, to).await);
+/// Looked at before each write, so that nothing passes that came after the silence began.
+async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: Line) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if line.is_silent() {
+            return nothing_more((from, to)).await;
+        }
+        if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
 }

@@ -11,8 +11,18 @@ use crate::config::{ADMIN, REPORTER};
 
 const TYPE: &str = "gitleaks_rule_id_gitlab_personal_access_token_routable";
 const LIFE: Duration = Duration::from_hours(1);
-const STATES: [&str; 7] =
-    ["pending", "held", "revoked", "inactive", "refused", "failed", "cancelled"];
+const STATES: [&str; 10] = [
+    "pending",
+    "held",
+    "revoked",
+    "inactive",
+    "submitted",
+    "refused",
+    "noted",
+    "simulated",
+    "cancelled",
+    "failed",
+];
 
 /// Looks at a page that may fail, and what lies between them.
 const PATIENCE: usize = 50;

@@ -76,7 +76,7 @@ impl Fleet {
     pub(crate) async fn kill(&mut self, gateway: usize, death: Death) -> bool {
         let process = &mut self.processes[gateway];
         let by_order = match death {
-            Death::At(..) => process.ended(RELUCTANCE).await.is_some(),
+            Death::At(..) => process.was_killed(RELUCTANCE).await,
             Death::After(delay) => {
                 tokio::time::sleep(delay).await;
                 false
@@ -91,7 +91,9 @@ impl Fleet {
     }
 
     /// Ends all cleanly.
-    pub(crate) fn stop(self) {
-        self.processes.into_iter().for_each(Process::stop);
+    pub(crate) async fn stop(self) {
+        for process in self.processes {
+            process.stop().await;
+        }
     }
 }

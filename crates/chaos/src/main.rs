@@ -81,22 +81,30 @@ fn tell(options: &Options) -> bool {
 fn carry_out(options: &Options) -> bool {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("the system has threads");
-    let folder = portcullis_test_support::scratch_dir();
+    // Kept until it is known that nobody needs it, also where the harness itself panics.
+    let folder = portcullis_test_support::scratch_dir().keep();
     // On a terminal one line is written over and over; a log keeps them all.
     let terminal = std::io::stderr().is_terminal();
     let narrate = |text: &str| {
         if terminal { eprint!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
     };
-    let summary = runtime.block_on(run(options, folder.path(), &narrate));
+    let summary = runtime.block_on(run(options, &folder, &narrate));
     if terminal {
         eprint!("\r\x1b[2K");
     }
     println!("{summary}\n");
-    if !summary.is_good() {
-        let kept = folder.keep();
-        println!("  everything is kept at {}; replay with --seed {}", kept.display(), options.seed);
+    if summary.is_good() {
+        drop(std::fs::remove_dir_all(folder));
+        return true;
     }
-    summary.is_good()
+    let Size { kills, tokens, server, .. } = options.size;
+    let database = if server { "postgres" } else { "sqlite" };
+    println!("  everything is kept at {}", folder.display());
+    println!(
+        "  replay with --database {database} --seed {} --kills {kills} --tokens {tokens}",
+        options.seed
+    );
+    false
 }
 
 fn fresh_seed() -> u64 {

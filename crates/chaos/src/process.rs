@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -12,6 +13,11 @@ use portcullis_test_support::free_port;
 
 use crate::client::{Client, Ports};
 use crate::config;
+
+const SIGKILL: i32 = 9;
+
+/// A grace of 2 s, a call of 2 s and what is written after that, on a busy machine.
+const STOPPING: Duration = Duration::from_secs(30);
 
 /// Where a gateway keeps what must survive.
 #[derive(Debug, Clone)]
@@ -71,6 +77,19 @@ impl Process {
         Self::launch(setup, child).await
     }
 
+    /// One whose standard error takes nothing, as on a full disk.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub async fn start_without_a_log(setup: Setup) -> Self {
+        let child = |setup: &Setup| {
+            let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+            let mut command = serving(Command::new(&setup.binary), &setup.directory);
+            command.stdout(Stdio::null()).stderr(full).spawn().expect("the program starts")
+        };
+        Self::launch(setup, child).await
+    }
+
     /// One that is ordered to die at a point before it is ready, and does.
     ///
     /// # Panics
@@ -82,7 +101,7 @@ impl Process {
         let mut child = spawn(Command::new(&setup.binary), &setup.directory, Some(&order));
         let died = exit_of(&mut child, Duration::from_secs(10)).await;
         drop(child.kill());
-        assert!(died.is_some_and(|status| !status.success()), "it was to die at {}", point.name());
+        assert!(died.is_some_and(was_killed), "it was to die at {}", point.name());
     }
 
     async fn launch(setup: Setup, child: impl FnOnce(&Setup) -> Child) -> Self {
@@ -123,15 +142,22 @@ impl Process {
     /// SIGKILL: nothing of it runs any more when this returns.
     ///
     /// # Panics
-    /// Where the system refuses.
+    /// Where it was dead already: that was not our doing.
     pub fn kill(&mut self) {
+        let before = self.child.try_wait().expect("a child of ours can be asked for");
+        assert!(before.is_none(), "it had ended by itself: {before:?}");
         self.child.kill().expect("a child of ours can be killed");
         self.child.wait().expect("a child of ours can be waited for");
     }
 
-    /// How it ended, if it did within `patience`.
-    pub async fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
-        exit_of(&mut self.child, patience).await
+    /// Whether it was killed within `patience`.
+    ///
+    /// # Panics
+    /// Where it ended in another way.
+    pub async fn was_killed(&mut self, patience: Duration) -> bool {
+        let Some(status) = exit_of(&mut self.child, patience).await else { return false };
+        assert!(was_killed(status), "it ended by itself: {status}");
+        true
     }
 
     /// Starts it on what it left behind, and waits until it is ready.
@@ -143,16 +169,16 @@ impl Process {
         self.wait_until_ready().await;
     }
 
-    /// SIGTERM, and a clean end.
+    /// SIGTERM, and a clean end within half a minute.
     ///
     /// # Panics
-    /// Where it ends otherwise.
-    pub fn stop(mut self) {
+    /// Where it ends otherwise, or not.
+    pub async fn stop(mut self) {
         let pid = self.child.id().to_string();
         let told = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(told.is_ok_and(|status| status.success()), "it was there to be told");
-        let status = self.child.wait().expect("a child of ours can be waited for");
-        assert!(status.success(), "{status}");
+        let status = exit_of(&mut self.child, STOPPING).await;
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
     }
 
     async fn wait_until_ready(&self) {
@@ -183,6 +209,10 @@ impl Ports {
     }
 }
 
+fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(SIGKILL)
+}
+
 async fn exit_of(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let until = tokio::time::Instant::now() + patience;
     loop {
@@ -196,15 +226,20 @@ async fn exit_of(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     }
 }
 
-fn spawn(mut command: Command, directory: &Path, order: Option<&str>) -> Child {
-    let log = OpenOptions::new().create(true).append(true).open(directory.join(config::LOG));
-    let log = log.expect("the folder can be written to");
+fn serving(mut command: Command, directory: &Path) -> Command {
     command
         .args(["serve", "--config", config::FILE, "--data-dir", "data"])
         .current_dir(directory)
         .env_clear()
+        .stdin(Stdio::piped());
+    command
+}
+
+fn spawn(command: Command, directory: &Path, order: Option<&str>) -> Child {
+    let log = OpenOptions::new().create(true).append(true).open(directory.join(config::LOG));
+    let log = log.expect("the folder can be written to");
+    serving(command, directory)
         .envs(order.map(|order| ("PORTCULLIS_FAULT", order)))
-        .stdin(Stdio::piped())
         .stdout(log.try_clone().expect("a file can be shared"))
         .stderr(log)
         .spawn()

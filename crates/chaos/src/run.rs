@@ -125,7 +125,7 @@ impl Run {
         let looks = memory.looks;
         let clients = self.fleet.clients();
         let ends = ends(&clients, &seen.leaked, memory, &mut violations).await;
-        self.fleet.stop();
+        self.fleet.stop().await;
         let (searched, found) = look_for_secrets(folder, &self.database, &seen.leaked).await;
         violations.extend(seen.violations);
         Summary {
@@ -139,6 +139,7 @@ impl Run {
             ends,
             lost,
             leaked: seen.leaked.len(),
+            used: seen.used,
             longest_leak: seen.longest,
             looks,
             searched,

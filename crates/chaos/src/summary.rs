@@ -36,6 +36,8 @@ pub struct Summary {
     pub delays: Delays,
     /// Our own tokens that were leaked.
     pub leaked: usize,
+    /// Times at which one of them was let in before.
+    pub used: usize,
     /// How long after its report one was last let in.
     pub longest_leak: Duration,
     /// How often the whole queue was looked at.
@@ -84,6 +86,9 @@ impl Summary {
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut is = |bad: bool, text: String| wrong.extend(bad.then_some(text));
+        let missed = self.deaths.not_reached;
+        is(missed > self.deaths.kills() / 4, format!("{missed} chosen points were not reached"));
+        is(self.used == 0 && self.leaked > 0, "no own token was ever let in".into());
         is(self.acknowledged == 0, "nothing was acknowledged".into());
         is(self.lost > 0, format!("{} acknowledged tokens are alive", self.lost));
         // Each of them was alive when it was reported, so its death was ours.
@@ -160,7 +165,9 @@ impl fmt::Display for Summary {
         let lived = format!("{:.0?} / {:.1?} / {:.1?}", delays.half, delays.most, delays.all);
         line("204 to deletion", format!("{lived} (half, 99 of 100, all)"))?;
         line("deleted twice", format!("{} (after a crash)", delays.twice))?;
-        let let_in = format!("{}, let in for at most {:.1?}", self.leaked, self.longest_leak);
+        let longest = self.longest_leak;
+        let let_in =
+            format!("{}, let in {} times before and {longest:.1?} after", self.leaked, self.used);
         line("own tokens leaked", let_in)?;
         let mebibytes = self.searched / 1_048_576;
         line("secrets on disk", format!("{} in {mebibytes} MiB", self.found.len()))?;

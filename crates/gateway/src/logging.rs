@@ -34,7 +34,9 @@ where
 {
     let filter = EnvFilter::try_new(&log.filter).map_err(|e| StartError::new("log", e))?;
     let filter = filter.and(filter_fn(may_be_written));
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    // Otherwise it would say on standard error that it could not write to standard error, and panic in
+    // whatever task had something to log.
+    let layer = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(writer);
     Ok(match log.format {
         LogFormat::Human => {
             Box::new(Registry::default().with(layer.with_ansi(terminal).with_filter(filter)))

@@ -25,6 +25,7 @@ async fn nothing_acknowledged_is_lost(gateways: usize, server: bool) {
     let binary = env!("CARGO_BIN_EXE_portcullis").into();
     let options = Options { seed: u64::from_le_bytes(seed), size, binary };
     let folder = portcullis_test_support::scratch_dir();
+    eprintln!("seed {}", options.seed);
     let summary = run(&options, folder.path(), &|round| eprintln!("{round}")).await;
     assert!(summary.is_good(), "\n{summary}");
     assert!(summary.acknowledged >= TOKENS, "\n{summary}");

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use portcullis_chaos::{Place, Process, Proxy, Setup};
+use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenState};
 use portcullis_test_support::{Cluster, free_port, scratch_dir};
 
 fn tokens(round: usize) -> Vec<String> {
@@ -55,7 +56,29 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     process.start_again().await;
     assert_eq!(process.client().count_ends().await["pending"], acknowledged + 200);
     assert_eq!(reporter.answer(&tokens(1_001)).await.0, 204);
-    process.stop();
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_place_for_its_log_it_works_on() {
+    let directory = scratch_dir();
+    let gitlab = FakeGitlab::start();
+    let setup = Setup { gitlab: gitlab.url().into(), ..setup(Place::Sqlite, directory.path()) };
+    let process = Process::start_without_a_log(setup).await;
+    // A failure first: the lines of a worker that does not get on are the loud ones.
+    gitlab.fault_next(3, Fault::Status { status: 500, retry_after: None });
+    let leaked = tokens(1);
+    gitlab.add_tokens(leaked.iter().map(String::as_str));
+    assert_eq!(process.client().answer(&leaked).await.0, 204);
+    let dead = || leaked.iter().all(|token| gitlab.state(token) == Some(TokenState::Revoked));
+    for _ in 0..300 {
+        if dead() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(dead(), "every one of them");
+    process.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +110,7 @@ async fn postgres_may_go_and_come_back() {
     assert!(process.client().is_ready().await);
     let waiting = process.client().count_ends().await["pending"];
     assert!(waiting >= 400, "what was acknowledged is there: {waiting}");
-    process.stop();
+    process.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +137,7 @@ async fn postgres_may_fall_silent() {
     }
     assert!(taken, "the silent connections were given up");
     assert!(process.client().count_ends().await["pending"] >= 400);
-    process.stop();
+    process.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,5 +148,5 @@ async fn a_silent_postgres_does_not_keep_it_from_stopping() {
     let place = Place::Postgres(url);
     let process = Process::start(setup(place, directory.path())).await;
     proxy.freeze();
-    process.stop();
+    process.stop().await;
 }

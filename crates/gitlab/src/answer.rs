@@ -98,7 +98,12 @@ mod tests {
     #[test]
     fn gitlabs_answers_are_told_apart() {
         for (status, body, code) in [
-            (401, r#"{"error":"invalid_token","error_description":"…"}"#, "invalid_token"),
+            (401, r#"{"error":"invalid_token","error_description":"…"}"#, "unusable"),
+            (
+                401,
+                r#"{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}"#,
+                "invalid_token",
+            ),
             (401, r#"{"message":"401 Unauthorized"}"#, "unauthorized"),
             (401, r#"{"error":"dpop_error","error_description":"…"}"#, "forbidden"),
             (400, r#"{"message":"400 Bad request"}"#, "bad_request"),

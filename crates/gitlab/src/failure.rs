@@ -66,7 +66,8 @@ impl Failure {
     /// A name that never changes, for logs, metrics and records.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidToken | Self::Unusable => "invalid_token",
+            Self::InvalidToken => "invalid_token",
+            Self::Unusable => "unusable",
             Self::Unauthorized => "unauthorized",
             Self::BadRequest => "bad_request",
             Self::Forbidden => "forbidden",

@@ -122,11 +122,7 @@ async fn a_date_to_retry_at_counts_from_the_answers_own_date() {
 async fn no_failure_carries_the_body() {
     let echo = format!("{TOKEN}, SECRET");
     for (status, body, code) in [
-        (
-            "401 Unauthorized",
-            format!(r#"{{"error":"invalid_token","x":"{echo}"}}"#),
-            "invalid_token",
-        ),
+        ("401 Unauthorized", format!(r#"{{"error":"invalid_token","x":"{echo}"}}"#), "unusable"),
         (
             "401 Unauthorized",
             format!(r#"{{"message":"401 Unauthorized","x":"{echo}"}}"#),

@@ -15,11 +15,12 @@ pub const GITLAB_TYPES: [&str; 1] = ["gitleaks_rule_id_gitlab_personal_access_to
 const LONGEST: usize = 16 * 1024;
 
 /// What GitLab's tokens of a type begin with, after the prefix that an instance may set.
-const ACCESS_TOKENS: [(&str, &str); 3] = [
+const ACCESS_TOKENS: [(&str, &str); 4] = [
     ("gitleaks_rule_id_gitlab_personal_access_token", "glpat"),
     (GITLAB_TYPES[0], "glpat"),
     // Of the project's upstream rule set, for installations that use it.
     ("gitleaks_rule_id_gitlab-pat", "glpat"),
+    ("gitleaks_rule_id_gitlab-pat-routable", "glpat"),
 ];
 
 /// The same of those that cannot speak for themselves: only an administrator can revoke them. The
@@ -45,6 +46,25 @@ const ADMIN_TYPES: [(&str, &str); 19] = [
     ("gitleaks_rule_id_gitlab-runner-authentication-token-routable", "glrtr?"),
     ("gitleaks_rule_id_gitlab-scim-token", "glsoat"),
 ];
+
+/// Whether tokens of this type are users' access tokens, of which GitLab says what it knows when they
+/// ask about themselves.
+pub fn speaks_for_itself(token_type: &str) -> bool {
+    ACCESS_TOKENS.iter().any(|(name, _)| *name == token_type)
+}
+
+/// Whether this is a feed token in the form in which GitLab puts it into a feed's address: a digest
+/// of the path under the user's token, and the user's number (GitLab's
+/// `Gitlab::Auth::AuthFinders::PATH_DEPENDENT_FEED_TOKEN_REGEX`). Nobody can find a token by it.
+pub fn feed_of_a_path(token_type: &str, secret: &str) -> bool {
+    let feed = ADMIN_TYPES.iter().any(|(name, form)| *name == token_type && *form == "glft");
+    let Some((digest, user)) = secret.rsplit_once('-').filter(|_| feed) else { return false };
+    let digest = digest.rsplit('-').next().unwrap_or_default();
+    digest.len() == 64
+        && digest.bytes().all(|b| b.is_ascii_hexdigit())
+        && !user.is_empty()
+        && user.bytes().all(|b| b.is_ascii_digit())
+}
 
 /// Whether GitLab's tokens of this type take an administrator's token to be revoked.
 pub fn needs_administrator(token_type: &str) -> bool {
@@ -146,6 +166,17 @@ mod tests {
             assert!(!format.fits(&token[..10]), "{name} {token}");
             assert!(!format.fits(&format!("glpat-{long}")), "{name}");
         }
+    }
+
+    #[test]
+    fn the_feed_token_of_a_path_is_known_by_its_form() {
+        let (digest, feed) = ("a1".repeat(32), "gitleaks_rule_id_gitlab_feed_token_v2");
+        assert!(feed_of_a_path(feed, &format!("glft-{digest}-42")));
+        assert!(feed_of_a_path(feed, &format!("acme-glft-{digest}-42")));
+        for other in [format!("glft-{}", &digest[..20]), format!("glft-{digest}"), digest.clone()] {
+            assert!(!feed_of_a_path(feed, &other), "{other}");
+        }
+        assert!(!feed_of_a_path(GITLAB_TYPES[0], &format!("glpat-{digest}-42")));
     }
 
     #[test]

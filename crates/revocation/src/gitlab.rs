@@ -2,20 +2,22 @@
 //! cannot is revoked in the name of an administrator, where an instance has a token of one.
 
 mod administrator;
+mod patience;
+mod progress;
 mod self_revoke;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use portcullis_base::fault::{Point, point};
-use portcullis_base::secret::SecretString;
-use portcullis_gitlab::{AdminFailure, GitlabClient, TokenInfo};
+use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
+use portcullis_gitlab::{AdminFailure, Failure, GitlabClient, TokenInfo};
 use serde_json::json;
 
 use self::administrator::Administrator;
+use self::patience::{Leave, Patience};
+use self::progress::Progress;
 use self::self_revoke::Outcome;
-use crate::formats::needs_administrator;
+use crate::formats::{feed_of_a_path, needs_administrator, speaks_for_itself};
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 
 /// One GitLab.
@@ -35,6 +37,7 @@ pub struct Instance {
 struct Asked {
     instance: Instance,
     administrator: Option<Administrator>,
+    patience: Patience,
 }
 
 /// All configured GitLabs as one provider: a token does not say where it belongs, so they are asked
@@ -52,7 +55,7 @@ impl GitlabProvider {
     pub fn new(instances: Vec<Instance>) -> Self {
         let asked = |mut instance: Instance| {
             let administrator = instance.admin_token.take().map(Administrator::new);
-            Asked { instance, administrator }
+            Asked { instance, administrator, patience: Patience::new() }
         };
         Self { instances: instances.into_iter().map(asked).collect() }
     }
@@ -70,12 +73,14 @@ impl Provider for GitlabProvider {
             .iter()
             .filter(|i| i.instance.types.iter().any(|t| t == attempt.token_type))
             .collect();
-        // One that hangs must leave time for the others.
         // A little less than all of it, so that what is known here is said before the worker's own
         // deadline, which can only suppose the worst.
-        let share = attempt.budget * 9 / 10 / u32::try_from(asked.len().max(1)).unwrap_or(u32::MAX);
+        let until = Instant::now() + attempt.budget * 9 / 10;
         let mut verdicts = Vec::with_capacity(asked.len());
-        for instance in asked {
+        for (instance, left) in asked.iter().zip((1..=asked.len()).rev()) {
+            // One that hangs must leave time for the others; one that is quick leaves them more.
+            let share = until.saturating_duration_since(Instant::now())
+                / u32::try_from(left).unwrap_or(u32::MAX);
             let verdict = instance.ask(attempt, share).await;
             if verdict.finding == Finding::Revoked {
                 return verdict;
@@ -87,8 +92,12 @@ impl Provider for GitlabProvider {
 }
 
 /// The codes of an instance that refuses what it has not looked for.
-const UNSEEN: [&str; 3] =
-    [AdminFailure::UnknownKind.code(), AdminFailure::NoSuchCall.code(), NO_ADMIN_TOKEN];
+const UNSEEN: [&str; 4] = [
+    AdminFailure::UnknownKind.code(),
+    AdminFailure::NoSuchCall.code(),
+    Failure::NotFound.code(),
+    NO_ADMIN_TOKEN,
+];
 
 /// The code where a type takes an administrator and the instance has none.
 const NO_ADMIN_TOKEN: &str = "no_admin_token";
@@ -107,7 +116,18 @@ fn weigh(verdicts: Vec<Verdict>) -> Verdict {
         Finding::Inactive { confirmed: true } => 5,
         Finding::Inactive { confirmed: false } => 7,
     };
-    verdicts.into_iter().min_by_key(rank).unwrap_or_else(|| {
+    // Whoever knew the token has told whose it is, and what keeps it alive there is worth telling too.
+    let about = verdicts.iter().find_map(|verdict| verdict.about.clone());
+    let refused = verdicts.iter().find(|verdict| rank(verdict) == 3);
+    let refused = refused.and_then(|verdict| verdict.reason.clone());
+    let chosen = verdicts.into_iter().min_by_key(rank).map(|chosen| {
+        let chosen = match refused {
+            Some(reason) if chosen.reason.as_ref() != Some(&reason) => chosen.and_reason(&reason),
+            _ => chosen,
+        };
+        Verdict { about: chosen.about.clone().or(about), ..chosen }
+    });
+    chosen.unwrap_or_else(|| {
         // The type was taken off every instance while the row waited.
         Verdict::new(Finding::Refused, "no_instance")
             .because("no GitLab is configured for its type")
@@ -116,12 +136,11 @@ fn weigh(verdicts: Vec<Verdict>) -> Verdict {
 
 impl Asked {
     async fn ask(&self, attempt: &Attempt<'_>, share: Duration) -> Verdict {
-        let deleting = Deleting::default();
-        let call = self.revoke(attempt, &deleting);
-        let verdict = tokio::time::timeout(share, call).await.unwrap_or_else(|_| {
-            let uncertain = deleting.is_under_way();
-            Verdict::new(Finding::Retry { after: None, uncertain }, "timeout")
-        });
+        let verdict = match self.patience.leave() {
+            None => Verdict::new(Finding::Retry { after: None, uncertain: false }, "hangs")
+                .because("it has not answered for a while"),
+            Some(leave) => self.ask_in_time(attempt, share, &leave).await,
+        };
         let name = &self.instance.name;
         let reason = match &verdict.reason {
             Some(reason) => format!("{name}: {reason}"),
@@ -130,15 +149,56 @@ impl Asked {
         verdict.because(reason)
     }
 
+    async fn ask_in_time(
+        &self,
+        attempt: &Attempt<'_>,
+        share: Duration,
+        leave: &Leave<'_>,
+    ) -> Verdict {
+        let progress = Progress::default();
+        let call = tokio::time::timeout(share, self.revoke(attempt, &progress)).await;
+        self.patience.note(leave, &self.instance.name, call.is_ok());
+        let verdict = call.unwrap_or_else(|_| {
+            let again = Finding::Retry { after: None, uncertain: progress.is_deleting() };
+            Verdict { about: progress.about(), ..Verdict::new(again, "timeout") }
+        });
+        if verdict.finding == Finding::Revoked && self.is_its_own(attempt.secret) {
+            tracing::error!(
+                revocation.gitlab = self.instance.name,
+                "the admin_token of this GitLab was reported as leaked, and is dead now: replace it"
+            );
+            return verdict.and_reason("it was the admin_token of this GitLab");
+        }
+        verdict
+    }
+
+    /// Whether a leaked token is the administrator's.
+    fn is_its_own(&self, secret: &SecretString) -> bool {
+        let administrator = self.administrator.as_ref();
+        administrator.is_some_and(|admin| same(admin.token(), secret.expose_secret().as_bytes()))
+    }
+
     /// A token that can speak for itself is asked first: for most, that is all it takes.
-    async fn revoke(&self, attempt: &Attempt<'_>, deleting: &Deleting) -> Verdict {
+    async fn revoke(&self, attempt: &Attempt<'_>, deleting: &Progress) -> Verdict {
+        if feed_of_a_path(attempt.token_type, attempt.secret.expose_secret()) {
+            return Verdict::new(Finding::Refused, "feed_of_a_path").because(
+                "it opens one feed and is no token that GitLab could find: its user, whose number \
+                 is at its end, must reset the feed token",
+            );
+        }
         let client = &self.instance.client;
         let own = if needs_administrator(attempt.token_type) {
             None
         } else {
             match self_revoke::revoke(client, attempt.secret, deleting).await {
                 Outcome::Done(verdict) => return verdict,
-                Outcome::TakesAdministrator(verdict) => Some(verdict),
+                // Of a type that GitLab's own rules do not name, its not knowing the token as one
+                // of a user says nothing; an administrator can ask for every kind.
+                Outcome::Unknown(verdict) if speaks_for_itself(attempt.token_type) => {
+                    return verdict;
+                }
+                Outcome::Unknown(verdict) if self.administrator.is_none() => return verdict,
+                Outcome::Unknown(verdict) | Outcome::TakesAdministrator(verdict) => Some(verdict),
             }
         };
         match (&self.administrator, own) {
@@ -149,25 +209,6 @@ impl Asked {
             (None, None) => Verdict::new(Finding::Refused, NO_ADMIN_TOKEN)
                 .because("such a token cannot revoke itself, and there is no admin_token"),
         }
-    }
-}
-
-/// Whether a request is under way that may kill the token.
-#[derive(Debug, Default)]
-struct Deleting(AtomicBool);
-
-impl Deleting {
-    /// Makes the request `deletion`. The mark stays where it is dropped before its answer.
-    async fn during<T>(&self, deletion: impl Future<Output = T>) -> T {
-        point(Point::Asked);
-        self.0.store(true, Ordering::Relaxed);
-        let answer = deletion.await;
-        self.0.store(false, Ordering::Relaxed);
-        answer
-    }
-
-    fn is_under_way(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -220,16 +261,5 @@ mod tests {
             assert_eq!(weigh(vec![verdict(unknown), unseen()]).code, code);
         }
         assert_eq!(weigh(Vec::new()).code, "no_instance");
-    }
-
-    #[tokio::test]
-    async fn a_deletion_is_under_way_until_its_answer() {
-        let deleting = Deleting::default();
-        assert!(!deleting.is_under_way());
-        assert!(deleting.during(async { deleting.is_under_way() }).await);
-        assert!(!deleting.is_under_way());
-        let lost = deleting.during(std::future::pending::<()>());
-        tokio::time::timeout(Duration::from_millis(1), lost).await.unwrap_err();
-        assert!(deleting.is_under_way());
     }
 }

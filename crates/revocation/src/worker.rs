@@ -102,9 +102,7 @@ impl Worker {
         let names: Vec<String> = providers.iter().map(|p| p.name().to_owned()).collect();
         let mut tasks = JoinSet::new();
         for provider in providers {
-            let line = Line::new(Arc::clone(&shared), provider);
-            let stopped = stopped.clone();
-            tasks.spawn(line.run(stopped));
+            tasks.spawn(keep_running(Arc::clone(&shared), provider, stopped.clone()));
         }
         tasks.spawn(housekeeping(shared, names, stopped));
         Self { stop, tasks }
@@ -114,6 +112,29 @@ impl Worker {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Runs the line of a provider until it is told to stop. A fault of ours that ends one early must not
+/// leave its secrets to nobody: another takes over, and what it had under way comes back when the
+/// leases run out.
+async fn keep_running(
+    shared: Arc<Shared>,
+    provider: Arc<dyn Provider>,
+    stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let line = Line::new(Arc::clone(&shared), Arc::clone(&provider));
+        let ended = AssertUnwindSafe(line.run(stopped.clone())).catch_unwind().await;
+        if *stopped.borrow() {
+            return;
+        }
+        tracing::error!(
+            revocation.provider = provider.name(),
+            revocation.panicked = ended.is_err(),
+            "the worker of this provider ended by itself; starting another"
+        );
+        tokio::time::sleep(DATABASE_PAUSE).await;
     }
 }
 
@@ -143,7 +164,10 @@ impl Line {
         let mut events = self.shared.store.events().subscribe();
         let mut calls = JoinSet::new();
         let mut backlog = false;
-        while !*stopped.borrow() {
+        // Without a settler every end would be lost.
+        while !*stopped.borrow() && !self.settlements.is_closed() {
+            // What was told before this claim is answered by it.
+            events = events.resubscribe();
             let next = self.claim(&mut calls, backlog).await;
             while calls.try_join_next().is_some() {}
             backlog = matches!(next, Ok(Next::Again));

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use portcullis_base::secret::SecretString;
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use portcullis_gitlab::AdminFailure;
 
-use super::{Deleting, Instance, Sent, about};
+use super::{Instance, Progress, Sent, about};
 use crate::provider::{Finding, Verdict};
 
 /// An administrator's token at one instance.
@@ -27,6 +27,11 @@ impl Administrator {
         Self { token, refused: AtomicBool::new(false) }
     }
 
+    /// The token itself, to compare.
+    pub(super) fn token(&self) -> &[u8] {
+        self.token.expose_secret().as_bytes()
+    }
+
     /// Asks what `token` is, then has it revoked. The question comes first, because it alone tells
     /// whether GitLab knows the token: the answer to a deletion that is switched off does not.
     /// `own` is what the token itself could bring about, for the kinds that can speak.
@@ -35,7 +40,7 @@ impl Administrator {
         instance: &Instance,
         token: &SecretString,
         own: Option<Verdict>,
-        deleting: &Deleting,
+        deleting: &Progress,
     ) -> Verdict {
         let identified = instance.client.identify_token(&self.token, token).await;
         self.watch(&instance.name, identified.as_ref().err());
@@ -43,7 +48,9 @@ impl Administrator {
             Ok(told) => told,
             Err(failure) => return unidentified(&failure, own),
         };
-        let about = Some(about(&told.info));
+        let about = about(&told.info);
+        deleting.learn(&about);
+        let about = Some(about);
         if told.dead {
             let dead = Verdict::new(Finding::Inactive { confirmed: true }, "inactive");
             return Verdict { about, ..dead };

@@ -3,7 +3,7 @@
 use portcullis_base::secret::SecretString;
 use portcullis_gitlab::{Failure, GitlabClient};
 
-use super::{Deleting, Sent, about};
+use super::{Progress, Sent, about};
 use crate::provider::{Finding, Verdict};
 
 /// What became of it.
@@ -13,20 +13,26 @@ pub(super) enum Outcome {
     Done(Verdict),
     /// This is all that the token itself can bring about: an administrator may do more.
     TakesAdministrator(Verdict),
+    /// This GitLab knows no such token of a user.
+    Unknown(Verdict),
 }
 
 /// Asks who the token is, so that people can tell which one died, then has it revoke itself.
 pub(super) async fn revoke(
     client: &GitlabClient,
     token: &SecretString,
-    deleting: &Deleting,
+    deleting: &Progress,
 ) -> Outcome {
     let told = match client.self_token(token).await {
         Ok(info) if info.revoked == Some(true) || info.active == Some(false) => {
             let dead = Verdict::new(Finding::Inactive { confirmed: true }, "inactive");
             return Outcome::Done(Verdict { about: Some(about(&info)), ..dead });
         }
-        Ok(info) => Some(about(&info)),
+        Ok(info) => {
+            let told = about(&info);
+            deleting.learn(&told);
+            Some(told)
+        }
         // It may not look at itself, or this GitLab is too old to let it; it may still end itself.
         Err(Failure::Forbidden | Failure::NotFound) => None,
         Err(failure) => return outcome(&failure, Sent::Question),
@@ -40,6 +46,7 @@ pub(super) async fn revoke(
         Outcome::TakesAdministrator(verdict) => {
             Outcome::TakesAdministrator(Verdict { about: told, ..verdict })
         }
+        Outcome::Unknown(verdict) => Outcome::Unknown(Verdict { about: told, ..verdict }),
     }
 }
 
@@ -49,8 +56,8 @@ fn outcome(failure: &Failure, sent: Sent) -> Outcome {
         Failure::Unusable | Failure::BadRequest | Failure::Forbidden | Failure::NotFound => {
             Outcome::TakesAdministrator(verdict)
         }
+        Failure::Unauthorized => Outcome::Unknown(verdict),
         Failure::InvalidToken
-        | Failure::Unauthorized
         | Failure::Unsendable
         | Failure::RateLimited { .. }
         | Failure::Server { .. }
@@ -65,8 +72,9 @@ fn judge(failure: &Failure, sent: Sent) -> Verdict {
     let again = |after, uncertain| Finding::Retry { after, uncertain };
     let (finding, reason) = match failure {
         Failure::InvalidToken => (Finding::Inactive { confirmed: true }, "the token is dead there"),
+        // No evidence of a death: it must never be taken for one.
         Failure::Unusable => (
-            Finding::Inactive { confirmed: true },
+            Finding::Refused,
             "the token cannot be used there; if impersonation is only switched off, it will live again",
         ),
         Failure::Unauthorized => {

@@ -16,6 +16,10 @@ on_both_databases![
     a_refused_administrator_is_tried_again_and_ends_nothing,
     a_deletion_whose_answer_was_lost_counts_as_ours,
     without_an_administrator_nothing_of_it_is_asked,
+    a_sleeping_token_is_never_taken_for_dead,
+    of_a_type_of_ones_own_the_administrator_is_asked,
+    the_feed_of_a_path_is_told_as_what_it_is,
+    a_reported_admin_token_dies_and_is_named,
 ];
 
 fn of(kind: TokenKind) -> TokenSpec {
@@ -189,10 +193,52 @@ async fn without_an_administrator_nothing_of_it_is_asked(db: Database) {
     setup.gitlab().add_token_with(&bot, of(TokenKind::Deploy));
     setup.report_as(&[(TYPE, &leaked), (DEPLOY, &bot)]).await;
     let row = setup.end_of(&leaked).await;
-    assert_eq!(end(&row), ("inactive", "invalid_token", true));
+    assert_eq!(end(&row), ("refused", "unusable", false));
     let reason = row.reason.unwrap();
     assert!(reason.ends_with("an admin_token of this GitLab could revoke it"), "{reason}");
     assert_eq!(end(&setup.end_of(&bot).await), ("refused", "no_admin_token", false));
     let paths: Vec<String> = setup.gitlab().requests().into_iter().map(|r| r.path).collect();
     assert_eq!(paths, [SELF]);
+}
+
+/// That impersonation is switched off is no evidence of a death, whatever was not heard before.
+async fn a_sleeping_token_is_never_taken_for_dead(db: Database) {
+    let setup = Setup::patient(&db).await;
+    let leaked = token(1);
+    setup.gitlab().add_token_with(&leaked, of(TokenKind::Impersonation));
+    setup.gitlab().fault_next_of("DELETE", 1, Fault::DropBefore);
+    setup.report(&[&leaked]).await;
+    setup.gitlab().allow_impersonation(false);
+    let row = setup.end_of(&leaked).await;
+    assert_eq!((row.state.as_str(), row.confirmed), ("refused", false), "{row:?}");
+    assert_eq!(setup.gitlab().state(&leaked), Some(TokenState::Active));
+    setup.gitlab().allow_impersonation(true);
+    let before = setup.gitlab().requests().len();
+    setup.report(&[&leaked]).await;
+    setup.end_of(&leaked).await;
+    assert!(setup.gitlab().requests().len() > before, "it is tried again when it is reported");
+}
+
+async fn of_a_type_of_ones_own_the_administrator_is_asked(db: Database) {
+    let setup = Setup::administered(&db).await;
+    setup.gitlab().add_token_with("123456", of(TokenKind::Trigger));
+    setup.report_as(&[("numbers_only", "123456")]).await;
+    assert_eq!(setup.end_of("123456").await.state, "inactive", "no prefix tells what it is");
+    assert_eq!(setup.gitlab().count("POST", OTHERS), 1);
+}
+
+async fn the_feed_of_a_path_is_told_as_what_it_is(db: Database) {
+    let setup = Setup::administered(&db).await;
+    let leaked = format!("glft-{}-42", "a1".repeat(32));
+    setup.report_as(&[(FEED, &leaked)]).await;
+    assert_eq!(end(&setup.end_of(&leaked).await), ("refused", "feed_of_a_path", false));
+    assert!(setup.gitlab().requests().is_empty(), "nobody could find it");
+}
+
+async fn a_reported_admin_token_dies_and_is_named(db: Database) {
+    let setup = Setup::administered(&db).await;
+    setup.report(&[ADMIN]).await;
+    let row = setup.end_of(ADMIN).await;
+    assert_eq!(row.state, "revoked");
+    assert!(row.reason.unwrap().contains("it was the admin_token of this GitLab"));
 }

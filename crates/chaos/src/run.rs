@@ -119,11 +119,16 @@ impl Run {
     async fn aftermath(self, folder: &Path) -> Summary {
         self.gitlab.fault_always(None);
         let done = self.load.stop().await;
-        let (seen, memory) = tokio::join!(self.leaks.stop(), self.witness.stop());
+        let seen = self.leaks.stop().await;
         let lost = all_dead(&self.gitlab, &done).await;
         let mut violations = self.violations;
-        let looks = memory.looks;
         let clients = self.fleet.clients();
+        if !nothing_waits(&clients[0]).await {
+            violations.push("something still waits".into());
+        }
+        // Not sooner: the leases of the killed run out last, and their ends are watched too.
+        let memory = self.witness.stop().await;
+        let looks = memory.looks;
         let ends = ends(&clients, &seen.leaked, memory, &mut violations).await;
         self.fleet.stop().await;
         let (searched, found) = look_for_secrets(folder, &self.database, &seen.leaked).await;
@@ -149,7 +154,7 @@ impl Run {
     }
 }
 
-/// How many rows ended how, once nothing waits any more; and whether what was seen before still is.
+/// How many rows ended how; and whether what was seen before still is.
 async fn ends(
     clients: &[Client],
     leaked: &[Minted],
@@ -157,9 +162,6 @@ async fn ends(
     violations: &mut Vec<String>,
 ) -> BTreeMap<String, usize> {
     let client = &clients[0];
-    if !nothing_waits(client).await {
-        violations.push("something still waits".into());
-    }
     match client.rows("").await {
         Ok(rows) => memory.compare(rows),
         Err(error) => violations.push(format!("the queue cannot be read: {error}")),

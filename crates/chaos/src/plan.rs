@@ -45,7 +45,7 @@ pub struct Round {
     pub tokens: usize,
     /// What GitLab is like meanwhile.
     pub weather: Weather,
-    /// The database's server goes away for so long, without a word or as if the power had failed.
+    /// The database's server goes away for so long, without a word or by a crash of its process.
     pub outage: Option<(Leaving, Duration)>,
     /// A gateway that hears no notification during the round.
     pub deaf: Option<usize>,

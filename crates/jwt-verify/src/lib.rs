@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+mod algorithm;
+mod base64url;
+mod builder;
+mod cache;
+mod error;
+mod header;
+mod json;
+mod keys;
+mod method;
+mod policy;
+mod registered;
+pub mod sources;
+mod token;
+mod verified;
+mod verifier;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use builder::{Builder, Chosen, Unset};
+pub use error::Error;
+pub use header::Header;
+pub use keys::{Key, KeyRefusal, KeySet};
+pub use method::{AuthMethod, Headers, Outcome};
+pub use token::{MAX_TOKEN, Unverified};
+pub use verified::VerifiedClaims;
+pub use verifier::Verifier;

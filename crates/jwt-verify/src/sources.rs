@@ -1,0 +1,102 @@
+//! Where keys come from.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::KeySet;
+
+/// Somebody's public keys. One source serves one issuer; any number of verifiers may share it.
+#[async_trait]
+pub trait KeySource: Debug + Send + Sync + 'static {
+    /// The keys that may be used this moment, without waiting for anything. `None` where there are
+    /// none yet, or what there is has become too old.
+    fn known(&self) -> Option<Arc<KeySet>>;
+
+    /// The keys, after what may be done to find one of this `kid`: a source that fetches does so
+    /// here, if its limits allow. The set that is returned need not hold the key.
+    async fn find(&self, kid: Option<&str>) -> Result<Arc<KeySet>, KeyError>;
+
+    /// How the source is doing.
+    fn health(&self) -> Health;
+}
+
+/// How a source is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Usable keys.
+    pub keys: usize,
+    /// When the present keys were fetched or read; `None` where there are none, or they never change.
+    pub fetched_at: Option<OffsetDateTime>,
+    /// What went wrong last, and when; `None` where the last attempt went well.
+    pub last_error: Option<(OffsetDateTime, KeyError)>,
+    /// Keys of the present set that are not used, and why: the `kid`, where it has one, comes first.
+    pub skipped: Vec<(Option<String>, &'static str)>,
+}
+
+/// Why keys cannot be had. Carries no text of the other side.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Nobody answers there.
+    #[error("cannot be reached")]
+    Unreachable,
+    /// The answer took too long.
+    #[error("did not answer in time")]
+    Timeout,
+    /// The answer was not a success; redirects, which are not followed, among them.
+    #[error("answered with status {0}")]
+    Status(u16),
+    /// The answer was longer than the limit.
+    #[error("answered with more than {0} bytes")]
+    TooLarge(usize),
+    /// The answer, or the file, is not what it should be.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// There is no key in it that can be used.
+    #[error("has no usable key")]
+    NoKeys,
+    /// The discovery document is of another issuer than the one asked.
+    #[error("the discovery document names another issuer")]
+    OtherIssuer,
+    /// The address is not `https`, and not on loopback.
+    #[error("keys are fetched by https alone, except from loopback")]
+    Insecure,
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    File(std::io::ErrorKind),
+}
+
+/// Keys that never change.
+#[derive(Debug, Clone)]
+pub struct StaticKeys(Arc<KeySet>);
+
+impl StaticKeys {
+    /// A source of just these.
+    pub fn new(keys: KeySet) -> Self {
+        Self(Arc::new(keys))
+    }
+}
+
+#[async_trait]
+impl KeySource for StaticKeys {
+    fn known(&self) -> Option<Arc<KeySet>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    async fn find(&self, _: Option<&str>) -> Result<Arc<KeySet>, KeyError> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            keys: self.0.len(),
+            fetched_at: None,
+            last_error: None,
+            skipped: self.0.skipped().to_vec(),
+        }
+    }
+}

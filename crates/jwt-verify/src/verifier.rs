@@ -1,0 +1,124 @@
+//! The verifier.
+
+use std::sync::Arc;
+
+use portcullis_base::Clock;
+
+use crate::builder::{Builder, Unset};
+use crate::cache::{Name, TokenCache};
+use crate::keys::{Key, KeySet};
+use crate::policy::Policy;
+use crate::sources::{Health, KeyError, KeySource};
+use crate::token::{MAX_TOKEN, Unverified};
+use crate::{Algorithm, Error, VerifiedClaims};
+
+/// Proves tokens of one issuer. Made by [`Verifier::builder`], shared by reference.
+#[derive(Debug)]
+pub struct Verifier {
+    pub(crate) keys: Arc<dyn KeySource>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policy: Policy,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) key_id_required: bool,
+    pub(crate) cache: Option<TokenCache>,
+}
+
+impl Verifier {
+    /// Begins one that trusts these keys. Issuer and audience have to be chosen before it can be
+    /// built; what cannot be chosen away is in the crate's README.
+    pub fn builder(keys: impl Into<Arc<dyn KeySource>>) -> Builder<Unset, Unset> {
+        Builder::new(keys.into())
+    }
+
+    /// The one issuer whose tokens are taken; `None` where any is.
+    pub fn issuer(&self) -> Option<&str> {
+        self.policy.issuer.as_deref()
+    }
+
+    /// How the keys are doing.
+    pub fn health(&self) -> Health {
+        self.keys.health()
+    }
+
+    /// Fetches keys where none are known yet: at start-up, so that the first caller need not wait.
+    pub async fn warm_up(&self) -> Result<(), KeyError> {
+        match self.keys.known() {
+            Some(_) => Ok(()),
+            None => self.keys.find(None).await.map(drop),
+        }
+    }
+
+    /// The claims of a token in JWS compact serialization.
+    ///
+    /// The signature is checked before any claim is acted on: an error about a claim is one about a
+    /// token that the issuer made.
+    pub async fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
+        if token.len() > MAX_TOKEN {
+            return Err(Error::TooLong);
+        }
+        let name = self.cache.as_ref().map(|_| TokenCache::name(token));
+        if let Some(claims) = self.remembered(name.as_ref()) {
+            self.check(&claims)?;
+            return Ok(claims);
+        }
+        let token = Unverified::parse(token)?;
+        let key = self.prove(&token).await?;
+        let header = token.header().clone();
+        let claims = VerifiedClaims::new(header, key, token.into_claims()?);
+        self.check(&claims)?;
+        if let (Some(cache), Some(name)) = (&self.cache, name) {
+            cache.put(name, &claims);
+        }
+        Ok(claims)
+    }
+
+    /// The payload of any JWS in compact serialization, whatever it is: signature and header are
+    /// checked, and nothing else. Not for deciding who somebody is.
+    pub async fn verify_payload(&self, token: &str) -> Result<Vec<u8>, Error> {
+        let token = Unverified::parse(token)?;
+        self.prove(&token).await?;
+        Ok(token.payload)
+    }
+
+    fn remembered(&self, name: Option<&Name>) -> Option<VerifiedClaims> {
+        self.cache.as_ref()?.get(name?, self.keys.known().as_ref())
+    }
+
+    fn check(&self, claims: &VerifiedClaims) -> Result<(), Error> {
+        self.policy.check(&claims.proved().registered, self.clock.now_ms())
+    }
+
+    /// The key whose signature the token bears.
+    async fn prove(&self, token: &Unverified<'_>) -> Result<Arc<Key>, Error> {
+        let (algorithm, kid) = (token.header().algorithm(), token.header().key_id());
+        if !self.algorithms.contains(&algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        if kid.is_none() && self.key_id_required {
+            return Err(Error::KeyIdMissing);
+        }
+        let known = self.keys.known();
+        if let Some(known) = known.as_ref().filter(|known| known.has(kid)) {
+            let proved = prove_by(known, token);
+            // A token without a `kid` may be of a key that came after the known ones.
+            if proved.is_ok() || kid.is_some() {
+                return proved;
+            }
+        }
+        let found = self.keys.find(kid).await?;
+        prove_by(&found, token)
+    }
+}
+
+fn prove_by(keys: &KeySet, token: &Unverified<'_>) -> Result<Arc<Key>, Error> {
+    let (algorithm, kid) = (token.header().algorithm(), token.header().key_id());
+    let mut refusal = if keys.has(kid) { Error::KeyMismatch } else { Error::KeyUnknown };
+    for key in keys.candidates(kid, algorithm) {
+        match key.verify(algorithm, token.signed.as_bytes(), &token.signature) {
+            Some(true) => return Ok(Arc::clone(key)),
+            Some(false) => refusal = Error::Signature,
+            None => {}
+        }
+    }
+    Err(refusal)
+}

@@ -93,7 +93,8 @@ mod tests {
         for algorithm in Algorithm::ALL {
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
         }
-        for name in ["", "none", "None", "HS256", "rs256", "RS256 ", "RS256\0", "ＲＳ256", "ES256K"] {
+        for name in ["", "none", "None", "HS256", "rs256", "RS256 ", "RS256\0", "ＲＳ256", "ES256K"]
+        {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name:?}");
         }
     }

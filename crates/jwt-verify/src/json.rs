@@ -268,10 +268,14 @@ mod tests {
     fn one_object_and_nothing_else_is_read() {
         assert_eq!(members(b"{}"), Some(0));
         assert_eq!(members(br#" {"a":{"a":[1,-1,1.5,"x",null,true,{}]},"b":0} "#), Some(2));
-        for text in ["", "[]", "null", "1", "\"{}\"", "{}{}", "{} x", "{\"a\":1,}", "{'a':1}", "{a:1}"] {
+        for text in
+            ["", "[]", "null", "1", "\"{}\"", "{}{}", "{} x", "{\"a\":1,}", "{'a':1}", "{a:1}"]
+        {
             assert_eq!(members(text.as_bytes()), None, "{text:?}");
         }
-        for text in ["{\"a\":01}", "{\"a\":+1}", "{\"a\":NaN}", "{\"a\":1e400}", "{/**/}", "\u{feff}{}"] {
+        for text in
+            ["{\"a\":01}", "{\"a\":+1}", "{\"a\":NaN}", "{\"a\":1e400}", "{/**/}", "\u{feff}{}"]
+        {
             assert_eq!(members(text.as_bytes()), None, "{text:?}");
         }
         for bytes in [&b"{\"\xff\":1}"[..], b"{\"a\":\"\xc0\xaf\"}", b"{\"a\":\"\xed\xa0\x80\"}"] {
@@ -303,7 +307,8 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        let nested =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(members(nested(100).as_bytes()), Some(1));
         for levels in [200, 10_000] {
             assert_eq!(members(nested(levels).as_bytes()), None, "{levels}");

@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn each_claim_has_its_type_or_is_absent() {
-        let full = read(r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":1.5,"nbf":0,"iat":2,"jti":"j","x":{}}"#);
+        let full = read(
+            r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":1.5,"nbf":0,"iat":2,"jti":"j","x":{}}"#,
+        );
         let full = full.unwrap();
         assert_eq!(full.issuer.as_deref(), Some("i"));
         assert_eq!(full.audiences.as_deref(), Some(&["a".to_owned(), "b".to_owned()][..]));

@@ -75,12 +75,16 @@ mod tests {
     fn three_segments_are_a_token() {
         for token in ["", ".", "..", "a", "a.b", ".a.b", "a.b.c.d", "a.b.c.", "...."] {
             let error = Unverified::parse(token).unwrap_err();
-            assert!(matches!(error, Error::Segments | Error::HeaderJson | Error::Base64), "{token:?}");
+            assert!(
+                matches!(error, Error::Segments | Error::HeaderJson | Error::Base64),
+                "{token:?}"
+            );
         }
         assert_eq!(Unverified::parse(&".".repeat(1 << 20)).unwrap_err(), Error::TooLong);
         let token = format!("{HEADER}.e30.AA");
         assert_eq!(Unverified::parse(&token).unwrap().signature, [0]);
-        for token in [format!("{HEADER}.e30=.AA"), format!("{HEADER}.e30.AB"), format!(" {token}")] {
+        for token in [format!("{HEADER}.e30=.AA"), format!("{HEADER}.e30.AB"), format!(" {token}")]
+        {
             assert_eq!(Unverified::parse(&token).unwrap_err(), Error::Base64, "{token}");
         }
     }

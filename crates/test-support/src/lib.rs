@@ -4,11 +4,15 @@
 mod cluster;
 mod database;
 mod programs;
+mod signer;
+mod site;
 
 use std::net::{Ipv4Addr, TcpListener};
 
 pub use cluster::Cluster;
 pub use database::{PgDatabase, postgres};
+pub use signer::{SigningKey, base64url, jwks};
+pub use site::{Reply, Site};
 
 /// Everything in a database as text, as `pg_dump` writes it: to search it for what must not be there.
 ///

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use openssl::ecdsa::EcdsaSig;
 use openssl::bn::BigNum;
+use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::md::{Md, MdRef};
 use openssl::pkey::{PKey, Public};

@@ -62,7 +62,8 @@ mod tests {
                 product
             };
             let t = mul(&y, &y);
-            let dtt = mul(&d, &mul(&t, &t));
+            let tt = mul(&t, &t);
+            let dtt = mul(&d, &tt);
             let two = BigNum::from_u32(2).unwrap();
             let mut sum = BigNum::new().unwrap();
             sum.checked_add(&dtt, &mul(&two, &t)).unwrap();

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod jwt;
 mod listing;
 mod migrate;
 mod output;
@@ -11,6 +12,7 @@ mod remote;
 mod revocations;
 mod runtime;
 mod secrets;
+mod standard_input;
 mod serve;
 mod several;
 mod table;
@@ -54,6 +56,7 @@ fn dispatch(
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),
+        Command::Jwt(command) => jwt::run(command, output),
         Command::Pats(command) => return pats::run(command, environment, output),
         Command::Revocations(command) => return revocations::run(command, environment, output),
     }

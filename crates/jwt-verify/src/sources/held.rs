@@ -50,3 +50,25 @@ pub(super) fn within(now_ms: i64, since_ms: i64, wait_ms: i64) -> bool {
 pub(super) fn to_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_put_back_has_the_keys_renewed_and_kills_none() {
+        let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+        let held = Held::new(Arc::default(), 1_000_000, minute, hour);
+        assert!(!held.is_due(1_000_000) && !held.is_due(1_047_999) && held.is_due(1_048_000));
+        assert!(held.is_due(999_999) && held.is_fresh(999_999));
+        assert!(held.is_fresh(1_059_999) && !held.is_fresh(1_060_000));
+        assert!(held.may_be_stale(4_659_999) && !held.may_be_stale(4_660_000));
+        assert!(held.is_due(i64::MAX) && held.is_due(i64::MIN) && !held.may_be_stale(i64::MAX));
+    }
+
+    #[test]
+    fn lives_beyond_all_numbers_are_long() {
+        let held = Held::new(Arc::default(), 0, Duration::MAX, Duration::MAX);
+        assert!(held.is_fresh(i64::MAX - 1) && held.may_be_stale(i64::MAX - 1));
+    }
+}

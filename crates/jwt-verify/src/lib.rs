@@ -6,6 +6,7 @@ mod base64url;
 mod builder;
 mod cache;
 mod error;
+mod gerrit;
 mod header;
 mod json;
 mod keys;
@@ -20,6 +21,10 @@ mod verifier;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{Builder, Chosen, Unset};
 pub use error::Error;
+pub use gerrit::{
+    AssertedChange, AssertedUser, GERRIT_HEADER, Gerrit, GerritCaller, GerritConfigError,
+    GerritError, GerritLimits, GerritOptions,
+};
 pub use header::Header;
 pub use keys::{Key, KeyRefusal, KeySet};
 pub use method::{AuthMethod, Headers, Outcome};

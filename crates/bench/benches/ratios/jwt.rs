@@ -89,7 +89,8 @@ fn first_sight(verifier: &Verifier, token: &str) -> f64 {
 
 fn by_jsonwebtoken(key: &SigningKey, token: &str) -> f64 {
     let jwk: Jwk = serde_json::from_value(key.jwk()).expect("a JWK");
-    let (key, algorithm) = (DecodingKey::from_jwk(&jwk).expect("a key"), key.header()["alg"].clone());
+    let (key, algorithm) =
+        (DecodingKey::from_jwk(&jwk).expect("a key"), key.header()["alg"].clone());
     let algorithm = serde_json::from_value(algorithm).expect("an algorithm");
     let mut validation = jsonwebtoken::Validation::new(algorithm);
     validation.set_issuer(&[ISSUER]);

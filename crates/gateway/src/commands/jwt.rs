@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::{Clock, ManualClock, SystemClock};
-use portcullis_jwt_verify::sources::{KeySource, StaticKeys};
+use portcullis_jwt_verify::sources::{KeySource, RemoteKeys, RemoteOptions, StaticKeys};
 use portcullis_jwt_verify::{Algorithm, Error, KeySet, Verifier};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -70,7 +71,7 @@ fn clock(at: Option<u64>) -> Result<Arc<dyn Clock>, StartError> {
 /// Whatever begins as an address is one; all else is a file.
 fn keys(place: &str) -> Result<Arc<dyn KeySource>, StartError> {
     if place.starts_with("https://") || place.starts_with("http://") {
-        return Ok(Arc::new(remote(place)?));
+        return remote(place);
     }
     let fail = |text: &dyn std::fmt::Display| StartError::new("jwks", text);
     let file = files::read_small(Path::new(place)).map_err(|error| fail(&error))?;
@@ -92,6 +93,9 @@ fn refusal(error: &Error, verifier: &Verifier) -> StartError {
     StartError::new(error.code(), text)
 }
 
-fn remote(_: &str) -> Result<StaticKeys, StartError> {
-    Err(StartError::new("jwks", "unwired"))
+fn remote(url: &str) -> Result<Arc<dyn KeySource>, StartError> {
+    let fail = |text: &dyn std::fmt::Display| StartError::new("jwks", text);
+    let http = client(&ClientOptions::default()).map_err(|error| fail(&error))?;
+    let keys = RemoteKeys::jwks(url, RemoteOptions::new(http)).map_err(|error| fail(&error))?;
+    Ok(Arc::new(keys))
 }

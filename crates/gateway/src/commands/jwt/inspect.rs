@@ -12,15 +12,18 @@ use super::super::{terminal, times};
 use crate::error::StartError;
 
 /// In the first line, so that nobody reads on without it, and in each line of no other kind.
-const LOUDLY: &str = "NOT VERIFIED: anybody can write this. `portcullis jwt verify` proves a token.";
+const LOUDLY: &str =
+    "NOT VERIFIED: anybody can write this. `portcullis jwt verify` proves a token.";
 
 /// Prints header and claims, whatever they are, and what `verify` would refuse before it looks for a
 /// key. Nothing else is checked.
 pub(super) fn run(token: &str, now: OffsetDateTime, output: &mut Output) -> Result<(), StartError> {
     let (header, claims) = parts(token)?;
     let refusal = Unverified::parse(token).err();
-    let refused = refusal.as_ref().map(|error| json!({"code": error.code(), "text": error.to_string()}));
-    let machines = json!({"verified": false, "header": header, "claims": claims, "refused": refused});
+    let refused =
+        refusal.as_ref().map(|error| json!({"code": error.code(), "text": error.to_string()}));
+    let machines =
+        json!({"verified": false, "header": header, "claims": claims, "refused": refused});
     let mut people = vec![LOUDLY.to_owned(), format!("header  {}", told(&header))];
     people.extend(lines(&claims, now));
     if let Some(error) = &refusal {
@@ -36,18 +39,18 @@ fn parts(token: &str) -> Result<(Value, Value), StartError> {
     if token.len() > MAX_TOKEN {
         return Err(fail("too_long", "the token is longer than 16 KiB"));
     }
-    let mut segments = token.split('.');
-    let mut part = || -> Result<Value, StartError> {
-        let segment = segments
-            .next()
-            .ok_or_else(|| fail("segments", "the token is not segments with dots between them"))?;
+    // JWS or JWE: of either the first segment is a header, and of the first the second are claims.
+    let (header, rest) = token
+        .split_once('.')
+        .ok_or_else(|| fail("segments", "the token is not segments with dots between them"))?;
+    let part = |segment: &str| {
         let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| {
             fail("base64", "a segment of the token is not base64url without padding")
         })?;
         let text = || Value::from(String::from_utf8_lossy(&bytes));
         Ok(serde_json::from_slice(&bytes).unwrap_or_else(|_| text()))
     };
-    Ok((part()?, part()?))
+    Ok((part(header)?, part(rest.split('.').next().unwrap_or_default())?))
 }
 
 fn told(value: &Value) -> String {

@@ -43,7 +43,7 @@ fn parts(token: &str) -> Result<(Value, Value), StartError> {
     let (header, rest) = token
         .split_once('.')
         .ok_or_else(|| fail("segments", "the token is not segments with dots between them"))?;
-    let part = |segment: &str| {
+    let part = |segment: &str| -> Result<Value, StartError> {
         let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| {
             fail("base64", "a segment of the token is not base64url without padding")
         })?;

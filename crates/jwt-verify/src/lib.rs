@@ -13,6 +13,7 @@ mod keys;
 mod method;
 mod policy;
 mod registered;
+pub mod rules;
 pub mod sources;
 mod token;
 mod verified;

@@ -32,6 +32,7 @@ master_key = "{MASTER}"
 admin_tokens = ["{ADMIN}"]
 [revocation]
 call_timeout = "2s"
+lease_margin = "1s"
 retry_base = "50ms"
 retry_cap = "2s"
 poll_interval = "200ms"

@@ -26,6 +26,10 @@ impl Database {
         Self::Server(Some(cluster.expect("Postgres starts")))
     }
 
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
     /// Where a gateway finds it, and the proxy in between.
     pub(crate) async fn place(&self) -> (Place, Option<Proxy>) {
         match self {

@@ -66,6 +66,16 @@ impl Fleet {
         self.proxies.iter().flatten().for_each(Proxy::thaw);
     }
 
+    /// It stands still from now on, under whatever leases it has.
+    pub(crate) fn stall(&self, gateway: usize) {
+        self.processes[gateway].stall();
+    }
+
+    /// It goes on, late for all that it held.
+    pub(crate) fn go_on(&self, gateway: usize) {
+        self.processes[gateway].go_on();
+    }
+
     pub(crate) fn order(&mut self, gateway: usize, death: Death) {
         if let Death::At(point, count) = death {
             self.processes[gateway].order(point, count);

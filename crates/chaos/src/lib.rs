@@ -6,6 +6,7 @@ mod config;
 mod database;
 mod fleet;
 mod leaks;
+mod ledger;
 mod load;
 mod plan;
 mod process;

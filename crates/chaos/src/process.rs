@@ -169,14 +169,34 @@ impl Process {
         self.wait_until_ready().await;
     }
 
+    /// Stands still until it is told to go on, with all that it holds.
+    ///
+    /// # Panics
+    /// Where it is dead.
+    pub fn stall(&self) {
+        assert!(self.signal("-STOP"), "it was there to be stopped");
+    }
+
+    /// Goes on where it stood still.
+    ///
+    /// # Panics
+    /// Where it is dead.
+    pub fn go_on(&self) {
+        assert!(self.signal("-CONT"), "it was there to go on");
+    }
+
+    fn signal(&self, signal: &str) -> bool {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args([signal, &pid]).status();
+        told.is_ok_and(|status| status.success())
+    }
+
     /// SIGTERM, and a clean end within half a minute.
     ///
     /// # Panics
     /// Where it ends otherwise, or not.
     pub async fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(told.is_ok_and(|status| status.success()), "it was there to be told");
+        assert!(self.signal("-TERM"), "it was there to be told");
         let status = exit_of(&mut self.child, STOPPING).await;
         assert!(status.is_some_and(|status| status.success()), "{status:?}");
     }

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use portcullis_fake_gitlab::{FakeGitlab, TokenState};
 
-use crate::client::{Client, Minted};
+use crate::client::{self, Client, Minted};
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::leaks::{self, Leaks};
+use crate::ledger;
 use crate::load::{Done, Load};
 use crate::plan::{Death, Plan, Round, Size};
 use crate::search::{self, Secrets};
 use crate::summary::{Deaths, Delays, Summary};
+use crate::weather::Weather;
 use crate::witness::{Memory, Witness};
 
 /// How long reports may go unacknowledged while a round is on.
@@ -22,6 +24,8 @@ const STANDSTILL: Duration = Duration::from_mins(1);
 /// How long all may take to die when all is well again: a killed replica's leases run out first.
 const AFTERMATH: Duration = Duration::from_mins(4);
 const BETWEEN: Duration = Duration::from_millis(200);
+/// How long GitLab is slow before a gateway stalls, so that all its calls are under way.
+const GRIP: Duration = Duration::from_secs(1);
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -94,6 +98,7 @@ impl Run {
     /// Returns whether the gateways still take anything.
     async fn round(&mut self, round: &Round) -> bool {
         let goal = self.load.acknowledged() + round.tokens;
+        let stall = self.stall(round).await;
         round.weather.over(&self.gitlab);
         if let Some(deaf) = round.deaf {
             self.fleet.deafen(deaf);
@@ -108,11 +113,26 @@ impl Run {
         let as_ordered = self.fleet.kill(round.victim, round.death).await;
         self.deaths.count(round.death, as_ordered);
         let taken = taken && self.load.reach(goal, STANDSTILL).await;
+        if let Some((gateway, until)) = stall {
+            tokio::time::sleep_until(until).await;
+            self.fleet.go_on(gateway);
+        }
         self.fleet.let_all_hear();
         if !taken {
             self.violations.push(format!("for {STANDSTILL:?} nothing was taken: {round}"));
         }
         taken
+    }
+
+    /// Has a gateway stand still while its calls are on their way to a GitLab that is too slow.
+    /// Returns which, and until when.
+    async fn stall(&mut self, round: &Round) -> Option<(usize, tokio::time::Instant)> {
+        let (gateway, pause) = round.stalled?;
+        Weather::Slow.over(&self.gitlab);
+        tokio::time::sleep(GRIP).await;
+        self.fleet.stall(gateway);
+        self.deaths.stalls += 1;
+        Some((gateway, tokio::time::Instant::now() + pause))
     }
 
     /// Lets all become well, and looks at what is left.
@@ -129,7 +149,8 @@ impl Run {
         // Not sooner: the leases of the killed run out last, and their ends are watched too.
         let memory = self.witness.stop().await;
         let looks = memory.looks;
-        let ends = ends(&clients, &seen.leaked, memory, &mut violations).await;
+        let ends = ends(&clients, self.database.is_server(), memory, &mut violations).await;
+        violations.extend(leaks::all_refused(&clients, &seen.leaked).await);
         self.fleet.stop().await;
         let (searched, found) = look_for_secrets(folder, &self.database, &seen.leaked).await;
         violations.extend(seen.violations);
@@ -141,7 +162,9 @@ impl Run {
             reports: done.reports,
             resent: done.resent,
             deaths: self.deaths,
-            ends,
+            ends: ends.counts,
+            watched: ends.watched,
+            compared: ends.compared,
             lost,
             leaked: seen.leaked.len(),
             used: seen.used,
@@ -154,21 +177,36 @@ impl Run {
     }
 }
 
-/// How many rows ended how; and whether what was seen before still is.
+/// How the rows ended, and whether what was seen before still is.
+struct Ends {
+    counts: BTreeMap<String, usize>,
+    /// Rows that were seen ended before the last look.
+    watched: usize,
+    /// Rows that were held against their attempts.
+    compared: usize,
+}
+
 async fn ends(
     clients: &[Client],
-    leaked: &[Minted],
+    server: bool,
     mut memory: Memory,
     violations: &mut Vec<String>,
-) -> BTreeMap<String, usize> {
-    let client = &clients[0];
-    match client.rows("").await {
-        Ok(rows) => memory.compare(rows),
-        Err(error) => violations.push(format!("the queue cannot be read: {error}")),
+) -> Ends {
+    let watched = memory.ended();
+    let mut compared = 0;
+    match client::rows(clients, "").await {
+        // On a file one process has the rows to itself.
+        Some(rows) if server => {
+            let ledger = ledger::compare(&clients[0], &rows).await;
+            compared = ledger.rows;
+            violations.extend(ledger.violations);
+            memory.compare(rows);
+        }
+        Some(rows) => memory.compare(rows),
+        None => violations.push("the queue cannot be read".into()),
     }
     violations.extend(memory.violations);
-    violations.extend(leaks::all_refused(clients, leaked).await);
-    client.count_ends().await
+    Ends { counts: clients[0].count_ends().await, watched, compared }
 }
 
 /// How many bytes were searched, and where a secret was found.

@@ -42,6 +42,10 @@ pub struct Summary {
     pub longest_leak: Duration,
     /// How often the whole queue was looked at.
     pub looks: usize,
+    /// Rows that were seen ended before the last look.
+    pub watched: usize,
+    /// Rows claimed more than once whose end was held against their attempts.
+    pub compared: usize,
     /// Bytes searched for secrets.
     pub searched: u64,
     /// Where one was found.
@@ -61,6 +65,8 @@ pub struct Deaths {
     pub not_reached: usize,
     /// Times at which Postgres went away.
     pub outages: usize,
+    /// Times at which a gateway stood still for longer than its leases last.
+    pub stalls: usize,
 }
 
 /// How long acknowledged tokens lived.
@@ -156,12 +162,14 @@ impl fmt::Display for Summary {
         line("  at chosen points", points.join(", "))?;
         line("  points not reached", format!("{} (killed from outside)", deaths.not_reached))?;
         line("database outages", deaths.outages.to_string())?;
+        line("stalls", deaths.stalls.to_string())?;
         line("tokens acknowledged", format!("{} in {} reports", self.acknowledged, self.reports))?;
         line("reports sent again", self.resent.to_string())?;
         line("lost", self.lost.to_string())?;
         let ends: Vec<String> = self.ends.iter().map(|(s, count)| format!("{s} {count}")).collect();
         line("rows", ends.join(", "))?;
-        line("ends watched", format!("the whole queue, {} times", self.looks))?;
+        line("ends watched", format!("{} rows, in {} looks", self.watched, self.looks))?;
+        line("  against attempts", format!("{} rows claimed more than once", self.compared))?;
         let lived = format!("{:.0?} / {:.1?} / {:.1?}", delays.half, delays.most, delays.all);
         line("204 to deletion", format!("{lived} (half, 99 of 100, all)"))?;
         line("deleted twice", format!("{} (after a crash)", delays.twice))?;

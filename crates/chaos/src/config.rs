@@ -9,7 +9,7 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const ADMIN: &str = "an-admin-token-of-this-test-0123456789";
 pub(crate) const REPORTER: &str = "a-reporting-token-of-this-test-0123456789";
 /// 32 bytes.
-const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+pub(crate) const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 pub(crate) fn of(setup: &Setup, ports: Ports) -> String {
     let Ports { public, admin } = ports;

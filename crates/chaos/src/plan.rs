@@ -1,5 +1,6 @@
 //! What goes wrong, and when: all of it drawn from one seed before anything is started.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::weather::Weather;
 
 /// How many rounds lie between two in which a gateway stalls.
 const STALL_EVERY: usize = 4;
+/// The same for the outages that do not come by chance.
+const OUTAGE_EVERY: usize = 8;
 
 /// The faults of one run. The same numbers give the same plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +97,8 @@ impl Plan {
             let stalled = stalls.then(|| stall(&mut rng, victim, size.gateways));
             // What the stalled one holds must end by another before it comes back.
             let calm = rng.random_bool(0.4) || death.wants_calm() || stalls;
-            let outage =
-                (size.server && rng.random_bool(0.12) && !stalls).then(|| outage(&mut rng));
+            let away = rng.random_bool(0.1) || number % OUTAGE_EVERY == 4;
+            let outage = (size.server && away && !stalls).then(|| outage(&mut rng));
             Round {
                 victim,
                 death,
@@ -112,6 +115,17 @@ impl Plan {
             first.death = Death::AtStart(Point::KeyKept);
         }
         Self { seed, rounds }
+    }
+
+    /// How often each point is ordered.
+    pub fn ordered(&self) -> BTreeMap<&'static str, usize> {
+        let mut ordered = BTreeMap::new();
+        for round in &self.rounds {
+            if let Death::At(point, _) | Death::AtStart(point) = round.death {
+                *ordered.entry(point.name()).or_default() += 1;
+            }
+        }
+        ordered
     }
 }
 

@@ -258,10 +258,15 @@ fn serving(mut command: Command, directory: &Path) -> Command {
 fn spawn(command: Command, directory: &Path, order: Option<&str>) -> Child {
     let log = OpenOptions::new().create(true).append(true).open(directory.join(config::LOG));
     let log = log.expect("the folder can be written to");
-    serving(command, directory)
+    let mut child = serving(command, directory)
         .envs(order.map(|order| ("PORTCULLIS_FAULT", order)))
         .stdout(log.try_clone().expect("a file can be shared"))
         .stderr(log)
         .spawn()
-        .expect("the gateway's program starts")
+        .expect("the gateway's program starts");
+    // Binds `portcullis-faulty` to us: where we are killed, it ends. Nobody else listens.
+    if let Some(orders) = child.stdin.as_mut() {
+        drop(writeln!(orders));
+    }
+    child
 }

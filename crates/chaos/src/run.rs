@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use portcullis_fake_gitlab::{FakeGitlab, TokenState};
 
-use crate::client::{self, Client, Minted};
+use crate::client::{self, Client};
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::leaks::{self, Leaks};
 use crate::ledger;
 use crate::load::{Done, Load};
 use crate::plan::{Death, Plan, Round, Size};
-use crate::search::{self, Secrets};
+use crate::remains;
 use crate::summary::{Deaths, Delays, Summary};
 use crate::weather::Weather;
 use crate::witness::{Memory, Witness};
@@ -46,6 +46,7 @@ struct Run {
     load: Load,
     leaks: Leaks,
     witness: Witness,
+    ordered: BTreeMap<&'static str, usize>,
     deaths: Deaths,
     violations: Vec<String>,
 }
@@ -75,7 +76,7 @@ pub async fn run(options: &Options, folder: &Path, narrate: &(dyn Fn(&str) + Syn
 impl Run {
     async fn start(options: &Options, plan: &Plan, folder: &Path) -> Self {
         let gitlab = Arc::new(FakeGitlab::start());
-        let database = Database::start(options.size.server).await;
+        let database = Database::start(options.size.server, folder).await;
         let first = plan.rounds.first().and_then(|round| match round.death {
             Death::AtStart(point) => Some(point),
             Death::At(..) | Death::After(_) => None,
@@ -87,6 +88,7 @@ impl Run {
             load: Load::start(&gitlab, &clients, options.seed),
             leaks: Leaks::start(&clients),
             witness: Witness::start(&clients),
+            ordered: plan.ordered(),
             deaths: Deaths::default(),
             violations: Vec::new(),
             gitlab,
@@ -152,13 +154,16 @@ impl Run {
         let ends = ends(&clients, self.database.is_server(), memory, &mut violations).await;
         violations.extend(leaks::all_refused(&clients, &seen.leaked).await);
         self.fleet.stop().await;
-        let (searched, found) = look_for_secrets(folder, &self.database, &seen.leaked).await;
+        let remains = remains::search(folder, clients.len(), &self.database, &seen.leaked).await;
         violations.extend(seen.violations);
+        violations.extend(remains.refused.iter().map(|at| format!("the database refused {at}")));
         Summary {
             seed: 0,
             took: Duration::ZERO,
             delays: Delays::measure(&self.gitlab, &done),
+            ordered: self.ordered,
             acknowledged: done.acknowledged.len(),
+            sent: done.sent.len() + seen.sent,
             reports: done.reports,
             resent: done.resent,
             deaths: self.deaths,
@@ -170,8 +175,11 @@ impl Run {
             used: seen.used,
             longest_leak: seen.longest,
             looks,
-            searched,
-            found,
+            dropped: remains.dropped,
+            files: remains.searched.files,
+            searched: remains.searched.bytes,
+            words: remains.words,
+            found: remains.searched.found,
             violations,
         }
     }
@@ -207,30 +215,6 @@ async fn ends(
     }
     violations.extend(memory.violations);
     Ends { counts: clients[0].count_ends().await, watched, compared }
-}
-
-/// How many bytes were searched, and where a secret was found.
-async fn look_for_secrets(
-    folder: &Path,
-    database: &Database,
-    leaked: &[Minted],
-) -> (u64, Vec<String>) {
-    let secrets = secrets(leaked);
-    let (mut searched, mut found) = search::files(folder, &secrets);
-    if let Some((text, files)) = database.contents().await {
-        let (more, there) = search::files(&files, &secrets);
-        searched += more + text.len() as u64;
-        found.extend(there);
-        found.extend(secrets.within(&text, "the dump"));
-    }
-    (searched, found)
-}
-
-/// How the tokens begin, and the whole values of our own: the prefix alone is a word of the
-/// configuration.
-fn secrets(leaked: &[Minted]) -> Secrets {
-    let values = leaked.iter().filter_map(|minted| minted.token.rsplit('.').next());
-    Secrets::of(std::iter::once("glpat-").chain(values))
 }
 
 /// Waits until every acknowledged token is dead at GitLab. Returns how many are not.

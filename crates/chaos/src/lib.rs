@@ -22,7 +22,7 @@ mod witness;
 pub use client::Client;
 pub use evidence::Evidence;
 pub use plan::{Death, Leaving, Plan, Round, Size};
-pub use process::{Place, Process, Setup};
+pub use process::{Place, Process, Setup, Stall};
 pub use proxy::Proxy;
 pub use run::{Options, run};
 pub use summary::{Deaths, Delays, Summary};

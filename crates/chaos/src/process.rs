@@ -52,6 +52,22 @@ pub struct Process {
     client: Client,
 }
 
+/// A gateway that stands still. It goes on when this is dropped.
+#[derive(Debug)]
+#[must_use = "it goes on when this is dropped"]
+pub struct Stall {
+    /// Wakes it at the end of its input, so that a harness that is killed leaves none behind.
+    waker: Child,
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        drop(self.waker.stdin.take());
+        // Where the gateway was killed meanwhile there is nobody to wake.
+        drop(self.waker.wait());
+    }
+}
+
 impl Process {
     /// Starts one and waits until it is ready.
     ///
@@ -169,20 +185,19 @@ impl Process {
         self.wait_until_ready().await;
     }
 
-    /// Stands still until it is told to go on, with all that it holds.
+    /// Stands still, with all that it holds, until what is returned is dropped or we are dead.
     ///
     /// # Panics
     /// Where it is dead.
-    pub fn stall(&self) {
+    pub fn stall(&self) -> Stall {
         assert!(self.signal("-STOP"), "it was there to be stopped");
-    }
-
-    /// Goes on where it stood still.
-    ///
-    /// # Panics
-    /// Where it is dead.
-    pub fn go_on(&self) {
-        assert!(self.signal("-CONT"), "it was there to go on");
+        let pid = self.child.id().to_string();
+        let waker = Command::new("sh")
+            .args(["-c", "read -r _; kill -CONT \"$0\"", &pid])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh starts");
+        Stall { waker }
     }
 
     fn signal(&self, signal: &str) -> bool {

@@ -14,6 +14,7 @@ use crate::leaks::{self, Leaks};
 use crate::ledger;
 use crate::load::{Done, Load};
 use crate::plan::{Death, Plan, Round, Size};
+use crate::process::Stall;
 use crate::remains;
 use crate::summary::{Deaths, Delays, Summary};
 use crate::weather::Weather;
@@ -115,9 +116,9 @@ impl Run {
         let as_ordered = self.fleet.kill(round.victim, round.death).await;
         self.deaths.count(round.death, as_ordered);
         let taken = taken && self.load.reach(goal, STANDSTILL).await;
-        if let Some((gateway, until)) = stall {
+        if let Some((stall, until)) = stall {
             tokio::time::sleep_until(until).await;
-            self.fleet.go_on(gateway);
+            drop(stall);
         }
         self.fleet.let_all_hear();
         if !taken {
@@ -127,14 +128,14 @@ impl Run {
     }
 
     /// Has a gateway stand still while its calls are on their way to a GitLab that is too slow.
-    /// Returns which, and until when.
-    async fn stall(&mut self, round: &Round) -> Option<(usize, tokio::time::Instant)> {
+    /// Returns until when.
+    async fn stall(&mut self, round: &Round) -> Option<(Stall, tokio::time::Instant)> {
         let (gateway, pause) = round.stalled?;
         Weather::Slow.over(&self.gitlab);
         tokio::time::sleep(GRIP).await;
-        self.fleet.stall(gateway);
+        let stall = self.fleet.stall(gateway);
         self.deaths.stalls += 1;
-        Some((gateway, tokio::time::Instant::now() + pause))
+        Some((stall, tokio::time::Instant::now() + pause))
     }
 
     /// Lets all become well, and looks at what is left.

@@ -1,13 +1,13 @@
 //! One run: a plan carried out on real processes, and what was seen from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_fake_gitlab::{FakeGitlab, TokenState};
 
-use crate::client::{self, Client};
+use crate::client::{self, Client, Row};
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::leaks::{self, Leaks};
@@ -116,8 +116,9 @@ impl Run {
         let as_ordered = self.fleet.kill(round.victim, round.death).await;
         self.deaths.count(round.death, as_ordered);
         let taken = taken && self.load.reach(goal, STANDSTILL).await;
-        if let Some((stall, until)) = stall {
+        if let Some((stall, until, waiting)) = stall {
             tokio::time::sleep_until(until).await;
+            self.end_by_others(waiting).await;
             drop(stall);
         }
         self.fleet.let_all_hear();
@@ -128,14 +129,30 @@ impl Run {
     }
 
     /// Has a gateway stand still while its calls are on their way to a GitLab that is too slow.
-    /// Returns until when.
-    async fn stall(&mut self, round: &Round) -> Option<(Stall, tokio::time::Instant)> {
+    /// Returns until when, and the rows that waited then, its own among them.
+    async fn stall(&mut self, round: &Round) -> Option<(Stall, tokio::time::Instant, Vec<Row>)> {
         let (gateway, pause) = round.stalled?;
         Weather::Slow.over(&self.gitlab);
         tokio::time::sleep(GRIP).await;
         let stall = self.fleet.stall(gateway);
         self.deaths.stalls += 1;
-        Some((stall, tokio::time::Instant::now() + pause))
+        let until = tokio::time::Instant::now() + pause;
+        let waiting = client::rows(&self.fleet.clients(), "&state=pending").await;
+        Some((stall, until, waiting.unwrap_or_default()))
+    }
+
+    /// Waits until others have ended what the stalled one holds: in a backlog that takes longer than the
+    /// leases. Where it takes too long, the summary tells that nothing came late.
+    async fn end_by_others(&self, waiting: Vec<Row>) {
+        let waiting: HashSet<String> = waiting.into_iter().map(|row| row.fingerprint).collect();
+        let still = async || {
+            let rows = client::rows(&self.fleet.clients(), "&state=pending").await;
+            rows.unwrap_or_default().iter().any(|row| waiting.contains(&row.fingerprint))
+        };
+        let until = Instant::now() + STANDSTILL;
+        while still().await && Instant::now() < until {
+            tokio::time::sleep(BETWEEN).await;
+        }
     }
 
     /// Lets all become well, and looks at what is left.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
 use crate::VerifiedClaims;
@@ -18,7 +18,7 @@ pub(crate) struct TokenCache(Cache<Name, VerifiedClaims>);
 
 impl TokenCache {
     pub(crate) fn new(capacity: u64) -> Self {
-        Self(Cache::new(capacity))
+        Self(Cache::new(usize::try_from(capacity).unwrap_or(usize::MAX)))
     }
 
     pub(crate) fn name(token: &str) -> Name {
@@ -31,7 +31,7 @@ impl TokenCache {
         if known?.holds(&remembered.proved().key) {
             return Some(remembered);
         }
-        self.0.invalidate(name);
+        self.0.remove(name);
         None
     }
 

@@ -41,13 +41,14 @@ impl<'de> Members<'de> for Texts {
 
 /// The names of one object so far. Few are compared one by one; many are hashed, so that a text of
 /// names costs no more than its length.
-#[derive(Default)]
 struct Names<'de> {
     few: Vec<Cow<'de, str>>,
     many: HashSet<Cow<'de, str>>,
 }
 
 const FEW: usize = 32;
+/// A GitLab job's token has some thirty, most others have fewer than ten.
+const USUAL: usize = 16;
 
 impl<'de> Names<'de> {
     /// Whether the name is new.
@@ -94,7 +95,7 @@ fn walk<'de, A: MapAccess<'de>>(
     map: &mut A,
     mut member: impl FnMut(&str, &mut A) -> Result<(), A::Error>,
 ) -> Result<(), A::Error> {
-    let mut names = Names::default();
+    let mut names = Names { few: Vec::with_capacity(USUAL), many: HashSet::new() };
     while let Some(name) = map.next_key_seed(Name)? {
         member(&name, map)?;
         if !names.add(name) {

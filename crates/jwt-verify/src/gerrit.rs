@@ -5,18 +5,22 @@ mod asserted;
 mod error;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use portcullis_base::{Clock, SystemClock};
 
-use crate::sources::{Health, KeyError, KeySource};
+use crate::sources::{Health, KeySource};
 use crate::{Algorithm, AuthMethod, Headers, Outcome, Unverified, VerifiedClaims, Verifier};
-use asserted::Asserted;
 pub use asserted::{AssertedChange, AssertedUser};
-pub use error::{GerritConfigError, GerritError};
+pub use error::{GerritConfigError, GerritError, GerritWarmUpError};
 
 /// The header that Gerrit's plugins use.
 pub const GERRIT_HEADER: &str = "X-Gerrit-Auth";
+
+/// LUCI's.
+const LEEWAY: Duration = Duration::from_secs(30);
 
 /// What is configured.
 #[derive(Debug)]
@@ -49,19 +53,21 @@ impl Default for GerritOptions {
     }
 }
 
-/// Of which changes tokens are taken. An empty list limits nothing; names are compared as they stand.
+/// Of which changes tokens are taken. An empty list limits nothing; names are compared as they stand. A
+/// token that does not say what is limited is outside.
 #[derive(Debug, Clone, Default)]
 pub struct GerritLimits {
-    /// Gerrit hosts, such as `chromium-review.googlesource.com`.
+    /// Gerrit hosts, as the tokens write them: `chromium`.
     pub hosts: Vec<String>,
     /// Repositories of a host.
     pub repositories: Vec<String>,
-    /// Numbers of changes.
+    /// Numbers of changes. Each host counts its own: limit the hosts as well.
     pub changes: Vec<i64>,
 }
 
-/// Who looks at which change.
+/// Who looks at which change. Only [`Gerrit`] makes one.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct GerritCaller {
     /// `user:<email>`.
     pub identity: String,
@@ -93,10 +99,12 @@ impl Gerrit {
         if http::HeaderName::from_bytes(header.as_bytes()).is_err() {
             return Err(GerritConfigError::Header);
         }
+        check_signers(&signers)?;
         let named = !audiences.is_empty() && audiences.iter().all(|audience| !audience.is_empty());
         if !signers.is_empty() && !named {
             return Err(GerritConfigError::Audience);
         }
+        limits.check_config()?;
         let verifier = |(account, keys): (String, Arc<dyn KeySource>)| {
             let verifier = Verifier::builder(keys)
                 .issuer(&account)
@@ -104,6 +112,7 @@ impl Gerrit {
                 .algorithms([Algorithm::Rs256])
                 .require_key_id()
                 .without_subject()
+                .leeway(LEEWAY)
                 .remember(remember)
                 .clock(Arc::clone(&clock))
                 .build();
@@ -113,15 +122,14 @@ impl Gerrit {
         Ok(Self { header: header.to_ascii_lowercase(), signers, limits })
     }
 
-    /// Fetches every signer's certificates, and tells of each that could not be had.
-    pub async fn warm_up(&self) -> Result<(), Vec<(String, KeyError)>> {
-        let mut failures = Vec::new();
-        for (account, verifier) in &self.signers {
-            if let Err(error) = verifier.warm_up().await {
-                failures.push((account.clone(), error));
-            }
-        }
-        if failures.is_empty() { Ok(()) } else { Err(failures) }
+    /// Fetches the certificates of every signer of which none are known yet, and tells of each that
+    /// could not be had: at start-up, so that the first caller need not wait.
+    pub async fn warm_up(&self) -> Result<(), GerritWarmUpError> {
+        let answers = join_all(self.signers.iter().map(|(account, verifier)| async move {
+            verifier.warm_up().await.map_err(|error| (account.clone(), error)).err()
+        }));
+        let failures: Vec<_> = answers.await.into_iter().flatten().collect();
+        if failures.is_empty() { Ok(()) } else { Err(GerritWarmUpError(failures)) }
     }
 
     /// How each signer's keys are doing.
@@ -136,7 +144,8 @@ impl Gerrit {
     pub async fn verify(&self, jwt: &str) -> Result<GerritCaller, GerritError> {
         let verifier = self.verifier_of(jwt)?;
         let claims = verifier.verify(jwt).await?;
-        let Asserted { user, change } = claims.deserialize().map_err(|_| GerritError::Claims)?;
+        let user: AssertedUser = asserted::read(claims.get("asserted_user"))?;
+        let change: AssertedChange = asserted::read(claims.get("asserted_change"))?;
         let email = user.email()?.to_owned();
         self.limits.check(&change)?;
         let identity = format!("user:{email}");
@@ -161,7 +170,8 @@ impl AuthMethod for Gerrit {
             return Outcome::NotRequested;
         }
         let jwt = match headers.values(&self.header).as_slice() {
-            [] => return Outcome::NotRequested,
+            // As LUCI has it: some proxies send the header along empty where the client sent none.
+            [] | [[]] => return Outcome::NotRequested,
             [value] => std::str::from_utf8(value).map_err(|_| GerritError::Header),
             // Whoever put the second one there decides which of them counts.
             _ => Err(GerritError::Header),
@@ -174,7 +184,22 @@ impl AuthMethod for Gerrit {
     }
 }
 
+/// Two sources for one account would leave one of them unused.
+fn check_signers(signers: &[(String, Arc<dyn KeySource>)]) -> Result<(), GerritConfigError> {
+    let mut names: Vec<&str> = signers.iter().map(|(account, _)| account.as_str()).collect();
+    names.sort_unstable();
+    let unclear = names.first() == Some(&"") || names.windows(2).any(|pair| pair[0] == pair[1]);
+    if unclear { Err(GerritConfigError::Signer) } else { Ok(()) }
+}
+
 impl GerritLimits {
+    /// An empty name, or change 0, would fit every token that says nothing.
+    fn check_config(&self) -> Result<(), GerritConfigError> {
+        let mut names = self.hosts.iter().chain(&self.repositories);
+        let fits_silence = names.any(String::is_empty) || self.changes.iter().any(|one| *one < 1);
+        if fits_silence { Err(GerritConfigError::Limit) } else { Ok(()) }
+    }
+
     fn check(&self, change: &AssertedChange) -> Result<(), GerritError> {
         let allows = |all: &[String], one: &String| all.is_empty() || all.contains(one);
         if !allows(&self.hosts, &change.host) {

@@ -24,7 +24,7 @@ pub use builder::{Builder, Chosen, Unset};
 pub use error::Error;
 pub use gerrit::{
     AssertedChange, AssertedUser, GERRIT_HEADER, Gerrit, GerritCaller, GerritConfigError,
-    GerritError, GerritLimits, GerritOptions,
+    GerritError, GerritLimits, GerritOptions, GerritWarmUpError,
 };
 pub use header::Header;
 pub use keys::{Key, KeyRefusal, KeySet};

@@ -6,50 +6,20 @@
 //! these of which one has to fit. Types are part of it: the text `"true"` and the value `true` are
 //! two things (GitLab's `ref_protected` is a text), as are `"20"` and `20`. Where a claim is a list
 //! itself, such as `groups`, one of its elements has to fit. Claims are named as they stand at the
-//! top of the payload; there are no paths into nested ones.
+//! top of the payload; there are no paths into nested ones, and a dot in a name is a dot.
 
+mod claims;
 mod condition;
 mod pattern;
 mod trace;
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::VerifiedClaims;
+pub use claims::{Claims, RuleError};
 pub use condition::{Condition, ConditionError};
 pub use pattern::{Pattern, PatternError};
 pub use trace::{Comparison, Trace, Verdict};
-
-/// Claims by name, each with its condition. One without any holds for everybody.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(transparent)]
-pub struct Claims(BTreeMap<String, Condition>);
-
-impl Claims {
-    /// What each named claim has to meet.
-    pub fn new(conditions: impl IntoIterator<Item = (String, Condition)>) -> Self {
-        Self(conditions.into_iter().collect())
-    }
-
-    /// The names that are not among the known ones: most likely misspelt, and never met.
-    pub fn unknown<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> + 'a {
-        self.0.keys().map(String::as_str).filter(|name| !known.contains(name))
-    }
-
-    /// Compares every named claim, also where one differs already: whoever asks why wants to see all
-    /// that differs.
-    fn compare(&self, rule: usize, claims: &Map<String, Value>, trace: &mut Trace) -> bool {
-        let mut holds = true;
-        for (name, condition) in &self.0 {
-            let verdict = condition.judge(claims.get(name));
-            holds &= verdict == Verdict::Matched;
-            trace.add(Comparison::new(rule, name, condition, claims.get(name), verdict));
-        }
-        holds
-    }
-}
 
 /// A rule and what comes of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,13 +55,24 @@ impl<T> Rules<T> {
         self.0.iter()
     }
 
-    /// What comes of verified claims: the outcome of the first rule that holds, if one does.
-    pub fn decide(&self, claims: &VerifiedClaims) -> Option<&T> {
-        self.explain(claims.members()).0
+    /// Names that are not among the known ones, each with its rule, counted from 1: most likely misspelt.
+    pub fn unknown_claims<'a>(
+        &'a self,
+        known: &'a [&str],
+    ) -> impl Iterator<Item = (usize, &'a str)> {
+        self.0.iter().enumerate().flat_map(move |(place, rule)| {
+            rule.claims.unknown(known).map(move |name| (place + 1, name))
+        })
     }
 
-    /// The same of any claims, with every comparison up to that rule. For explaining: claims that nobody
-    /// verified are anybody's.
+    /// What comes of verified claims: the outcome of the first rule that holds, if one does.
+    pub fn decide(&self, claims: &VerifiedClaims) -> Option<&T> {
+        let claims = claims.members();
+        self.0.iter().find(|rule| rule.claims.hold(claims)).map(|rule| &rule.outcome)
+    }
+
+    /// The same of any claims, with every comparison of the rules up to that one: of verified claims
+    /// [`VerifiedClaims::members`]. For explaining: claims that nobody verified are anybody's.
     pub fn explain(&self, claims: &Map<String, Value>) -> (Option<&T>, Trace) {
         let mut trace = Trace::default();
         for (rule, Rule { claims: wanted, outcome }) in self.0.iter().enumerate() {

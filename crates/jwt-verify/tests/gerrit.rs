@@ -1,6 +1,8 @@
 //! The cases of LUCI's own method, and what is ours on top.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -114,6 +116,10 @@ async fn a_caller_has_an_identity_a_user_and_a_change() {
     );
     assert!(!format!("{caller:?}").contains(&jwt));
 
+    for audience in [json!(["z", AUDIENCE]), json!("https://other.example.com")] {
+        let jwt = key.sign(&with("/aud", audience));
+        assert_eq!(identity(&gerrit, &jwt).await, "user:b@example.com");
+    }
     let no_preference = key.sign(&with("/asserted_user/preferred_email", json!("")));
     assert_eq!(identity(&gerrit, &no_preference).await, "user:a@example.com");
 }
@@ -123,6 +129,10 @@ async fn a_request_without_the_header_or_a_method_without_signers_asks_for_nothi
     let key = SigningKey::generate("RS256", "one");
     let gerrit = Gerrit::new(options(&key)).unwrap();
     assert!(matches!(ask(&gerrit, &[]).await, Outcome::NotRequested));
+    assert!(matches!(ask(&gerrit, &[""]).await, Outcome::NotRequested));
+    let elsewhere = GerritOptions { header: "X-Elsewhere".into(), ..options(&key) };
+    let elsewhere = Gerrit::new(elsewhere).unwrap();
+    assert!(matches!(ask(&elsewhere, &["ignored"]).await, Outcome::NotRequested));
     let off = Gerrit::new(GerritOptions::default()).unwrap();
     assert!(matches!(ask(&off, &[&key.sign(&claims())]).await, Outcome::NotRequested));
 }
@@ -133,8 +143,11 @@ async fn a_header_that_is_bad_fails_and_never_falls_through() {
     let gerrit = Gerrit::new(options(&key)).unwrap();
     let good = key.sign(&claims());
     for (jwt, code) in [
-        (String::new(), "segments"),
         ("garbage".into(), "segments"),
+        ("blah.blah.blah".into(), "header_json"),
+        (key.sign(&with("/iss", json!("Gerrit@example.iam.gserviceaccount.com"))), "issuer"),
+        // Claims that cannot be read name no signer, and before the signature nothing else is said.
+        (key.sign(&with("/exp", Value::Null)), "issuer"),
         (key.sign(&with("/iss", json!("eve@example.iam.gserviceaccount.com"))), "issuer"),
         (key.sign(&with("/iss", json!(1))), "issuer"),
         (key.sign(&with("/aud", json!("https://eve.example.com"))), "audience"),
@@ -148,6 +161,15 @@ async fn a_header_that_is_bad_fails_and_never_falls_through() {
         ),
         (key.sign(&with("/asserted_user", json!({"account_id": 1}))), "gerrit_no_email"),
         (key.sign(&with("/asserted_user/preferred_email", json!("no email"))), "gerrit_email"),
+        (key.sign(&with("/asserted_user/preferred_email", json!("a@b\n"))), "gerrit_email"),
+        (key.sign(&with("/asserted_user/preferred_email", Value::Null)), "gerrit_claims"),
+        (
+            key.sign(&with("/asserted_user", json!({"emails": [], "preferred_email": ""}))),
+            "gerrit_no_email",
+        ),
+        (key.sign(&with("/asserted_user", json!([12, ["a@b"], "a@b"]))), "gerrit_claims"),
+        (key.sign(&with("/asserted_user", Value::Null)), "gerrit_claims"),
+        (key.sign(&with("/asserted_change", json!([]))), "gerrit_claims"),
         (key.sign(&with("/asserted_user/emails", json!("a@b"))), "gerrit_claims"),
         (key.sign(&with("/asserted_change/change_number", json!("34"))), "gerrit_claims"),
         (format!(" {good}"), "base64"),
@@ -155,12 +177,11 @@ async fn a_header_that_is_bad_fails_and_never_falls_through() {
         assert_eq!(failure(&gerrit, &jwt).await.code(), code, "{jwt}");
     }
     assert!(matches!(ask(&gerrit, &[&good, &good]).await, Outcome::Failed(GerritError::Header)));
-    let headers = HeaderMap::from_iter([(
-        HeaderName::from_static("x-gerrit-auth"),
-        HeaderValue::from_bytes(b"\xff").unwrap(),
-    )]);
-    let outcome = gerrit.authenticate(&headers).await;
-    assert!(matches!(outcome, Outcome::Failed(GerritError::Header)), "{outcome:?}");
+    for bytes in [&b"\xff"[..], "ä".as_bytes()] {
+        let name = HeaderName::from_static("x-gerrit-auth");
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_bytes(bytes).unwrap())]);
+        assert!(matches!(gerrit.authenticate(&headers).await, Outcome::Failed(_)), "{bytes:?}");
+    }
 }
 
 #[tokio::test]
@@ -216,9 +237,27 @@ fn an_audience_is_required_once_there_are_signers() {
     assert_eq!(error, GerritConfigError::Header);
 }
 
-/// Google is down.
-#[derive(Debug)]
-struct Down;
+#[test]
+fn options_that_cannot_be_meant_are_refused() {
+    let key = SigningKey::generate("RS256", "one");
+    for account in [SIGNER, ""] {
+        let mut options = options(&key);
+        options.signers.push((account.into(), keys(&key)));
+        assert_eq!(Gerrit::new(options).unwrap_err(), GerritConfigError::Signer);
+    }
+    for limits in [
+        GerritLimits { hosts: vec![String::new()], ..GerritLimits::default() },
+        GerritLimits { repositories: vec![String::new()], ..GerritLimits::default() },
+        GerritLimits { changes: vec![0], ..GerritLimits::default() },
+    ] {
+        let error = Gerrit::new(GerritOptions { limits, ..options(&key) }).unwrap_err();
+        assert_eq!(error, GerritConfigError::Limit);
+    }
+}
+
+/// Google is down; how often it was asked.
+#[derive(Debug, Default)]
+struct Down(AtomicUsize);
 
 #[async_trait]
 impl KeySource for Down {
@@ -227,6 +266,7 @@ impl KeySource for Down {
     }
 
     async fn find(&self, _: Option<&str>) -> Result<Arc<KeySet>, KeyError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Err(KeyError::Status(503))
     }
 
@@ -240,15 +280,54 @@ async fn certificates_that_cannot_be_had_say_nothing_about_the_token() {
     let key = SigningKey::generate("RS256", "one");
     let mut options = options(&key);
     let other = "other@example.iam.gserviceaccount.com".to_owned();
+    let dead = Arc::new(Down::default());
     options.signers = vec![
-        (SIGNER.into(), Arc::new(Down)),
+        (SIGNER.into(), Arc::clone(&dead) as Arc<dyn KeySource>),
         ("good".into(), keys(&key)),
-        (other.clone(), Arc::new(Down)),
+        (other.clone(), Arc::new(Down::default())),
     ];
     let gerrit = Gerrit::new(options).unwrap();
-    let failures = gerrit.warm_up().await.unwrap_err();
+    let error = gerrit.warm_up().await.unwrap_err();
     let down = KeyError::Status(503);
-    assert_eq!(failures, [(SIGNER.to_owned(), down.clone()), (other, down.clone())]);
+    assert_eq!(error.failures(), [(SIGNER.to_owned(), down.clone()), (other, down.clone())]);
+    assert_eq!(
+        error.to_string(),
+        "could not fetch Gerrit public keys: gerrit@example.iam.gserviceaccount.com: \
+         answered with status 503; other@example.iam.gserviceaccount.com: answered with status 503"
+    );
     assert_eq!(failure(&gerrit, &key.sign(&claims())).await, GerritError::Keys(down));
     identity(&gerrit, &key.sign(&with("/iss", json!("good")))).await;
+
+    // Who is no signer makes nobody fetch anything.
+    let asked = dead.0.load(Ordering::Relaxed);
+    assert_eq!(asked, 2);
+    failure(&gerrit, &key.sign(&with("/iss", json!("eve")))).await;
+    failure(&gerrit, &key.clone().without_id().sign(&claims())).await;
+    assert_eq!(dead.0.load(Ordering::Relaxed), asked);
+}
+
+#[tokio::test]
+async fn a_signer_signs_for_itself_alone() {
+    let (one, two) = (SigningKey::generate("RS256", "one"), SigningKey::generate("RS256", "one"));
+    let mut options = options(&one);
+    options.signers.push(("two".into(), keys(&two)));
+    let gerrit = Gerrit::new(options).unwrap();
+    let as_two = with("/iss", json!("two"));
+    identity(&gerrit, &two.sign(&as_two)).await;
+    assert_eq!(failure(&gerrit, &one.sign(&as_two)).await.code(), "signature");
+    assert_eq!(failure(&gerrit, &two.sign(&claims())).await.code(), "signature");
+}
+
+#[tokio::test]
+async fn what_is_remembered_still_expires() {
+    let key = SigningKey::generate("RS256", "one");
+    let clock = Arc::new(ManualClock::at(OffsetDateTime::from_unix_timestamp(NOW).unwrap()));
+    let options = GerritOptions { remember: 8, clock: clock.clone(), ..options(&key) };
+    let gerrit = Gerrit::new(options).unwrap();
+    let jwt = key.sign(&claims());
+    for _ in 0..2 {
+        identity(&gerrit, &jwt).await;
+    }
+    clock.advance(Duration::from_secs(331));
+    assert_eq!(failure(&gerrit, &jwt).await.code(), "expired");
 }

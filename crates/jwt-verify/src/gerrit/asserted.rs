@@ -1,16 +1,21 @@
 //! What Gerrit asserts.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::GerritError;
 
-/// The claims that are Gerrit's own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Asserted {
-    #[serde(rename = "asserted_user", default)]
-    pub(super) user: AssertedUser,
-    #[serde(rename = "asserted_change", default)]
-    pub(super) change: AssertedChange,
+/// One of the claims that are Gerrit's own; empty where the token does not have it. Null is not absence,
+/// and a list is no object, though serde would take it for one without names.
+pub(super) fn read<'a, T>(claim: Option<&'a Value>) -> Result<T, GerritError>
+where
+    T: Default + Deserialize<'a>,
+{
+    match claim {
+        None => Ok(T::default()),
+        Some(object @ Value::Object(_)) => T::deserialize(object).map_err(|_| GerritError::Claims),
+        Some(_) => Err(GerritError::Claims),
+    }
 }
 
 /// A Gerrit user.
@@ -29,7 +34,7 @@ pub struct AssertedUser {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct AssertedChange {
-    /// The Gerrit host; empty where Gerrit says none.
+    /// The Gerrit host, such as `chromium`; empty where Gerrit says none.
     pub host: String,
     /// The repository; empty where Gerrit says none.
     pub repository: String,
@@ -64,9 +69,29 @@ mod tests {
         for good in ["a@b", "A.b-c_d+e%f@x-y_z.example.com", "0@0"] {
             assert!(is_email(good), "{good}");
         }
-        for bad in
-            ["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n", "\na@b", "a@b+c", "ä@b", "a@b/c"]
-        {
+        for bad in [
+            "",
+            "@",
+            "a",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a@@b",
+            "a b@c",
+            "a@b ",
+            "a@b\n",
+            "\na@b",
+            "a@b\r\n",
+            "a@b\0",
+            "a@b\u{2028}",
+            "a@b+c",
+            "a@b%c",
+            "ä@b",
+            "a@\u{430}",
+            "a@b/c",
+            "a@b,c@d",
+            "<a@b>",
+        ] {
             assert!(!is_email(bad), "{bad:?}");
         }
     }

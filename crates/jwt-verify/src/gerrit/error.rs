@@ -1,5 +1,7 @@
 //! What can be wrong with a Gerrit JWT, and with the configuration.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use crate::Error;
@@ -14,6 +16,12 @@ pub enum GerritConfigError {
     /// There are signers, and no audience, or an empty one.
     #[error("an audience is required once there are signers")]
     Audience,
+    /// A signer account is empty, or there twice.
+    #[error("every signer account needs a name of its own")]
+    Signer,
+    /// A limit that a token which says nothing would be inside of.
+    #[error("hosts and repositories must not be empty texts, and changes are counted from 1")]
+    Limit,
 }
 
 /// Why a Gerrit JWT is refused. The texts begin as LUCI's do, and carry nothing of the token.
@@ -74,3 +82,26 @@ impl From<Error> for GerritError {
         }
     }
 }
+
+/// The signers whose certificates could not be had, each with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GerritWarmUpError(pub(super) Vec<(String, KeyError)>);
+
+impl GerritWarmUpError {
+    /// Account and reason.
+    pub fn failures(&self) -> &[(String, KeyError)] {
+        &self.0
+    }
+}
+
+impl fmt::Display for GerritWarmUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (account, error)) in self.0.iter().enumerate() {
+            let before = if place == 0 { "could not fetch Gerrit public keys: " } else { "; " };
+            write!(f, "{before}{account}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for GerritWarmUpError {}

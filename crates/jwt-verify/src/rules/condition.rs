@@ -7,7 +7,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::pattern::{Pattern, PatternError};
-use super::trace::Verdict;
+use super::trace::{Verdict, json_of};
 
 /// Alternatives, of which one has to fit.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,6 +33,9 @@ pub enum ConditionError {
     /// Something else than a text, a boolean or a whole number.
     #[error("a condition is a text, true, false, a whole number, or a list of these")]
     Type,
+    /// A claim has one condition: alternatives are a list.
+    #[error("the claim has two conditions")]
+    Twice,
 }
 
 impl TryFrom<Value> for Condition {
@@ -60,6 +63,11 @@ fn wanted(value: &Value) -> Result<Wanted, ConditionError> {
 }
 
 impl Condition {
+    /// Whether a claim meets it.
+    pub(super) fn fits(&self, claim: Option<&Value>) -> bool {
+        self.judge(claim) == Verdict::Matched
+    }
+
     /// Holds a claim, or each element of one that is a list, against the alternatives.
     pub(super) fn judge(&self, claim: Option<&Value>) -> Verdict {
         let Some(claim) = claim else { return Verdict::Missing };
@@ -81,7 +89,7 @@ impl Wanted {
         let fits = match (self, value) {
             (Self::Text(pattern), Value::String(text)) => pattern.matches(text),
             (Self::Truth(wanted), Value::Bool(truth)) => wanted == truth,
-            // 20 and 20.0 are one number to JSON, and 20.5 is another.
+            // 20.0 is another way to write what no issuer writes so: it does not fit.
             (Self::Number(wanted), Value::Number(number)) => number.as_i64() == Some(*wanted),
             _ => return Verdict::OtherType,
         };
@@ -94,7 +102,7 @@ impl fmt::Display for Condition {
         for (place, wanted) in self.0.iter().enumerate() {
             f.write_str(if place == 0 { "" } else { " or " })?;
             match wanted {
-                Wanted::Text(pattern) => write!(f, "{:?}", pattern.to_string())?,
+                Wanted::Text(pattern) => f.write_str(&json_of(&pattern.to_string().into()))?,
                 Wanted::Truth(truth) => write!(f, "{truth}")?,
                 Wanted::Number(number) => write!(f, "{number}")?,
             }

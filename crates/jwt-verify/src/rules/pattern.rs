@@ -14,7 +14,14 @@ const LONGEST: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    pieces: Vec<Piece>,
+    meaning: Meaning,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Meaning {
+    /// This text alone: most conditions are of this kind, and need no more than a comparison.
+    Exact(String),
+    Wild(Vec<Piece>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +74,17 @@ impl FromStr for Pattern {
                 letter => Piece::Letter(letter),
             });
         }
-        Ok(Self { text: text.to_owned(), pieces })
+        Ok(Self { text: text.to_owned(), meaning: Meaning::of(pieces) })
+    }
+}
+
+impl Meaning {
+    fn of(pieces: Vec<Piece>) -> Self {
+        let letter = |piece: &Piece| match piece {
+            Piece::Letter(letter) => Some(*letter),
+            Piece::Segment | Piece::Anything => None,
+        };
+        pieces.iter().map(letter).collect::<Option<_>>().map_or(Self::Wild(pieces), Self::Exact)
     }
 }
 
@@ -75,31 +92,42 @@ impl Pattern {
     /// Whether it fits the whole of the text. Takes as many steps as the text has letters times the
     /// pattern has pieces, at worst: every place of the pattern that may have been reached goes along.
     pub fn matches(&self, text: &str) -> bool {
-        let mut reached = vec![false; self.pieces.len() + 1];
-        reached[0] = true;
-        self.skip_wildcards(&mut reached);
-        for letter in text.chars() {
-            let mut next = vec![false; reached.len()];
-            for (place, piece) in self.pieces.iter().enumerate().filter(|(at, _)| reached[*at]) {
-                match piece {
-                    Piece::Letter(wanted) if *wanted == letter => next[place + 1] = true,
-                    Piece::Segment if letter != '/' && !letter.is_control() => next[place] = true,
-                    Piece::Anything if !letter.is_control() => next[place] = true,
-                    Piece::Letter(_) | Piece::Segment | Piece::Anything => {}
-                }
-            }
-            self.skip_wildcards(&mut next);
-            reached = next;
+        match &self.meaning {
+            Meaning::Exact(exact) => exact == text,
+            Meaning::Wild(pieces) => fits(pieces, text),
         }
-        reached[self.pieces.len()]
     }
+}
 
-    /// A wildcard may stand for nothing.
-    fn skip_wildcards(&self, reached: &mut [bool]) {
-        for (place, piece) in self.pieces.iter().enumerate() {
-            if reached[place] && !matches!(piece, Piece::Letter(_)) {
-                reached[place + 1] = true;
+fn fits(pieces: &[Piece], text: &str) -> bool {
+    let mut reached = vec![false; pieces.len() + 1];
+    let mut next = reached.clone();
+    reached[0] = true;
+    skip_wildcards(pieces, &mut reached);
+    for letter in text.chars() {
+        next.fill(false);
+        for (place, piece) in pieces.iter().enumerate().filter(|(at, _)| reached[*at]) {
+            match piece {
+                Piece::Letter(wanted) if *wanted == letter => next[place + 1] = true,
+                Piece::Segment if letter != '/' && !letter.is_control() => next[place] = true,
+                Piece::Anything if !letter.is_control() => next[place] = true,
+                Piece::Letter(_) | Piece::Segment | Piece::Anything => {}
             }
+        }
+        if !next.contains(&true) {
+            return false;
+        }
+        skip_wildcards(pieces, &mut next);
+        std::mem::swap(&mut reached, &mut next);
+    }
+    reached[pieces.len()]
+}
+
+/// A wildcard may stand for nothing.
+fn skip_wildcards(pieces: &[Piece], reached: &mut [bool]) {
+    for (place, piece) in pieces.iter().enumerate() {
+        if reached[place] && !matches!(piece, Piece::Letter(_)) {
+            reached[place + 1] = true;
         }
     }
 }
@@ -142,6 +170,9 @@ mod tests {
             ("infra/*", "Infra/a"),
             ("main", "main\n"),
             ("main*", "main\n"),
+            ("*main", "\nmain"),
+            ("**", "a\u{85}"),
+            ("[ab]?", "ab"),
             ("**", "a\0"),
             (r"a\*b", "axb"),
             ("group", "gr\u{43e}up"),
@@ -167,8 +198,24 @@ mod tests {
 
     #[test]
     fn a_text_made_to_be_slow_is_not() {
-        let pattern = "*a".repeat(400) + "*b";
-        assert!(!fits(&pattern, &"a".repeat(16_000)));
+        // A matcher that tries one way after the other would not come back from either.
+        for pattern in ["*a".repeat(400) + "*b", "**a*a".repeat(150) + "**b"] {
+            assert!(!fits(&pattern, &"a".repeat(16_000)));
+        }
+    }
+
+    /// What a pattern means, said in another language.
+    fn as_regex(pattern: &str) -> regex::Regex {
+        let (mut text, mut letters) = (String::new(), pattern.chars().peekable());
+        while let Some(letter) = letters.next() {
+            match letter {
+                '*' if letters.next_if_eq(&'*').is_some() => text += r"\P{Cc}*",
+                '*' => text += r"[^/\p{Cc}]*",
+                '\\' => text += &regex::escape(&letters.next().unwrap().to_string()),
+                letter => text += &regex::escape(&letter.to_string()),
+            }
+        }
+        regex::Regex::new(&format!(r"\A(?:{text})\z")).unwrap()
     }
 
     proptest! {
@@ -182,6 +229,15 @@ mod tests {
         fn two_stars_fit_every_line(text in "[^\\p{Cc}]{0,40}") {
             prop_assert!(fits("**", &text));
             prop_assert_eq!(fits("*", &text), !text.contains('/'));
+        }
+
+        #[test]
+        fn a_pattern_means_what_its_regex_means(
+            pattern in r"([ab/]|\*|\*\*|\\\*|\\\\){1,8}", text in r"[ab/*\\\n]{0,10}"
+        ) {
+            if let Ok(parsed) = pattern.parse::<Pattern>() {
+                prop_assert_eq!(parsed.matches(&text), as_regex(&pattern).is_match(&text));
+            }
         }
 
         #[test]

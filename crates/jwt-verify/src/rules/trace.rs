@@ -62,11 +62,28 @@ impl Comparison {
 }
 
 fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    let text = json_of(value);
+    match text.get(..SHOWN) {
+        Some(start) if text.len() > SHOWN => format!("{start}…"),
+        _ => text,
     }
+}
+
+/// JSON in plain ASCII. What stands in a token is what anybody wrote there: it must not steer a terminal,
+/// and a letter that only looks like another one has to show.
+pub(super) fn json_of(value: &Value) -> String {
+    let mut text = String::new();
+    for letter in value.to_string().chars() {
+        if matches!(letter, ' '..='~') {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                text += "\\u";
+                text += &hex::encode(unit.to_be_bytes());
+            }
+        }
+    }
+    text
 }
 
 impl Trace {
@@ -79,8 +96,7 @@ impl Trace {
     }
 }
 
-/// For people: a line a comparison. What the values hold is what anybody wrote into a token: a
-/// terminal has to be protected from it.
+/// For people: a line a comparison; what the token says is in plain ASCII.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for comparison in &self.comparisons {

@@ -147,7 +147,7 @@ impl Remote {
     /// wait and a deadline.
     fn is_failing(&self, now_ms: i64) -> bool {
         let failed_ms = self.failed_ms.load(Ordering::Relaxed);
-        let lately = to_ms(LONGEST_WAIT * 2 + self.options.deadline);
+        let lately = to_ms(self.options.deadline.saturating_add(LONGEST_WAIT * 2));
         failed_ms != WENT_WELL && within(now_ms, failed_ms, lately)
     }
 

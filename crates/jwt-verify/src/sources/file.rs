@@ -119,8 +119,8 @@ impl Watched {
 
     /// Looks at the file, if that was not done lately, and has it read where it changed.
     fn look(self: &Arc<Self>) {
-        let now_ms = self.clock.now_ms();
         let looked_ms = self.looked_ms.load(Ordering::Relaxed);
+        let now_ms = self.clock.now_ms();
         if within(now_ms, looked_ms, LOOK_EVERY_MS) {
             return;
         }

@@ -7,6 +7,19 @@
 //! | [`RemoteKeys::google`] | of a Google service account, by its certificates |
 //! | [`JwksFile`] | of a JWK set in a file, read again when it changes |
 //! | [`StaticKeys`] | that never change |
+//!
+//! ```no_run
+//! use portcullis_base::http;
+//! use portcullis_jwt_verify::Verifier;
+//! use portcullis_jwt_verify::sources::{RemoteKeys, RemoteOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = http::client(&http::ClientOptions::default())?;
+//! let keys = RemoteKeys::discover("https://gitlab.example.com", RemoteOptions::new(client))?;
+//! let verifier = Verifier::builder(keys).issuer("https://gitlab.example.com").audience("me").build();
+//! # Ok(())
+//! # }
+//! ```
 
 mod address;
 mod attempts;

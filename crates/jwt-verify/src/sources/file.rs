@@ -79,18 +79,20 @@ impl JwksFile {
 impl KeySource for JwksFile {
     fn known(&self) -> Option<Arc<KeySet>> {
         self.0.look();
-        Some(Arc::clone(&self.0.held.load().keys))
+        Some(self.0.keys())
     }
 
     async fn find(&self, kid: Option<&str>) -> Result<Arc<KeySet>, KeyError> {
         self.0.look();
-        let landing = self.0.state().flight.current();
-        if let Some(landing) =
-            landing.filter(|_| kid.is_none() || !self.0.held.load().keys.has(kid))
-        {
-            landing.wait().await;
+        let reading = self.0.state().flight.current();
+        let keys = self.0.keys();
+        match reading {
+            Some(reading) if kid.is_none() || !keys.has(kid) => {
+                reading.wait().await;
+                Ok(self.0.keys())
+            }
+            _ => Ok(keys),
         }
-        Ok(Arc::clone(&self.0.held.load().keys))
     }
 
     fn health(&self) -> Health {
@@ -111,10 +113,14 @@ impl Watched {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.held.load().keys)
+    }
+
     /// Looks at the file, if that was not done lately, and has it read where it changed.
     fn look(self: &Arc<Self>) {
-        let now_ms = self.clock.now_ms();
         let looked_ms = self.looked_ms.load(Ordering::Relaxed);
+        let now_ms = self.clock.now_ms();
         if within(now_ms, looked_ms, LOOK_EVERY_MS) {
             return;
         }
@@ -144,25 +150,24 @@ impl Watched {
     fn read(&self, seen: Seen) {
         let read_at = self.clock.now();
         let read = stamp::read(&self.path);
-        let older = self.held.load_full();
-        let mut state = self.state();
-        state.seen = seen;
+        let last_error = read.as_ref().err().map(|error| (read_at, error.clone()));
+        let path = self.path.display();
         match read {
             Ok(keys) => {
-                let keys = keys.reusing(&older.keys);
-                let count = keys.len();
-                let skipped = keys.skipped().len();
+                let keys = keys.reusing(&self.held.load().keys);
+                info!(keys.source = %path, keys.count = keys.len(), "keys read");
                 self.held.store(Arc::new(Held { keys: Arc::new(keys), read_at }));
-                state.last_error = None;
-                drop(state);
-                info!(keys.source = %self.path.display(), keys.count = count, keys.skipped = skipped, "keys read");
             }
-            Err(error) => {
-                state.last_error = Some((read_at, error.clone()));
-                drop(state);
-                warn!(keys.source = %self.path.display(), error.code = error.code(), error = %error, "keys could not be read");
-            }
+            Err(error) => warn!(
+                keys.source = %path,
+                error.code = error.code(),
+                error = %error,
+                "keys could not be read"
+            ),
         }
+        let mut state = self.state();
+        state.seen = seen;
+        state.last_error = last_error;
     }
 }
 

@@ -14,7 +14,8 @@ pub struct RemoteOptions {
     pub http: Client,
     /// The clock that lives are held against; the machine's where nothing is said.
     pub clock: Arc<dyn Clock>,
-    /// Keys live at least so long, whatever the answer says; 60 s, and never less than one.
+    /// Keys live at least so long, whatever the answer says; 60 s, and never less than twice the
+    /// deadline.
     pub floor: Duration,
     /// Keys live at most so long, whatever the answer says; 24 h.
     pub ceiling: Duration,
@@ -52,7 +53,9 @@ impl RemoteOptions {
     /// The life of keys of which the answer said this.
     pub(super) fn life(&self, stated: Option<Duration>, default: Duration) -> Duration {
         let stated = stated.or(self.default_life).unwrap_or(default);
+        // Keys that a slow fetch brings have to be alive when they come.
+        let floor = self.floor.max(self.deadline.saturating_mul(2));
         // Not `clamp`, which panics where floor and ceiling are the wrong way round.
-        stated.min(self.ceiling).max(self.floor).max(Duration::from_secs(1))
+        stated.min(self.ceiling).max(floor)
     }
 }

@@ -94,11 +94,11 @@ impl RemoteKeys {
 #[async_trait]
 impl KeySource for RemoteKeys {
     fn known(&self) -> Option<Arc<KeySet>> {
-        let now_ms = self.0.options.clock.now_ms();
         let held = self.0.held.load();
         let held = held.as_ref()?;
+        let now_ms = self.0.options.clock.now_ms();
         if held.is_due(now_ms) {
-            self.0.refresh(now_ms);
+            self.0.refresh();
         }
         self.0.may_use(held, now_ms).then(|| Arc::clone(&held.keys))
     }
@@ -147,8 +147,8 @@ impl Remote {
     /// wait and a deadline.
     fn is_failing(&self, now_ms: i64) -> bool {
         let failed_ms = self.failed_ms.load(Ordering::Relaxed);
-        let lately = to_ms(LONGEST_WAIT * 2 + self.options.deadline);
-        failed_ms != WENT_WELL && within(now_ms, failed_ms, lately)
+        let lately = to_ms(self.options.deadline.saturating_add(LONGEST_WAIT * 2));
+        failed_ms != WENT_WELL && now_ms.saturating_sub(failed_ms) < lately
     }
 
     fn usable(&self, now_ms: i64) -> Option<Arc<KeySet>> {
@@ -158,18 +158,23 @@ impl Remote {
     }
 
     /// Begins a fetch that nobody waits for.
-    fn refresh(self: &Arc<Self>, now_ms: i64) {
+    fn refresh(self: &Arc<Self>) {
         // Whoever holds the lock looks after the same thing.
         let Ok(mut attempts) = self.attempts.try_lock() else { return };
-        if attempts.flight.current().is_none() {
+        // The fetch that the caller wanted may have ended between its look and the lock.
+        let now_ms = self.options.clock.now_ms();
+        let is_due = || self.held.load().as_ref().is_none_or(|held| held.is_due(now_ms));
+        if attempts.flight.current().is_none() && is_due() {
             self.begin(&mut attempts, Why::Needed, now_ms);
         }
     }
 
     /// The fetch to wait for, if one would help and may be made.
     fn seek(self: &Arc<Self>, kid: Option<&str>) -> Option<Landing> {
-        let now_ms = self.options.clock.now_ms();
         let mut attempts = self.attempts();
+        // Asked under the lock: a moment from before the end of the last fetch would look as if the
+        // clock had been put back.
+        let now_ms = self.options.clock.now_ms();
         let why = match self.usable(now_ms) {
             // It came while the caller was on the way here.
             Some(keys) if kid.is_some() && keys.has(kid) => return None,

@@ -7,9 +7,9 @@ use portcullis_jwt_verify::Error;
 use portcullis_jwt_verify::sources::{KeySource as _, RemoteOptions};
 use portcullis_test_support::{Reply, SigningKey};
 
-use crate::world::{DAY, HOUR, MINUTE, SECOND, World, eventually, key, set, verdict, verifier};
-
-const TICK: Duration = Duration::from_millis(1);
+use crate::world::{
+    DAY, HOUR, MINUTE, SECOND, TICK, World, eventually, just_before, key, set, verdict, verifier,
+};
 
 fn aged(cache_control: &str, age: &str) -> Reply {
     set(&[&key("a")]).header("Cache-Control", cache_control).header("Age", age)
@@ -20,10 +20,13 @@ async fn keys_live_as_long_as_the_answer_says_between_floor_and_ceiling() {
     let none: fn(RemoteOptions) -> RemoteOptions = |options| options;
     let own: fn(RemoteOptions) -> RemoteOptions = |options| RemoteOptions {
         floor: 5 * SECOND,
+        deadline: 2 * SECOND,
         ceiling: HOUR,
         default_life: Some(7 * MINUTE),
         ..options
     };
+    let slow: fn(RemoteOptions) -> RemoteOptions =
+        |options| RemoteOptions { deadline: MINUTE, ..options };
     for (reply, change, life) in [
         (aged("max-age=600", "0"), none, 10 * MINUTE),
         (aged("max-age=600", "100"), none, 500 * SECOND),
@@ -31,12 +34,13 @@ async fn keys_live_as_long_as_the_answer_says_between_floor_and_ceiling() {
         (aged("max-age=1", "0"), none, MINUTE),
         (aged("max-age=0, private, must-revalidate", "0"), none, MINUTE),
         (aged("max-age=600, no-store", "0"), none, MINUTE),
-        (aged("max-age=86399", "0"), none, DAY - SECOND),
+        (aged("max-age=86399", "0"), none, Duration::from_secs(86_399)),
         (aged("max-age=31536000", "0"), none, DAY),
         (aged("max-age=99999999999999999999999", "0"), none, DAY),
         (set(&[&key("a")]), none, 5 * MINUTE),
         (aged("max-age=soon", "0"), none, 5 * MINUTE),
         (aged("max-age=1", "0"), own, 5 * SECOND),
+        (aged("max-age=1", "0"), slow, 2 * MINUTE),
         (aged("max-age=86400", "0"), own, HOUR),
         (set(&[&key("a")]), own, 7 * MINUTE),
     ] {
@@ -48,7 +52,7 @@ async fn keys_live_as_long_as_the_answer_says_between_floor_and_ceiling() {
         world.clock.advance(life);
         assert!(source.known().is_none(), "{life:?} of {reply:?}");
         source.find(None).await.unwrap();
-        world.clock.advance(life - TICK);
+        world.clock.advance(just_before(life));
         assert!(source.known().is_some(), "{life:?} of {reply:?}");
     }
 }
@@ -58,7 +62,7 @@ async fn the_next_keys_are_fetched_ahead_and_nobody_waits() {
     let world = World::publishing(&[&key("a")], 1000);
     let source = world.source();
     source.find(None).await.unwrap();
-    assert!(world.ask_after(800 * SECOND - TICK, &source, 1).await);
+    assert!(world.ask_after(just_before(800 * SECOND), &source, 1).await);
     let delay = Duration::from_millis(500);
     let next = set(&[&key("b")]).header("Cache-Control", "max-age=1000");
     world.site.set("/keys", Reply { delay, ..next });
@@ -75,7 +79,7 @@ async fn the_next_keys_are_fetched_ahead_and_nobody_waits() {
     eventually(|| source.known().unwrap().has(Some("b"))).await;
     assert_eq!(world.fetches(), 2);
     // The new life counts from the moment at which they were asked for.
-    assert!(world.ask_after(791 * SECOND - TICK, &source, 2).await);
+    assert!(world.ask_after(just_before(791 * SECOND), &source, 2).await);
     assert!(world.ask_after(TICK, &source, 3).await);
 }
 
@@ -85,9 +89,9 @@ async fn keys_that_run_out_while_they_are_renewed_serve_until_the_deadline() {
     let source = world.source();
     source.find(None).await.unwrap();
     world.site.set("/keys", Reply { delay: 2 * SECOND, ..Reply::status(500) });
-    world.clock.advance(1000 * SECOND - TICK);
+    world.clock.advance(just_before(1000 * SECOND));
     assert!(source.known().is_some());
-    world.clock.advance(10 * SECOND - TICK);
+    world.clock.advance(just_before(10 * SECOND));
     assert!(source.known().is_some());
     world.clock.advance(TICK);
     assert!(source.known().is_none());

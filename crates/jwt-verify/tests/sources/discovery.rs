@@ -4,7 +4,7 @@ use portcullis_jwt_verify::sources::{KeyError, KeySource as _, RemoteKeys};
 use portcullis_test_support::{Reply, Site};
 use serde_json::{Value, json};
 
-use crate::world::{World, found, key, last_error, options, set};
+use crate::world::{MINUTE, World, found, key, last_error, options, set};
 
 const DOCUMENT: &str = "/.well-known/openid-configuration";
 
@@ -26,7 +26,7 @@ async fn keys_are_where_the_document_says() {
     assert_eq!((health.keys, health.last_error), (1, None));
     assert_eq!(world.site.requests(), ["/realm/.well-known/openid-configuration", "/keys"]);
     // The life is the keys', not the document's.
-    world.clock.advance(std::time::Duration::from_secs(600));
+    world.clock.advance(10 * MINUTE);
     assert!(source.known().is_none());
     assert_eq!(found(&source, Some("a")).await.unwrap(), ["a"]);
     assert_eq!(world.site.requests().len(), 4);
@@ -73,7 +73,7 @@ async fn a_broken_document_leaves_the_keys() {
     for reply in [Reply::json("{}"), Reply::json("<html>"), Reply::status(302), Reply::status(503)]
     {
         world.site.set(DOCUMENT, reply);
-        world.clock.advance(std::time::Duration::from_secs(60));
+        world.clock.advance(MINUTE);
         assert!(found(&source, Some("b")).await.is_err());
         assert_eq!(found(&source, Some("a")).await.unwrap(), ["a"]);
     }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use portcullis_base::ManualClock;
 use portcullis_jwt_verify::Error;
@@ -10,7 +9,9 @@ use portcullis_jwt_verify::sources::{JwksFile, KeyError, KeySource as _};
 use portcullis_test_support::{SigningKey, jwks, scratch_dir};
 use tempfile::TempDir;
 
-use crate::world::{SECOND, clock, eventually, found, key, last_error, verdict, verifier};
+use crate::world::{
+    SECOND, TICK, clock, eventually, found, just_before, key, last_error, verdict, verifier,
+};
 
 struct Place {
     folder: TempDir,
@@ -70,10 +71,10 @@ async fn a_change_is_seen_within_a_second_and_no_sooner() {
     let verifier = verifier(source.clone(), 10);
     assert_eq!(verdict(&verifier, &old).await, Ok(()));
     place.write(&[&new]);
-    place.clock.advance(SECOND - Duration::from_millis(1));
+    place.clock.advance(just_before(SECOND));
     assert_eq!(verdict(&verifier, &new).await, Err(Error::KeyUnknown));
     assert_eq!(verdict(&verifier, &old).await, Ok(()));
-    place.clock.advance(Duration::from_millis(1));
+    place.clock.advance(TICK);
     // The very token that needs the new key finds it.
     assert_eq!(verdict(&verifier, &new).await, Ok(()));
     assert_eq!(verdict(&verifier, &old).await, Err(Error::KeyUnknown));

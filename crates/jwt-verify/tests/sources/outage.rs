@@ -4,9 +4,9 @@ use portcullis_jwt_verify::Error;
 use portcullis_jwt_verify::sources::{KeyError, KeySource as _, RemoteOptions};
 use portcullis_test_support::Reply;
 
-use crate::world::{DAY, HOUR, MINUTE, SECOND, World, found, key, last_error, verdict, verifier};
-
-const TICK: std::time::Duration = std::time::Duration::from_millis(1);
+use crate::world::{
+    DAY, HOUR, MINUTE, SECOND, TICK, World, found, just_before, key, last_error, verdict, verifier,
+};
 
 #[tokio::test]
 async fn known_keys_work_for_exactly_the_configured_time_past_their_life() {
@@ -23,7 +23,7 @@ async fn known_keys_work_for_exactly_the_configured_time_past_their_life() {
     }
     assert_eq!(last_error(&source), Some(KeyError::Status(503)));
     assert_eq!(verdict(&verifier, &key("other")).await, down);
-    world.clock.advance(MINUTE - TICK);
+    world.clock.advance(just_before(MINUTE));
     assert_eq!(verdict(&verifier, &good).await, Ok(()));
     assert_eq!(source.health().keys, 1);
     world.clock.advance(TICK);
@@ -69,7 +69,7 @@ async fn a_failed_fetch_is_tried_again_after_growing_waits() {
     for (n, wait) in [5, 10, 20, 40, 60, 60, 60].into_iter().enumerate() {
         assert_eq!(found(&source, Some("a")).await, down);
         assert_eq!(world.fetches(), n + 1);
-        world.clock.advance(wait * SECOND - TICK);
+        world.clock.advance(just_before(wait * SECOND));
         // The last error, at once.
         for kid in [None, Some("a"), Some("b")] {
             assert_eq!(found(&source, kid).await, down);
@@ -83,7 +83,7 @@ async fn a_failed_fetch_is_tried_again_after_growing_waits() {
     world.site.set("/keys", Reply::status(404));
     // With keys, it starts anew from 5 s, in the background.
     assert!(world.ask_after(480 * SECOND, &source, 9).await);
-    assert!(world.ask_after(5 * SECOND - TICK, &source, 9).await);
+    assert!(world.ask_after(just_before(5 * SECOND), &source, 9).await);
     assert!(world.ask_after(TICK, &source, 10).await);
 }
 

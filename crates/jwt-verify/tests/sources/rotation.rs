@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use portcullis_jwt_verify::sources::KeySource as _;
 use portcullis_jwt_verify::{Error, Verifier};
@@ -10,20 +9,17 @@ use portcullis_test_support::SigningKey;
 
 use crate::world::{HOUR, MINUTE, World, eventually, key, token, verdict, verifier};
 
-/// Verifies the same token for as long as it is told to, and counts each verdict.
-struct Load {
-    good: Arc<AtomicUsize>,
-    unknown: Arc<AtomicUsize>,
-    wrong: Arc<AtomicUsize>,
-}
+/// What one task counted: tokens that were taken, whose key was unknown, that failed otherwise.
+type Counts = Arc<[AtomicUsize; 3]>;
+
+/// Tasks that verify the same token for as long as they are told to.
+struct Load([Counts; 2]);
 
 impl Load {
     fn start(verifier: &Arc<Verifier>, key: &SigningKey, ended: &Arc<AtomicBool>) -> Self {
-        let counts: [Arc<AtomicUsize>; 3] = Default::default();
-        for _ in 0..2 {
-            let (verifier, ended, counts) =
-                (Arc::clone(verifier), Arc::clone(ended), counts.clone());
-            let token = token(key);
+        let load = Self(Default::default());
+        for counts in load.0.clone() {
+            let (verifier, ended, token) = (Arc::clone(verifier), Arc::clone(ended), token(key));
             tokio::spawn(async move {
                 while !ended.load(Ordering::Relaxed) {
                     let count = match verifier.verify(&token).await {
@@ -36,31 +32,34 @@ impl Load {
                 }
             });
         }
-        let [good, unknown, wrong] = counts;
-        Self { good, unknown, wrong }
+        load
     }
 
-    /// What was counted from here on, once there is enough of it.
+    /// What is counted from here on: whether any token was taken, whether a key was unknown, and how
+    /// many failed otherwise since the start.
     async fn next(&self) -> (bool, bool, usize) {
-        // What is under way was begun before: each of the two tasks gets past it.
         self.pass().await;
-        let (good, unknown) = (self.good(), self.unknown());
+        let (good, unknown) = (self.count(0), self.count(1));
         self.pass().await;
-        (self.good() > good, self.unknown() > unknown, self.wrong.load(Ordering::Relaxed))
+        (self.count(0) > good, self.count(1) > unknown, self.count(2))
     }
 
+    /// Waits until each task is past whatever it had begun before.
     async fn pass(&self) {
-        let seen = self.good() + self.unknown();
-        eventually(|| self.good() + self.unknown() > seen + 20).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let done = |counts: &Counts| -> usize {
+            counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        };
+        let before = self.0.each_ref().map(done);
+        eventually(|| self.0.iter().zip(before).all(|(counts, before)| done(counts) > before + 10))
+            .await;
     }
 
-    fn good(&self) -> usize {
-        self.good.load(Ordering::Relaxed)
+    fn count(&self, which: usize) -> usize {
+        self.0.iter().map(|counts| counts[which].load(Ordering::Relaxed)).sum()
     }
 
     fn unknown(&self) -> usize {
-        self.unknown.load(Ordering::Relaxed)
+        self.count(1)
     }
 }
 
@@ -112,12 +111,17 @@ async fn no_verdict_is_wrong_while_keys_rotate_and_tokens_are_remembered() {
 async fn a_remembered_token_is_forgotten_with_its_key_and_kept_with_it() {
     let (old, new) = (key("a"), key("a"));
     let world = World::publishing(&[&old], 3600);
-    let verifier = verifier(world.source(), 10);
+    let source = world.source();
+    let verifier = verifier(source.clone(), 10);
     assert_eq!(verdict(&verifier, &old).await, Ok(()));
-    // The same key, fetched again, in another company.
+    let first = source.known().unwrap();
+    // The same key, fetched again, in another company: what it proved stays proved.
     world.publish(&[&key("b"), &old], 3600);
     world.clock.advance(HOUR);
     assert_eq!(verdict(&verifier, &old).await, Ok(()));
+    let second = source.known().unwrap();
+    let kept = second.iter().find(|key| key.id() == Some("a")).unwrap();
+    assert!(std::ptr::eq(kept, first.iter().next().unwrap()));
     // Another key under the same name.
     world.publish(&[&new], 3600);
     world.clock.advance(HOUR);

@@ -4,115 +4,140 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_base::clock::from_ms;
-use portcullis_base::{ManualClock, http};
+use portcullis_base::{Clock as _, ManualClock, http};
 use portcullis_jwt_verify::sources::{KeyError, KeySource, RemoteKeys, RemoteOptions};
 use portcullis_jwt_verify::{Error, Verifier};
 use portcullis_test_support::{Reply, SigningKey, Site, jwks};
 use serde_json::json;
 
-pub const PATH: &str = "/keys";
-pub const SECOND: Duration = Duration::from_secs(1);
-pub const MINUTE: Duration = Duration::from_mins(1);
-pub const HOUR: Duration = Duration::from_hours(1);
-pub const DAY: Duration = Duration::from_hours(24);
+pub(crate) const PATH: &str = "/keys";
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
-pub struct World {
-    pub site: Site,
-    pub clock: Arc<ManualClock>,
+/// The shortest time that the clock tells.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// The last moment before this is over.
+pub(crate) fn just_before(time: Duration) -> Duration {
+    time.saturating_sub(TICK)
+}
+
+pub(crate) struct World {
+    pub(crate) site: Site,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl World {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { site: Site::start(), clock: clock() }
     }
 
     /// One whose site publishes these keys, good for so many seconds.
-    pub fn publishing(keys: &[&SigningKey], max_age: u64) -> Self {
+    pub(crate) fn publishing(keys: &[&SigningKey], max_age: u64) -> Self {
         let world = Self::start();
         world.publish(keys, max_age);
         world
     }
 
-    pub fn publish(&self, keys: &[&SigningKey], max_age: u64) {
+    pub(crate) fn publish(&self, keys: &[&SigningKey], max_age: u64) {
         self.site.set(PATH, set(keys).header("Cache-Control", &format!("max-age={max_age}")));
     }
 
-    pub fn options(&self) -> RemoteOptions {
+    pub(crate) fn options(&self) -> RemoteOptions {
         RemoteOptions { clock: self.clock.clone(), ..options() }
     }
 
-    pub fn source(&self) -> RemoteKeys {
+    pub(crate) fn source(&self) -> RemoteKeys {
         self.source_with(self.options())
     }
 
-    pub fn source_with(&self, options: RemoteOptions) -> RemoteKeys {
+    pub(crate) fn source_with(&self, options: RemoteOptions) -> RemoteKeys {
         RemoteKeys::jwks(&self.at(PATH), options).unwrap()
     }
 
-    pub fn at(&self, path: &str) -> String {
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.site.url())
     }
 
-    pub fn fetches(&self) -> usize {
+    pub(crate) fn fetches(&self) -> usize {
         self.site.count(PATH)
     }
 
-    /// Moves the clock, asks as a request would, and waits for whatever that began in the background.
-    pub async fn ask_after(&self, by: Duration, source: &RemoteKeys, fetches: usize) -> bool {
+    /// Moves the clock, asks as a request would, and waits for the end of what that began in the
+    /// background. There have to be so many fetches then.
+    pub(crate) async fn ask_after(
+        &self,
+        by: Duration,
+        source: &RemoteKeys,
+        fetches: usize,
+    ) -> bool {
         self.clock.advance(by);
+        let before = self.fetches();
         let known = source.known().is_some();
+        if fetches > before {
+            let now = Some(self.clock.now());
+            eventually(|| {
+                let health = source.health();
+                health.fetched_at == now || health.last_error.map(|(at, _)| at) == now
+            })
+            .await;
+        }
         self.settle(fetches).await;
         known
     }
 
-    /// Waits until there were so many fetches, and makes sure that there is not one more.
-    pub async fn settle(&self, fetches: usize) {
-        eventually(|| self.fetches() >= fetches).await;
+    /// Makes sure that there are just so many fetches, now and a little later.
+    pub(crate) async fn settle(&self, fetches: usize) {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(self.fetches(), fetches);
     }
 }
 
-pub fn clock() -> Arc<ManualClock> {
+pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(from_ms(1_793_534_400_000)))
 }
 
-pub fn options() -> RemoteOptions {
+pub(crate) fn options() -> RemoteOptions {
     RemoteOptions::new(http::client(&http::ClientOptions::default()).unwrap())
 }
 
-pub fn key(id: &str) -> SigningKey {
+pub(crate) fn key(id: &str) -> SigningKey {
     SigningKey::generate("EdDSA", id)
 }
 
-pub fn set(keys: &[&SigningKey]) -> Reply {
+pub(crate) fn set(keys: &[&SigningKey]) -> Reply {
     Reply::json(jwks(keys.iter().copied()))
 }
 
-pub fn verifier(keys: impl Into<Arc<dyn KeySource>>, remember: u64) -> Verifier {
+pub(crate) fn verifier(keys: impl Into<Arc<dyn KeySource>>, remember: u64) -> Verifier {
     Verifier::builder(keys).issuer("i").any_audience().remember(remember).build()
 }
 
-pub fn token(key: &SigningKey) -> String {
+pub(crate) fn token(key: &SigningKey) -> String {
     key.sign(&json!({"iss": "i", "sub": "s", "exp": 253_402_300_799_i64}))
 }
 
-pub async fn verdict(verifier: &Verifier, key: &SigningKey) -> Result<(), Error> {
+pub(crate) async fn verdict(verifier: &Verifier, key: &SigningKey) -> Result<(), Error> {
     verifier.verify(&token(key)).await.map(drop)
 }
 
 /// The ids of a set, in order.
-pub async fn found(source: &dyn KeySource, kid: Option<&str>) -> Result<Vec<String>, KeyError> {
+pub(crate) async fn found(
+    source: &dyn KeySource,
+    kid: Option<&str>,
+) -> Result<Vec<String>, KeyError> {
     let keys = source.find(kid).await?;
     Ok(keys.iter().filter_map(|key| key.id().map(str::to_owned)).collect())
 }
 
-pub fn last_error(source: &dyn KeySource) -> Option<KeyError> {
+pub(crate) fn last_error(source: &dyn KeySource) -> Option<KeyError> {
     source.health().last_error.map(|(_, error)| error)
 }
 
 /// Waits for something that happens in the background.
-pub async fn eventually(holds: impl Fn() -> bool) {
+pub(crate) async fn eventually(holds: impl Fn() -> bool) {
     for _ in 0..1000 {
         if holds() {
             return;

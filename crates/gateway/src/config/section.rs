@@ -171,6 +171,23 @@ impl<'n> Section<'n> {
         table(path, node, self.notes, read)
     }
 
+    /// Tables under the operator's own names, each read with its name.
+    pub(super) fn named_tables<R>(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(&str, &mut Section<'_>) -> R,
+    ) -> Vec<R> {
+        let each = |section: &mut Section<'_>| {
+            let entries = std::mem::take(&mut section.entries);
+            let one = |(name, node): (String, Node)| {
+                let path = section.at(&name);
+                table(path, node, section.notes, |inner| read(&name, inner))
+            };
+            entries.into_iter().filter_map(one).collect()
+        };
+        self.table(key, each).unwrap_or_default()
+    }
+
     /// A table whose keys are the operator's own names.
     pub(super) fn map<T: Setting>(&mut self, key: &str) -> BTreeMap<String, T> {
         self.known(key, self.entries.contains_key(key), None);

@@ -1,16 +1,20 @@
 //! The sections of the file, each as a struct beside its reader.
 
+mod auth;
 mod intake;
+mod oidc;
 mod providers;
 mod revocation;
 mod server;
 mod tokens;
 
+pub use auth::{Auth, Method};
 pub use intake::{Client, RateLimit, RevocationApi};
+pub use oidc::{KeysFrom, Oidc};
 pub use providers::{Gitlab, Provider};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
-pub use tokens::{Auth, Method, Pat};
+pub use tokens::Pat;
 
 use portcullis_base::secret::ExposeSecret as _;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 use super::oidc::{self, Oidc};
+use crate::pats::is_scope;
 
 /// A way for a caller of `/auth` to prove who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +74,8 @@ fn read_profile(name: &str, section: &mut Section<'_>) -> Option<(String, Vec<St
         section.problem("scopes", "is required");
     }
     let scopes = scopes?;
-    let is_scope = |s: &String| !s.is_empty() && s.bytes().all(|b| b.is_ascii_graphic());
-    if scopes.is_empty() || !scopes.iter().all(is_scope) {
-        section.problem("scopes", "must name scopes, of visible ASCII each, and at least one");
+    if scopes.is_empty() || !scopes.iter().all(|scope| is_scope(scope)) {
+        section.problem("scopes", "must name scopes that a PAT can have, and at least one");
     }
     Some((name.to_owned(), scopes))
 }

@@ -1,0 +1,149 @@
+//! The methods, asked in their order.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use portcullis_jwt_verify::Outcome;
+use portcullis_jwt_verify::sources::{Health, KeyError};
+use portcullis_web::authorization;
+
+use super::answer::Refusal;
+use super::caller::Caller;
+use super::oidc::{self, Issuer, Request};
+use super::pat;
+use super::place::Places;
+use crate::config::{Config, Method};
+use crate::error::StartError;
+use crate::pats::Pats;
+
+/// One method that is configured.
+enum Link {
+    Pat(Pats),
+    Oidc(Vec<Issuer>),
+}
+
+/// What comes of asking them.
+pub(super) enum Verdict {
+    Known(Caller),
+    /// Nobody was asked for, or somebody said no.
+    Unknown,
+    /// It cannot be judged right now, which says nothing about the credential.
+    Unavailable,
+}
+
+/// Why a method that was asked for does not know the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    Refused,
+    Unavailable,
+}
+
+/// The chain of methods, and what else `/auth` needs.
+pub(crate) struct Chain {
+    links: Vec<Link>,
+    places: Places,
+    refusal: Refusal,
+}
+
+impl Chain {
+    /// What the configuration asks for. A method that is listed and not configured is left out: it
+    /// could never be requested.
+    pub(crate) fn new(config: &Config, pats: &Pats) -> Result<Self, StartError> {
+        let mut links = Vec::new();
+        for method in &config.auth.methods {
+            match method {
+                Method::Pat => links.push(Link::Pat(pats.clone())),
+                Method::Oidc if config.auth.oidc.is_empty() => {}
+                Method::Oidc => links.push(Link::Oidc(oidc::issuers(config)?)),
+                Method::Gerrit => {}
+            }
+        }
+        let refusal = Refusal::new(&challenges(&links));
+        Ok(Self { links, places: Places(config.auth.profiles.clone()), refusal })
+    }
+
+    /// Asks one method after the other. Only what does not ask for a method goes on to the next one.
+    pub(super) async fn judge(&self, headers: &HeaderMap) -> Verdict {
+        // Whom should we believe?
+        if headers.get_all(AUTHORIZATION).nth(1).is_some() {
+            return Verdict::Unknown;
+        }
+        let given = authorization(headers);
+        for link in &self.links {
+            let outcome = match link {
+                Link::Pat(pats) => pat::authenticate(pats, &given).await,
+                Link::Oidc(issuers) => match oidc::request(issuers, &given) {
+                    Request::None => Outcome::NotRequested,
+                    Request::Unreadable => Outcome::Failed(Failure::Refused),
+                    // Boxed, or every PAT would carry the room that it takes.
+                    Request::Token(issuer, token) => {
+                        Box::pin(oidc::authenticate(issuer, token)).await
+                    }
+                },
+            };
+            match outcome {
+                Outcome::NotRequested => {}
+                Outcome::Authenticated(caller) => return Verdict::Known(caller),
+                Outcome::Failed(Failure::Refused) => return Verdict::Unknown,
+                Outcome::Failed(Failure::Unavailable) => return Verdict::Unavailable,
+            }
+        }
+        Verdict::Unknown
+    }
+
+    /// What is asked of a caller.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The 401.
+    pub(super) fn refusal(&self) -> HttpResponse {
+        self.refusal.response()
+    }
+
+    /// How the keys of all issuers are doing, each by its issuer.
+    pub(crate) fn keys(&self) -> Vec<(&str, Health)> {
+        let of = |issuer| -> (&str, Health) {
+            let issuer: &Issuer = issuer;
+            (issuer.issuer.as_str(), issuer.verifier.health())
+        };
+        self.issuers().map(of).collect()
+    }
+
+    /// Fetches all keys, so that the first callers need not wait; what cannot be had is logged, and
+    /// tried again when somebody needs it.
+    pub(crate) async fn warm_up(&self) {
+        let one = |issuer| async move {
+            let issuer: &Issuer = issuer;
+            told(&issuer.issuer, issuer.verifier.warm_up().await);
+        };
+        futures_util::future::join_all(self.issuers().map(one)).await;
+    }
+
+    fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.links.iter().flat_map(|link| match link {
+            Link::Oidc(issuers) => issuers.as_slice(),
+            Link::Pat(_) => &[],
+        })
+    }
+}
+
+fn told(issuer: &str, result: Result<(), KeyError>) {
+    match result {
+        Ok(()) => tracing::debug!(auth.issuer = issuer, "keys are there"),
+        Err(error) => {
+            tracing::warn!(auth.issuer = issuer, error = %error, "keys cannot be had yet");
+        }
+    }
+}
+
+/// What a caller that nobody knows is asked for. `Basic` is how git and docker bring a token; it comes
+/// first because nginx passes on no more than the first.
+fn challenges(links: &[Link]) -> Vec<&'static str> {
+    let pat = links.iter().any(|link| matches!(link, Link::Pat(_)));
+    let mut all = Vec::new();
+    if pat {
+        all.push("Basic realm=\"portcullis\"");
+    }
+    all.push("Bearer realm=\"portcullis\"");
+    all
+}

@@ -196,6 +196,12 @@ impl KeySet {
         self
     }
 
+    /// Whether the keys are the very ones of the older set, in whatever order: of use after
+    /// [`reusing`](Self::reusing).
+    pub(crate) fn has_only_keys_of(&self, older: &Self) -> bool {
+        self.len() == older.len() && self.keys.iter().all(|key| older.holds(key))
+    }
+
     /// How many keys can be used.
     pub fn len(&self) -> usize {
         self.keys.len()

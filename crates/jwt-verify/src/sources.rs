@@ -1,4 +1,25 @@
 //! Where keys come from.
+//!
+//! | source | keys |
+//! |---|---|
+//! | [`RemoteKeys::discover`] | of an OpenID provider, by its discovery document |
+//! | [`RemoteKeys::jwks`] | of a JWK set at an address |
+//! | [`RemoteKeys::google`] | of a Google service account, by its certificates |
+//! | [`JwksFile`] | of a JWK set in a file, read again when it changes |
+//! | [`StaticKeys`] | that never change |
+
+mod address;
+mod attempts;
+mod document;
+mod fetch;
+mod file;
+mod flight;
+mod freshness;
+mod held;
+mod options;
+mod place;
+mod remote;
+mod stamp;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,6 +29,10 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::KeySet;
+
+pub use file::JwksFile;
+pub use options::RemoteOptions;
+pub use remote::RemoteKeys;
 
 /// Somebody's public keys. One source serves one issuer; any number of verifiers may share it.
 #[async_trait]
@@ -62,6 +87,9 @@ pub enum KeyError {
     /// The discovery document is of another issuer than the one asked.
     #[error("the discovery document names another issuer")]
     OtherIssuer,
+    /// What was given is no address that keys can be fetched from.
+    #[error("is not an address that keys can be fetched from")]
+    Address,
     /// The address is not `https`, and not on loopback.
     #[error("keys are fetched by https alone, except from loopback")]
     Insecure,
@@ -69,6 +97,36 @@ pub enum KeyError {
     #[error("the file cannot be read: {0}")]
     File(std::io::ErrorKind),
 }
+
+impl KeyError {
+    /// A stable code for machines: for logs and metrics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Status(_) => "status",
+            Self::TooLarge(_) => "too_large",
+            Self::Malformed(_) => "malformed",
+            Self::NoKeys => "no_keys",
+            Self::OtherIssuer => "other_issuer",
+            Self::Address => "address",
+            Self::Insecure => "insecure",
+            Self::File(_) => "file",
+        }
+    }
+}
+
+/// A set that may take the place of another: one that is empty, or absurdly large, never does.
+fn worth_having(set: Option<KeySet>) -> Result<KeySet, KeyError> {
+    let set = set.ok_or(KeyError::Malformed("is not a set of keys"))?;
+    if set.len() + set.skipped().len() > MOST_KEYS {
+        return Err(KeyError::Malformed("has more than 1000 keys"));
+    }
+    if set.is_empty() { Err(KeyError::NoKeys) } else { Ok(set) }
+}
+
+/// Issuers publish two or three keys, the largest federations some hundred.
+const MOST_KEYS: usize = 1000;
 
 /// Keys that never change.
 #[derive(Debug, Clone)]
@@ -98,5 +156,11 @@ impl KeySource for StaticKeys {
             last_error: None,
             skipped: self.0.skipped().to_vec(),
         }
+    }
+}
+
+impl From<StaticKeys> for Arc<dyn KeySource> {
+    fn from(keys: StaticKeys) -> Self {
+        Arc::new(keys)
     }
 }

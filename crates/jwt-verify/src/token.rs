@@ -1,6 +1,6 @@
 //! A token before anything of it is believed.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use crate::header::Header;
 use crate::registered::Registered;
@@ -18,7 +18,7 @@ pub struct Unverified<'a> {
     pub(crate) signed: &'a str,
     pub(crate) payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
-    registered: OnceCell<Result<Registered, Error>>,
+    registered: OnceLock<Result<Registered, Error>>,
 }
 
 impl<'a> Unverified<'a> {
@@ -38,7 +38,7 @@ impl<'a> Unverified<'a> {
             signed,
             payload: decode(payload)?,
             signature: decode(signature)?,
-            registered: OnceCell::new(),
+            registered: OnceLock::new(),
         })
     }
 

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use portcullis_jwt_verify::Outcome;
-use portcullis_jwt_verify::sources::{Health, KeyError};
+use portcullis_jwt_verify::sources::Health;
 use portcullis_web::authorization;
 
 use super::answer::Refusal;
@@ -102,21 +102,14 @@ impl Chain {
 
     /// How the keys of all issuers are doing, each by its issuer.
     pub(crate) fn keys(&self) -> Vec<(&str, Health)> {
-        let of = |issuer| -> (&str, Health) {
-            let issuer: &Issuer = issuer;
-            (issuer.issuer.as_str(), issuer.verifier.health())
-        };
-        self.issuers().map(of).collect()
+        self.issuers().map(|one| (one.issuer.as_str(), one.verifier.health())).collect()
     }
 
-    /// Fetches all keys, so that the first callers need not wait; what cannot be had is logged, and
-    /// tried again when somebody needs it.
+    /// Fetches all keys, so that the first callers need not wait. What cannot be had is logged where it
+    /// is fetched, and tried again when somebody needs it.
     pub(crate) async fn warm_up(&self) {
-        let one = |issuer| async move {
-            let issuer: &Issuer = issuer;
-            told(&issuer.issuer, issuer.verifier.warm_up().await);
-        };
-        futures_util::future::join_all(self.issuers().map(one)).await;
+        let all = self.issuers().map(|issuer| issuer.verifier.warm_up());
+        futures_util::future::join_all(all).await;
     }
 
     fn issuers(&self) -> impl Iterator<Item = &Issuer> {
@@ -124,15 +117,6 @@ impl Chain {
             Link::Oidc(issuers) => issuers.as_slice(),
             Link::Pat(_) => &[],
         })
-    }
-}
-
-fn told(issuer: &str, result: Result<(), KeyError>) {
-    match result {
-        Ok(()) => tracing::debug!(auth.issuer = issuer, "keys are there"),
-        Err(error) => {
-            tracing::warn!(auth.issuer = issuer, error = %error, "keys cannot be had yet");
-        }
     }
 }
 

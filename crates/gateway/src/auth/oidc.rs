@@ -103,7 +103,8 @@ impl Issuer {
 
     fn failure(&self, error: &Error) -> Failure {
         if error.is_unavailable() {
-            tracing::warn!(auth.issuer = self.issuer, error = %error, "a token cannot be judged");
+            // The source says it loudly, and once: this is once for each caller.
+            tracing::debug!(auth.issuer = self.issuer, error = %error, "a token cannot be judged");
             return Failure::Unavailable;
         }
         tracing::debug!(auth.issuer = self.issuer, error.code = error.code(), "a token is refused");

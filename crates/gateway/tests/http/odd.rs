@@ -26,7 +26,6 @@ pub(crate) async fn an_odd_request_is_answered_as_proxies_know_it(database: Data
         ("GET /auth/as/none/../x HTTP/1.1", forged, 403),
         ("GET /auth/%zz%/%00/%f0%28 HTTP/1.1", forged, 200),
         ("GET /auth//// HTTP/1.1", forged, 200),
-        ("GET /auth/\u{e9} HTTP/1.1", forged, 200),
         ("GET http://elsewhere.example/auth HTTP/1.1", forged, 200),
         ("PRI /auth HTTP/1.1", forged, 200),
         (&long_path, forged, 200),

@@ -143,7 +143,6 @@ pub(crate) async fn a_name_is_told_whole_or_not_at_all(database: Database) {
     for over in [
         json!({"sub": "ann\u{e9}"}),
         json!({"sub": "\u{202e}nna"}),
-        json!({"sub": " ann"}),
         json!({"sub": "ann "}),
         json!({"sub": "a".repeat(2048)}),
         verified("ann@example.com\r\nX-Auth-Identity: root"),
@@ -156,7 +155,7 @@ pub(crate) async fn a_name_is_told_whole_or_not_at_all(database: Database) {
         assert_eq!(answer.code(), "unusable_identity", "{over}");
         assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("x-auth-")), "{over}");
     }
-    let odd = "a \"b\";c,d#e%0d%0a";
+    let odd = " a \"b\";c,d#e%0d%0a";
     let answer = gateway.auth(&issuer.token(json!({"sub": odd}))).await;
     assert_eq!(identity(&answer)[0], format!("oidc:{}#{odd}", issuer.site.url()));
     gateway.stop().await;

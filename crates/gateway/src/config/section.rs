@@ -140,6 +140,14 @@ impl<'n> Section<'n> {
         Some(items.into_iter().enumerate().filter_map(read).collect())
     }
 
+    /// A list of values, of which a single one may stand for itself.
+    pub(super) fn one_or_list<T: Setting>(&mut self, key: &str) -> Option<Vec<T>> {
+        let node = self.take(key).expanded();
+        let is_list = matches!(node, Node::List(_));
+        self.entries.insert(key.to_owned(), node);
+        if is_list { self.list(key) } else { self.optional(key).map(|one| vec![one]) }
+    }
+
     /// A list of values with a default.
     pub(super) fn or_list<T: Setting + PartialEq>(&mut self, key: &str, default: Vec<T>) -> Vec<T> {
         let given = self.list(key);

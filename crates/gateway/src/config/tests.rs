@@ -442,10 +442,44 @@ fn two_entries_for_one_issuer_cannot_be_told_apart() {
     assert_eq!(bad(&format!("{OIDC}{again}"), &[]), ["auth.oidc[1].issuer"]);
 }
 
+const GERRIT: &str = "[gerrit]\nsigner_accounts = [\"a@b.iam.gserviceaccount.com\"]\n";
+
 #[test]
-fn an_issuer_that_nobody_asks_is_warned_of() {
-    let warnings = |text: &str| Setup::new().read(text, &[]).warnings;
-    assert_eq!(warnings(OIDC), Vec::<String>::new());
-    let one = warnings(&format!("[auth]\nmethods = [\"pat\"]\n{OIDC}"));
-    assert!(matches!(&one[..], [w] if w.starts_with("auth.oidc: ")), "{one:?}");
+fn gerrit_is_off_without_its_section() {
+    assert!(good("", &[]).gerrit.is_none());
+    let gerrit = good(&format!("{GERRIT}audience = \"x\""), &[]).gerrit.unwrap();
+    assert_eq!((gerrit.header.as_str(), gerrit.audiences), ("X-Gerrit-Auth", vec!["x".to_owned()]));
+    let gerrit = good(&format!("{GERRIT}audience = [\"x\", \"y\"]"), &[]).gerrit.unwrap();
+    assert_eq!(gerrit.audiences, ["x", "y"]);
+    assert_eq!(bad("[gerrit]", &[]), ["gerrit.signer_accounts", "gerrit.audience"]);
+    for (rest, key) in [
+        ("audience = []", "audience"),
+        ("audience = \"\"", "audience"),
+        ("audience = \"x\"\ncerts_url = \"http://a.example/\"", "certs_url"),
+        ("audience = \"x\"\nheader = \"Authorization\"", "header"),
+        ("audience = \"x\"\nheader = \"X-Auth-Identity\"", "header"),
+        ("audience = \"x\"\nheader = \"a b\"", "header"),
+    ] {
+        assert_eq!(bad(&format!("{GERRIT}{rest}"), &[]), [format!("gerrit.{key}")], "{rest}");
+    }
+    for account in ["a@example.com", "a/../b@c.gserviceaccount.com", "@a.gserviceaccount.com", ""] {
+        let text = format!("[gerrit]\naudience = \"x\"\nsigner_accounts = [{account:?}]");
+        assert_eq!(bad(&text, &[]), ["gerrit.signer_accounts[0]"], "{account}");
+    }
+}
+
+#[test]
+fn what_nobody_asks_is_warned_of() {
+    let warned = |text: &str| {
+        let warnings = Setup::new().read(text, &[]).warnings;
+        let keys = warnings.iter().map(|w| w.split(": ").next().unwrap_or_default().to_owned());
+        keys.collect::<Vec<_>>()
+    };
+    let gerrit = format!("{GERRIT}audience = \"x\"\n");
+    let methods = |these: &str| format!("[auth]\nmethods = [{these}]\n");
+    assert_eq!(warned(&format!("{gerrit}{OIDC}")), [""; 0]);
+    let pat = methods("\"pat\"");
+    assert_eq!(warned(&format!("{gerrit}{pat}{OIDC}")), ["gerrit", "auth.oidc"]);
+    assert_eq!(warned(&methods("\"gerrit\", \"oidc\"")), ["auth.methods"]);
+    assert_eq!(warned(&format!("{}{OIDC}", methods("\"gerrit\", \"oidc\""))), [""; 0]);
 }

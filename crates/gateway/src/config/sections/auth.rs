@@ -54,12 +54,8 @@ impl Auth {
         }
         let token_cache = section.number("token_cache", 10_000, 0..=10_000_000);
         let profiles = section.named_tables("profiles", read_profile).into_iter().flatten();
-        let auth =
-            Self { token_cache, profiles: profiles.collect(), oidc: oidc::read(section), methods };
-        if !auth.oidc.is_empty() && !auth.methods.contains(&Method::Oidc) {
-            section.warn("oidc", "is not used: auth.methods leaves \"oidc\" out");
-        }
-        auth
+        let (profiles, oidc) = (profiles.collect(), oidc::read(section));
+        Self { methods, token_cache, profiles, oidc }
     }
 }
 

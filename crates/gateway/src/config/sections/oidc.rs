@@ -124,7 +124,7 @@ fn check_url(section: &mut Section<'_>, keys: &KeysFrom) -> bool {
 }
 
 /// Whoever can change keys on their way can be anybody.
-fn is_safe(url: &Url) -> bool {
+pub(super) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 

@@ -102,7 +102,7 @@ impl Chain {
 
     /// How the keys of all issuers are doing, each by its issuer.
     pub(crate) fn keys(&self) -> Vec<(&str, Health)> {
-        self.issuers().map(|one| (one.issuer.as_str(), one.verifier.health())).collect()
+        self.issuers().map(|one| (one.name.as_str(), one.verifier.health())).collect()
     }
 
     /// Fetches all keys, so that the first callers need not wait. What cannot be had is logged where it

@@ -19,7 +19,8 @@ pub(super) const NAME: &str = "oidc";
 /// One issuer whose tokens pass.
 #[derive(Debug)]
 pub(super) struct Issuer {
-    pub(super) issuer: String,
+    /// What `iss` has to be.
+    pub(super) name: String,
     pub(super) verifier: Verifier,
     pub(super) trust_email: bool,
 }
@@ -32,8 +33,8 @@ pub(super) fn issuers(config: &Config) -> Result<Vec<Issuer>, StartError> {
             .audiences(entry.audiences.iter().cloned())
             .remember(config.auth.token_cache)
             .build();
-        let (issuer, trust_email) = (entry.issuer.clone(), entry.trust_email);
-        Ok(Issuer { issuer, verifier, trust_email })
+        let (name, trust_email) = (entry.issuer.clone(), entry.trust_email);
+        Ok(Issuer { name, verifier, trust_email })
     };
     config.auth.oidc.iter().map(one).collect()
 }
@@ -59,7 +60,7 @@ pub(super) fn request<'a>(issuers: &'a [Issuer], given: &'a Authorization) -> Re
         | Authorization::Other => return Request::None,
     };
     let named = claimed_issuer(token.expose_secret());
-    let issuer = named.and_then(|named| issuers.iter().find(|one| one.issuer == named));
+    let issuer = named.and_then(|named| issuers.iter().find(|one| one.name == named));
     issuer.map_or(Request::None, |issuer| Request::Token(issuer, token))
 }
 
@@ -96,7 +97,7 @@ impl Issuer {
     fn caller(&self, claims: &VerifiedClaims) -> Outcome<Caller, Failure> {
         // The verifier takes no token without one.
         let Some(subject) = claims.subject() else { return Outcome::Failed(Failure::Refused) };
-        let identity = format!("{NAME}:{}#{subject}", self.issuer);
+        let identity = format!("{NAME}:{}#{subject}", self.name);
         let email = email(claims.members(), self.trust_email).to_owned();
         Outcome::Authenticated(Caller { email, ..Caller::without_scopes(NAME, identity) })
     }
@@ -104,10 +105,10 @@ impl Issuer {
     fn failure(&self, error: &Error) -> Failure {
         if error.is_unavailable() {
             // The source says it loudly, and once: this is once for each caller.
-            tracing::debug!(auth.issuer = self.issuer, error = %error, "a token cannot be judged");
+            tracing::debug!(auth.issuer = self.name, error = %error, "a token cannot be judged");
             return Failure::Unavailable;
         }
-        tracing::debug!(auth.issuer = self.issuer, error.code = error.code(), "a token is refused");
+        tracing::debug!(auth.issuer = self.name, error.code = error.code(), "a token is refused");
         Failure::Refused
     }
 }

@@ -32,7 +32,7 @@ pub(crate) async fn an_odd_request_is_answered_as_proxies_know_it(database: Data
         (&long_query, forged, 200),
         (&many_scopes, forged, 403),
     ] {
-        let what = format!("{:.60} {header:.40}", line);
+        let what = format!("{line:.60} {header:.40}");
         let (status, text) = raw(gateway.address(), &[line, header, &bearer], []).await;
         assert_eq!(status, good, "{what}: {text:.200}");
         assert!(!text.contains("root"), "{what}: the client's own header is told");
@@ -40,6 +40,7 @@ pub(crate) async fn an_odd_request_is_answered_as_proxies_know_it(database: Data
         assert_eq!(status, 401, "{what}: {text:.200}");
     }
     bodies(&gateway, &bearer).await;
+    too_much(&gateway, &bearer).await;
     gateway.stop().await;
 }
 
@@ -57,5 +58,25 @@ async fn bodies(gateway: &TestGateway, bearer: &str) {
             let (answered, text) = raw(gateway.address(), &head, pieces.clone()).await;
             assert_eq!(answered, status, "{framing}: {text:.200}");
         }
+    }
+}
+
+/// What is no request to the server is none to us: it never passes.
+async fn too_much(gateway: &TestGateway, bearer: &str) {
+    let many = "X-One: 1\r\n".repeat(200) + "X-Last: 1";
+    let long = format!("X-Long: {}", "l".repeat(1 << 20));
+    for (line, header) in [
+        ("GET /auth HTTP/1.1", many.as_str()),
+        ("GET /auth HTTP/1.1", &long),
+        ("GET /auth HTTP/1.1", "X-\u{e9}: 1"),
+        ("GET /auth HTTP/1.1", "X-A: a\0b"),
+        ("GET /auth/\u{e9} HTTP/1.1", "X-A: 1"),
+        ("GET //auth HTTP/1.1", "X-A: 1"),
+        ("GET /Auth HTTP/1.1", "X-A: 1"),
+        ("GET /authx HTTP/1.1", "X-A: 1"),
+    ] {
+        let (status, text) = raw(gateway.address(), &[line, header, bearer], []).await;
+        assert!((400..500).contains(&status), "{line} {header:.40}: {text:.200}");
+        assert!(!text.contains("x-auth-"), "{line} {header:.40}: {text:.200}");
     }
 }

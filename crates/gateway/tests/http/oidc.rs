@@ -12,7 +12,7 @@ use crate::support::{Answer, Database, TestGateway, client_toml, send};
 /// Whom tokens are for.
 const AUDIENCE: &str = "https://gw.example.com";
 
-/// An OpenID provider on loopback.
+/// An OIDC provider on loopback.
 pub(crate) struct Issuer {
     pub(crate) site: Site,
     pub(crate) key: SigningKey,
@@ -48,10 +48,12 @@ fn entry(issuer: &str, rest: &str) -> String {
 fn claims(issuer: &str, over: Value) -> Value {
     let now = SystemClock.now_ms() / 1000;
     let mut claims = json!({"iss": issuer, "sub": "ann", "aud": AUDIENCE, "exp": now + 600});
-    for (name, value) in over.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
+    let Value::Object(over) = over else { panic!("claims are an object") };
+    for (name, value) in over {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(&name);
+        } else {
+            claims[name] = value;
         }
     }
     claims

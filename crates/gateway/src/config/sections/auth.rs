@@ -14,7 +14,7 @@ pub enum Method {
     Gerrit,
     /// A personal access token of ours; always configured.
     Pat,
-    /// A JWT of an OpenID provider; configured by `[[auth.oidc]]`.
+    /// A JWT of an OIDC provider; configured by `[[auth.oidc]]`.
     Oidc,
 }
 
@@ -38,7 +38,7 @@ pub struct Auth {
     pub token_cache: u64,
     /// Scopes by the name of the profile that asks for them.
     pub profiles: BTreeMap<String, Vec<String>>,
-    /// OpenID providers, each of another issuer.
+    /// OIDC providers, each of another issuer.
     pub oidc: Vec<Oidc>,
 }
 

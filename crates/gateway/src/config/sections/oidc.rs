@@ -1,4 +1,4 @@
-//! `[[auth.oidc]]`: OpenID providers whose tokens pass at `/auth`.
+//! `[[auth.oidc]]`: OIDC providers whose tokens pass at `/auth`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::server::CaFile;
 /// The longest issuer, in bytes: it becomes a part of every identity.
 const LONGEST: usize = 512;
 
-/// An OpenID provider.
+/// An OIDC provider.
 #[derive(Debug, Clone)]
 pub struct Oidc {
     /// What `iss` has to be, to the letter.
@@ -32,7 +32,7 @@ pub struct Oidc {
 /// Where somebody's keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeysFrom {
-    /// Where the discovery document of this authority says (OpenID Connect Discovery 1.0, section 4).
+    /// Where the discovery document of this authority says (OIDC Discovery 1.0, section 4).
     Discovery(String),
     /// A JWK set at this address.
     Url(Url),

@@ -64,10 +64,8 @@ async fn bodies(gateway: &TestGateway, bearer: &str) {
 /// What is no request to the server is none to us: it never passes.
 async fn too_much(gateway: &TestGateway, bearer: &str) {
     let many = "X-One: 1\r\n".repeat(200) + "X-Last: 1";
-    let long = format!("X-Long: {}", "l".repeat(1 << 20));
     for (line, header) in [
         ("GET /auth HTTP/1.1", many.as_str()),
-        ("GET /auth HTTP/1.1", &long),
         ("GET /auth HTTP/1.1", "X-\u{e9}: 1"),
         ("GET /auth HTTP/1.1", "X-A: a\0b"),
         ("GET /auth/\u{e9} HTTP/1.1", "X-A: 1"),

@@ -138,6 +138,7 @@ fn these_are_all_the_keys() {
             "revocation.concurrency",
             "revocation.formats",
             "revocation.give_up_after",
+            "revocation.lease_margin",
             "revocation.modes",
             "revocation.poll_interval",
             "revocation.providers",

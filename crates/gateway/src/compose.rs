@@ -22,6 +22,7 @@ use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
 
 use crate::admin::{Admins, FAILURES};
+use crate::auth::Chain;
 use crate::config::{Client, Config, Gitlab, Loaded, Provider};
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
     pub(crate) pats: Pats,
+    pub(crate) chain: Chain,
     pub(crate) admins: Admins,
     pub(crate) revocation_api: RevocationApi,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
@@ -65,6 +67,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         revocation_api: RevocationApi::new(api_config(config), intake),
         admins: Admins::new(config.secrets.admin_tokens.clone()),
         providers: providers(config, &pats)?,
+        chain: Chain::new(config, &pats)?,
         worker: worker_options(config),
         store,
         vault,

@@ -3,14 +3,27 @@
 use actix_web::http::Method;
 use actix_web::web::{self, Data};
 use actix_web::{HttpResponse, http::header::ContentType};
+use portcullis_jwt_verify::sources::Health;
 use portcullis_store::Store;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
-use serde_json::json;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use crate::auth::Chain;
 use crate::problems::of_store;
 
-/// The routes, the same on both listeners.
+/// The routes of the public listener.
 pub(crate) fn routes() -> RouteTable {
+    table(|| web::to(ready))
+}
+
+/// The same for operators, who are told more.
+pub(crate) fn admin_routes() -> RouteTable {
+    table(|| web::to(ready_in_detail))
+}
+
+fn table(ready: fn() -> actix_web::Route) -> RouteTable {
     let route = |method, path: &str, handler, summary| Route {
         method,
         path: path.to_owned(),
@@ -22,8 +35,8 @@ pub(crate) fn routes() -> RouteTable {
     vec![
         route(Method::GET, "/health", || web::to(health), "Whether the process lives"),
         route(Method::HEAD, "/health", || web::to(health), "Whether the process lives"),
-        route(Method::GET, "/ready", || web::to(ready), "Whether the database answers"),
-        route(Method::HEAD, "/ready", || web::to(ready), "Whether the database answers"),
+        route(Method::GET, "/ready", ready, "Whether the database answers"),
+        route(Method::HEAD, "/ready", ready, "Whether the database answers"),
     ]
 }
 
@@ -31,8 +44,30 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::plaintext()).body("Healthy")
 }
 
-/// The keys were opened at the start, or there would be no process; the database may go at any time.
+/// Our own keys were opened at the start, or there would be no process; the database may go at any
+/// time. An issuer that is away changes nothing here: its callers alone would gain from another
+/// replica, which has the same issuer, and everybody else would lose this one.
 async fn ready(store: Data<Store>) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
     Ok(HttpResponse::Ok().json(json!({ "ready": true })))
+}
+
+/// With the keys of each issuer, whose names are not for the world.
+async fn ready_in_detail(store: Data<Store>, chain: Data<Chain>) -> Result<HttpResponse, Problem> {
+    store.ping().await.map_err(|error| of_store(&error))?;
+    let issuers: Vec<Value> = chain.keys().iter().map(|(name, keys)| shown(name, keys)).collect();
+    Ok(HttpResponse::Ok().json(json!({ "ready": true, "issuers": issuers })))
+}
+
+fn shown(issuer: &str, health: &Health) -> Value {
+    let rfc3339 = |at: &OffsetDateTime| at.format(&Rfc3339).ok();
+    json!({
+        "issuer": issuer,
+        "keys": health.keys,
+        "fetched_at": health.fetched_at.as_ref().and_then(rfc3339),
+        "skipped": health.skipped.iter().map(|(kid, why)| json!({ "kid": kid, "why": why })).collect::<Vec<_>>(),
+        "last_error": health.last_error.as_ref().map(|(at, error)| {
+            json!({ "at": rfc3339(at), "error": error.to_string() })
+        }),
+    })
 }

@@ -17,6 +17,7 @@ use portcullis_store::{Store, StoreError};
 
 pub(crate) use handlers::rfc3339;
 pub use handlers::routes;
+pub(crate) use input::is_scope;
 pub use own::OwnProvider;
 
 use cache::Cache;

@@ -42,7 +42,7 @@ pub struct Gateway {
     store: Store,
     worker: Worker,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
-    followers: JoinHandle<()>,
+    beside: [JoinHandle<()>; 2],
     patience: Duration,
 }
 
@@ -56,14 +56,17 @@ impl Gateway {
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
+        let chain = data.chain.clone();
         let worker = data.worker.start(&store);
+        // A listener that waited for somebody else's keys would keep PATs from passing.
+        let warm_up = tokio::spawn(async move { chain.warm_up().await });
         Ok(Self {
             public,
             admin,
             store,
             worker,
             servers: vec![public_server, admin_server],
-            followers,
+            beside: [followers, warm_up],
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }
@@ -116,7 +119,7 @@ impl Gateway {
             }
         };
         tokio::join!(servers, self.worker.stop());
-        self.followers.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         self.store.close().await;
     }
 }
@@ -125,6 +128,7 @@ impl Gateway {
 struct Shared {
     store: Data<Store>,
     pats: Data<pats::Pats>,
+    chain: Data<auth::Chain>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
     worker: WorkerParts,
@@ -148,6 +152,7 @@ impl Shared {
         Self {
             store: Data::new(parts.store),
             pats: Data::new(parts.pats),
+            chain: Data::new(parts.chain),
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
             worker: WorkerParts {
@@ -171,7 +176,7 @@ pub fn public_routes(config: &Config) -> RouteTable {
 
 /// Everything on the operators' listener.
 pub fn admin_routes() -> RouteTable {
-    let mut table = health::routes();
+    let mut table = health::admin_routes();
     table.extend(revocations::routes());
     table
 }
@@ -185,13 +190,14 @@ fn listen(
     data: &Shared,
 ) -> Result<(SocketAddr, Running), StartError> {
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
-    let (store, pats) = (data.store.clone(), data.pats.clone());
+    let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(trace))
             .app_data(store.clone())
             .app_data(pats.clone())
+            .app_data(chain.clone())
             .app_data(admins.clone())
             .app_data(api.clone())
             .configure(answer_early_errors)

@@ -11,6 +11,7 @@ use openssl::pkey::PKey;
 use openssl::x509::X509;
 use portcullis_gateway::config::{self, Environment, KnownKey, Reading, Sources};
 use portcullis_gateway::data_dir::{DEFAULT, DataDir};
+use portcullis_test_support::{SigningKey, jwks};
 
 const EXAMPLE: &str = include_str!("../../../config/portcullis.example.toml");
 
@@ -35,6 +36,8 @@ fn certificate() -> Vec<u8> {
 fn uncommented(dir: &Path) -> String {
     let ca = dir.join("ca.pem");
     fs::write(&ca, certificate()).unwrap();
+    let keys = dir.join("keys.json");
+    fs::write(&keys, jwks([&SigningKey::generate("ES256", "k1")]).to_string()).unwrap();
     let in_force = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
             key.to_owned()
@@ -49,6 +52,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<a token of an administrator>", "glpat-example-administrator")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
+        .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
 }
 
 fn all(known: &[KnownKey]) -> Vec<&str> {
@@ -106,8 +110,26 @@ fn these_are_all_the_keys() {
         all(&reading.known),
         [
             "auth.methods",
+            "auth.oidc",
+            "auth.oidc[].audiences",
+            "auth.oidc[].authority",
+            "auth.oidc[].ca_file",
+            "auth.oidc[].issuer",
+            "auth.oidc[].jwks_file",
+            "auth.oidc[].jwks_url",
+            "auth.oidc[].trust_email",
+            "auth.profiles.deploy.scopes",
+            "auth.token_cache",
             "database.max_connections",
             "database.url",
+            "gerrit.audience",
+            "gerrit.ca_file",
+            "gerrit.certs_url",
+            "gerrit.changes",
+            "gerrit.header",
+            "gerrit.hosts",
+            "gerrit.repositories",
+            "gerrit.signer_accounts",
             "http.ca_file",
             "http.proxy",
             "log.filter",

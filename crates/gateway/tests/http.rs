@@ -10,10 +10,16 @@ mod clients;
 mod deaf;
 #[path = "http/garbage.rs"]
 mod garbage;
+#[path = "http/gerrit.rs"]
+mod gerrit;
 #[path = "http/leak.rs"]
 mod leak;
 #[path = "http/log.rs"]
 mod log;
+#[path = "http/odd.rs"]
+mod odd;
+#[path = "http/oidc.rs"]
+mod oidc;
 #[path = "http/pats.rs"]
 mod pats;
 #[path = "http/queue.rs"]
@@ -56,6 +62,19 @@ on_both_databases![
     auth::a_scope_is_asked_for_on_exactly_auth,
     auth::every_method_is_the_same_and_no_body_is_read,
     auth::garbage_is_refused_with_a_status_that_proxies_know,
+    gerrit::a_gerrit_lets_its_users_in,
+    gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
+    gerrit::the_order_of_methods_decides,
+    gerrit::a_signer_that_is_away_is_unavailable,
+    odd::an_odd_request_is_answered_as_proxies_know_it,
+    oidc::a_token_of_a_configured_issuer_passes,
+    oidc::a_bad_token_is_refused,
+    oidc::a_name_is_told_whole_or_not_at_all,
+    oidc::an_address_is_told_where_the_issuer_vouches,
+    oidc::what_asks_for_nothing_goes_on_to_the_next,
+    oidc::an_issuer_that_is_away_is_unavailable,
+    oidc::keys_come_from_where_the_configuration_says,
+    oidc::a_profile_asks_for_its_scopes,
     pats::what_is_wrong_with_a_new_pat_is_named,
     pats::a_token_is_shown_once,
     pats::lists_go_page_by_page_and_by_owner,

@@ -140,6 +140,14 @@ impl<'n> Section<'n> {
         Some(items.into_iter().enumerate().filter_map(read).collect())
     }
 
+    /// A list of values, of which a single one may stand for itself.
+    pub(super) fn one_or_list<T: Setting>(&mut self, key: &str) -> Option<Vec<T>> {
+        let node = self.take(key).expanded();
+        let is_list = matches!(node, Node::List(_));
+        self.entries.insert(key.to_owned(), node);
+        if is_list { self.list(key) } else { self.optional(key).map(|one| vec![one]) }
+    }
+
     /// A list of values with a default.
     pub(super) fn or_list<T: Setting + PartialEq>(&mut self, key: &str, default: Vec<T>) -> Vec<T> {
         let given = self.list(key);
@@ -169,6 +177,23 @@ impl<'n> Section<'n> {
         let path = self.at(key);
         let node = self.take(key);
         table(path, node, self.notes, read)
+    }
+
+    /// Tables under the operator's own names, each read with its name.
+    pub(super) fn named_tables<R>(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(&str, &mut Section<'_>) -> R,
+    ) -> Vec<R> {
+        let each = |section: &mut Section<'_>| {
+            let entries = std::mem::take(&mut section.entries);
+            let one = |(name, node): (String, Node)| {
+                let path = section.at(&name);
+                table(path, node, section.notes, |inner| read(&name, inner))
+            };
+            entries.into_iter().filter_map(one).collect()
+        };
+        self.table(key, each).unwrap_or_default()
     }
 
     /// A table whose keys are the operator's own names.

@@ -1,16 +1,22 @@
 //! The sections of the file, each as a struct beside its reader.
 
+mod auth;
+mod gerrit;
 mod intake;
+mod oidc;
 mod providers;
 mod revocation;
 mod server;
 mod tokens;
 
+pub use auth::{Auth, Method};
+pub use gerrit::Gerrit;
 pub use intake::{Client, RateLimit, RevocationApi};
+pub use oidc::{KeysFrom, Oidc};
 pub use providers::{Gitlab, Provider};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
-pub use tokens::{Auth, Method, Pat};
+pub use tokens::Pat;
 
 use portcullis_base::secret::ExposeSecret as _;
 
@@ -36,6 +42,8 @@ pub struct Config {
     pub revocation_api: RevocationApi,
     /// `[pat]`
     pub pat: Pat,
+    /// `[gerrit]`, where it is there.
+    pub gerrit: Option<Gerrit>,
     /// `[auth]`
     pub auth: Auth,
 }
@@ -57,7 +65,11 @@ impl Config {
         let revocation = root.table("revocation", Revocation::read);
         let revocation_api = root.table("revocation_api", RevocationApi::read);
         let pat = root.table("pat", Pat::read);
+        let gerrit = root.has("gerrit").then(|| root.table("gerrit", Gerrit::read).flatten());
         let auth = root.table("auth", Auth::read);
+        if let Some(auth) = &auth {
+            warn_of_idle(root, auth, gerrit.is_some());
+        }
         Some(Self {
             server: server?,
             http: http?,
@@ -67,7 +79,28 @@ impl Config {
             revocation: revocation?,
             revocation_api: revocation_api?,
             pat: pat?,
+            gerrit: match gerrit {
+                Some(gerrit) => Some(gerrit?),
+                None => None,
+            },
             auth: auth?,
         })
+    }
+}
+
+/// What is configured and never asked, and a chain that knows nobody.
+fn warn_of_idle(root: &mut Section<'_>, auth: &Auth, gerrit: bool) {
+    let asked = |method| auth.methods.contains(&method);
+    let oidc = !auth.oidc.is_empty();
+    if gerrit && !asked(Method::Gerrit) {
+        root.warn("gerrit", "is not used: auth.methods leaves \"gerrit\" out");
+    }
+    if oidc && !asked(Method::Oidc) {
+        root.warn("auth.oidc", "is not used: auth.methods leaves \"oidc\" out");
+    }
+    let somebody =
+        asked(Method::Pat) || (gerrit && asked(Method::Gerrit)) || (oidc && asked(Method::Oidc));
+    if !somebody {
+        root.warn("auth.methods", "/auth knows nobody: none of these methods is configured");
     }
 }

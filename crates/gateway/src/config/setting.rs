@@ -35,6 +35,12 @@ impl Setting for u64 {
     }
 }
 
+impl Setting for bool {
+    fn read(value: &toml::Value) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+    }
+}
+
 impl Setting for SocketAddr {
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "an address with a port, such as \"127.0.0.1:8080\"", |t| t.parse().ok())
@@ -84,6 +90,7 @@ mod tests {
     #[test]
     fn each_type_takes_its_own() {
         assert_eq!(read::<u64>("7"), Ok(7));
+        assert_eq!(read::<bool>("true"), Ok(true));
         assert_eq!(read::<Duration>("\"15m\""), Ok(Duration::from_mins(15)));
         assert_eq!(read::<ByteSize>("\"64MiB\""), Ok(ByteSize::mib(64)));
         assert_eq!(read::<SocketAddr>("\"[::1]:80\"").unwrap().port(), 80);

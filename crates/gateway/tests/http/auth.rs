@@ -19,17 +19,17 @@ async fn with(gateway: &TestGateway, values: &[String]) -> Answer {
     send(values.iter().fold(request, |request, value| request.header(AUTHORIZATION, value))).await
 }
 
-fn basic(user: &str, password: &str) -> String {
+pub(crate) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
 /// The token with another value under the same signature.
-fn forged(token: &str) -> String {
+pub(crate) fn forged(token: &str) -> String {
     let (signature, value) = token.split_once('.').unwrap();
     format!("{signature}.{}", value.chars().rev().collect::<String>())
 }
 
-fn assert_refused(answer: &Answer, what: &str) {
+pub(crate) fn assert_refused(answer: &Answer, what: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"), "{what}");
     let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
     let wanted = ["Basic realm=\"portcullis\"", "Bearer realm=\"portcullis\""];

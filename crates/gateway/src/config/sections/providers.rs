@@ -130,7 +130,7 @@ fn name_of(url: &Url) -> String {
     format!("{host}{port}{}", url.path().trim_end_matches('/'))
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

@@ -1,4 +1,4 @@
-//! `[pat]` and `[auth]`.
+//! `[pat]`.
 
 use std::time::Duration;
 
@@ -6,7 +6,6 @@ use portcullis_base::secret::ExposeSecret as _;
 use portcullis_pat::{DEFAULT_PREFIX, KeyRing, RingError, SigningKey};
 
 use super::super::section::Section;
-use super::super::setting::{Setting, parsed};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -39,45 +38,5 @@ impl Pat {
         }
         let max_lifetime = section.duration("max_lifetime", 365 * DAY, MINUTE..=3650 * DAY);
         Self { prefix, signing_keys, max_lifetime }
-    }
-}
-
-/// A way for a caller of `/auth` to prove who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// A personal access token of ours.
-    Pat,
-}
-
-impl Setting for Method {
-    fn read(value: &toml::Value) -> Result<Self, String> {
-        let known = parsed(value, "\"pat\"", |text| match text {
-            "pat" => Some(Ok(Self::Pat)),
-            "gerrit" | "oidc" => {
-                Some(Err(format!("this version does not know the method \"{text}\"")))
-            }
-            _ => None,
-        });
-        known.and_then(|method| method)
-    }
-}
-
-/// `[auth]`: the chain of methods at `/auth`.
-#[derive(Debug, Clone)]
-pub struct Auth {
-    /// Asked in this order.
-    pub methods: Vec<Method>,
-}
-
-impl Auth {
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let methods = section.or_list("methods", vec![Method::Pat]);
-        if methods.is_empty() {
-            section.problem("methods", "must name at least one method");
-        }
-        if (1..methods.len()).any(|i| methods[..i].contains(&methods[i])) {
-            section.problem("methods", "names a method twice");
-        }
-        Self { methods }
     }
 }

@@ -1,0 +1,38 @@
+//! Where keys come from, as the configuration says it.
+
+use std::sync::Arc;
+
+use portcullis_base::SystemClock;
+use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::secret::ExposeSecret as _;
+use portcullis_jwt_verify::sources::{JwksFile, KeyError, KeySource, RemoteKeys, RemoteOptions};
+
+use crate::config::{CaFile, Config, KeysFrom, Oidc};
+use crate::error::StartError;
+
+/// The keys of an issuer. Nothing is fetched yet; a file is read.
+pub(super) fn keys_of(config: &Config, entry: &Oidc) -> Result<Arc<dyn KeySource>, StartError> {
+    let bad = |error: KeyError| StartError::new("keys", format!("{}: {error}", entry.issuer));
+    let options = || remote_options(config, entry.ca_file.as_ref());
+    Ok(match &entry.keys {
+        KeysFrom::Discovery(authority) => {
+            Arc::new(RemoteKeys::discover(authority, options()?).map_err(bad)?)
+        }
+        KeysFrom::Url(url) => Arc::new(RemoteKeys::jwks(url.as_str(), options()?).map_err(bad)?),
+        KeysFrom::File(path) => Arc::new(JwksFile::open(path, Arc::new(SystemClock)).map_err(bad)?),
+    })
+}
+
+/// How keys are fetched: with the CA of this upstream, or else that of all.
+pub(super) fn remote_options(
+    config: &Config,
+    ca: Option<&CaFile>,
+) -> Result<RemoteOptions, StartError> {
+    let options = ClientOptions {
+        ca_pem: ca.or(config.http.ca_file.as_ref()).map(|file| file.pem.clone()),
+        proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+        ..ClientOptions::default()
+    };
+    let http = client(&options).map_err(|error| StartError::new("http", error))?;
+    Ok(RemoteOptions::new(http))
+}

@@ -1,6 +1,7 @@
 //! Keys, prepared once and used often.
 
 mod jwk;
+mod roca;
 mod signature;
 mod small_order;
 mod strength;
@@ -37,7 +38,8 @@ pub enum KeyRefusal {
     #[error("alg does not fit")]
     Algorithm,
     /// RSA below 2048 or above 8192 bits, or with an exponent that is even or outside 2^16 to 2^64
-    /// (FIPS 186-5, section 5.1, asks for more than 2^16).
+    /// (FIPS 186-5, section 5.1, asks for more than 2^16), or of the kind that can be factored
+    /// (CVE-2017-15361).
     #[error("weak or absurd RSA")]
     WeakRsa,
     /// Not a point of its curve, not the whole of it (RFC 7518, section 6.2.1.2), or one of small order.

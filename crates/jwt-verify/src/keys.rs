@@ -109,8 +109,9 @@ impl Key {
         Some(checker.verify(signed, signature))
     }
 
-    fn is_same(&self, other: &Self) -> bool {
-        self.id == other.id && self.identity == other.identity
+    /// All that makes it the key that it is.
+    fn whole(&self) -> (Option<&str>, &[u8]) {
+        (self.id(), &self.identity)
     }
 }
 
@@ -190,8 +191,9 @@ impl KeySet {
     /// and proved with it stays good.
     #[must_use]
     pub fn reusing(mut self, older: &Self) -> Self {
+        let known: HashMap<_, _> = older.keys.iter().map(|key| (key.whole(), key)).collect();
         for key in &mut self.keys {
-            if let Some(same) = older.keys.iter().find(|old| old.is_same(key)) {
+            if let Some(same) = known.get(&key.whole()) {
                 *key = Arc::clone(same);
             }
         }

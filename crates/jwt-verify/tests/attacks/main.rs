@@ -15,6 +15,8 @@ mod key_sets;
 mod limits;
 mod names;
 mod padding;
+mod points;
+mod rsa_keys;
 mod signature;
 mod structure;
 mod times;

@@ -66,7 +66,7 @@ fn decodes(token: &str) -> bool {
 /// A short RSA signature whose first byte is zero is whole only with that byte.
 #[test]
 fn an_rsa_signature_is_as_long_as_its_modulus() {
-    let starting_with_zero = (0..)
+    let starting_with_zero = (0..20_000)
         .map(|n| RSA.sign(&json!({"n": n})))
         .find(|token| taken_apart(token).1[0] == 0)
         .unwrap();
@@ -215,7 +215,7 @@ fn r_and_s_are_written_in_one_way() {
 #[test]
 fn zeros_at_the_ends_are_kept() {
     let find = |signer: &SigningKey, place: usize| {
-        let payloads = (0..).map(|n| signer.sign(&json!({"n": n})));
+        let payloads = (0..20_000).map(|n| signer.sign(&json!({"n": n})));
         payloads.map(|token| taken_apart(&token)).find(|(_, bytes)| bytes[place] == 0).unwrap()
     };
     let verifier = usual(house()).build();

@@ -64,6 +64,10 @@ impl<'de> Names<'de> {
     }
 }
 
+/// Such a name makes `serde_json`, where it builds a [`serde_json::Value`], read a text as JSON once
+/// more: unwalked, and so with all the freedom that is not wanted here.
+const MARKED: &str = "$serde_json::private::";
+
 /// A name, borrowed where the text spells it without escapes.
 struct Name;
 
@@ -97,6 +101,9 @@ fn walk<'de, A: MapAccess<'de>>(
 ) -> Result<(), A::Error> {
     let mut names = Names { few: Vec::with_capacity(USUAL), many: HashSet::new() };
     while let Some(name) = map.next_key_seed(Name)? {
+        if name.starts_with(MARKED) {
+            return Err(A::Error::custom("a name that the parser keeps for itself"));
+        }
         member(&name, map)?;
         if !names.add(name) {
             return Err(A::Error::custom("two members of one name"));
@@ -296,6 +303,7 @@ mod tests {
             assert_eq!(members(text.as_bytes()), None, "{text}");
         }
         assert_eq!(members(br#"{"a":{"a":1},"A":1}"#), Some(2));
+        assert_eq!(members(br#"{"a":[{"$serde_json::private::RawValue":"{}"}]}"#), None);
         let many = |last: &str| {
             let names: Vec<String> = (0..2000).map(|n| format!("\"{n}\":0")).collect();
             members(format!("{{{},\"{last}\":1}}", names.join(",")).as_bytes())

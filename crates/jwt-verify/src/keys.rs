@@ -1,6 +1,7 @@
 //! Keys, prepared once and used often.
 
 mod jwk;
+mod roca;
 mod signature;
 mod small_order;
 mod strength;
@@ -37,7 +38,8 @@ pub enum KeyRefusal {
     #[error("alg does not fit")]
     Algorithm,
     /// RSA below 2048 or above 8192 bits, or with an exponent that is even or outside 2^16 to 2^64
-    /// (FIPS 186-5, section 5.1, asks for more than 2^16).
+    /// (FIPS 186-5, section 5.1, asks for more than 2^16), or of the kind that can be factored
+    /// (CVE-2017-15361).
     #[error("weak or absurd RSA")]
     WeakRsa,
     /// Not a point of its curve, not the whole of it (RFC 7518, section 6.2.1.2), or one of small order.
@@ -107,8 +109,9 @@ impl Key {
         Some(checker.verify(signed, signature))
     }
 
-    fn is_same(&self, other: &Self) -> bool {
-        self.id == other.id && self.identity == other.identity
+    /// All that makes it the key that it is.
+    fn whole(&self) -> (Option<&str>, &[u8]) {
+        (self.id(), &self.identity)
     }
 }
 
@@ -201,8 +204,9 @@ impl KeySet {
     /// and proved with it stays good.
     #[must_use]
     pub fn reusing(mut self, older: &Self) -> Self {
+        let known: HashMap<_, _> = older.keys.iter().map(|key| (key.whole(), key)).collect();
         for key in &mut self.keys {
-            if let Some(same) = older.keys.iter().find(|old| old.is_same(key)) {
+            if let Some(same) = known.get(&key.whole()) {
                 *key = Arc::clone(same);
             }
         }

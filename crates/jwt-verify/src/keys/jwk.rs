@@ -127,10 +127,10 @@ fn material(members: Map<String, Value>) -> Result<PKey<Public>, KeyRefusal> {
     let known = ["kty", "crv", "x", "y", "n", "e"];
     let members: Map<String, Value> =
         members.into_iter().filter(|(name, _)| known.contains(&name.as_str())).collect();
-    match (text(&members, "kty")?, members.get("crv")) {
+    match (text(&members, "kty")?, members.get("crv").and_then(Value::as_str)) {
         ("RSA", _) => rsa(&members),
-        ("EC", Some(_)) => ec(&parameters(members)?),
-        ("OKP", Some(curve)) if curve == "Ed25519" => ed25519(&parameters(members)?),
+        ("EC", Some("P-256" | "P-384" | "P-521")) => ec(&parameters(members)?),
+        ("OKP", Some("Ed25519")) => ed25519(&parameters(members)?),
         ("EC" | "OKP", None) => Err(KeyRefusal::Malformed),
         _ => Err(KeyRefusal::Unsupported),
     }

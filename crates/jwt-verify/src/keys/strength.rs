@@ -6,7 +6,7 @@ use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Rsa;
 
 use super::KeyRefusal;
-use super::small_order;
+use super::{roca, small_order};
 use crate::Algorithm;
 
 /// NIST SP 800-131A: no less from 2014 on.
@@ -37,7 +37,8 @@ fn check_rsa(rsa: &Rsa<Public>) -> Result<(), KeyRefusal> {
     let sound = (FEWEST_BITS..=MOST_BITS).contains(&n.num_bits())
         && is_odd(n)
         && is_odd(e)
-        && (17..=MOST_EXPONENT_BITS).contains(&e.num_bits());
+        && (17..=MOST_EXPONENT_BITS).contains(&e.num_bits())
+        && !roca::is_factorable(n);
     if sound { Ok(()) } else { Err(KeyRefusal::WeakRsa) }
 }
 

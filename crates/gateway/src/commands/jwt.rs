@@ -35,7 +35,8 @@ fn verify(args: &VerifyArgs, output: &mut Output) -> Result<(), StartError> {
     let token = standard_input::or(&args.token)?;
     if args.jws {
         let payload = runtime::block_on(verifier.verify_payload(&token))?;
-        return output.bytes(&payload.map_err(|error| refusal(&error, &verifier))?);
+        output.bytes(&payload.map_err(|error| refusal(&error, &verifier))?);
+        return Ok(());
     }
     let claims = runtime::block_on(verifier.verify(&token))?;
     let claims = Value::from(claims.map_err(|error| refusal(&error, &verifier))?.members().clone());

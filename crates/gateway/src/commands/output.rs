@@ -36,13 +36,9 @@ impl Output {
     }
 
     /// A result that is what it is, for people and machines alike.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), StartError> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.unwritten = Some(error),
-            Ok(()) | Err(_) => {}
-        }
-        Ok(())
+        self.remember(stdout.write_all(bytes).and_then(|()| stdout.flush()));
     }
 
     /// A result that there will be no second time.
@@ -99,7 +95,11 @@ impl Output {
     }
 
     fn print(&mut self, text: &str) {
-        match write(text) {
+        self.remember(write(text));
+    }
+
+    fn remember(&mut self, written: io::Result<()>) {
+        match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 self.unwritten.get_or_insert(error);
             }

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test run demo test lint chaos fuzz bench
+.PHONY: help setup setup-build setup-test run demo test lint chaos fuzz bench bench-aws-lc
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -18,7 +18,7 @@ FUZZ_LOCK = $(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/C
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: setup-build setup-test ## Install the system packages that are missing, and say which and why
 	@echo "Nothing is missing."
@@ -66,3 +66,7 @@ fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs c
 
 bench: setup-test ## Measure, and write target/bench/report.json (ONLY="auth claims" runs parts alone)
 	$(CARGO) bench -p portcullis-bench --locked -- $(ONLY)
+
+bench-aws-lc: setup-test ## Measure tokens again, on AWS-LC instead of the system's OpenSSL
+	@scripts/setup.sh aws-lc
+	$(CARGO) bench -p portcullis-bench --locked --features aws-lc --target-dir target/aws-lc -- jwt

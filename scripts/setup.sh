@@ -3,6 +3,7 @@
 #
 #   setup.sh build    what compiling needs
 #   setup.sh test     what the tests need besides
+#   setup.sh aws-lc   what AWS-LC needs to be built
 set -euo pipefail
 
 packages=()
@@ -42,6 +43,11 @@ check_test() {
   fi
 }
 
+check_aws_lc() {
+  has cmake || need cmake "AWS-LC is built with it"
+  has clang || need clang "AWS-LC's bindings are made with its library"
+}
+
 install_packages() {
   local update="apt-get update" install="apt-get install -y --no-install-recommends ${packages[*]}"
   local sudo=""
@@ -70,6 +76,7 @@ give_up() { # WHY
 case "${1:-}" in
   build) check_build ;;
   test) check_test ;;
-  *) echo "usage: setup.sh build|test" >&2; exit 2 ;;
+  aws-lc) check_aws_lc ;;
+  *) echo "usage: setup.sh build|test|aws-lc" >&2; exit 2 ;;
 esac
 [ "${#packages[@]}" -eq 0 ] || install_packages

@@ -1,4 +1,4 @@
-//! `target/bench/report.json`: the rows, and the machine that they were measured on.
+//! `target/bench/report.json` (on AWS-LC `report-aws-lc.json`): the rows, and the machine that they were measured on.
 
 use std::fs;
 use std::thread::available_parallelism;
@@ -36,5 +36,6 @@ pub(crate) fn write(machine: &Value, rows: &[Row]) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
     fs::create_dir_all(folder).expect("the folder can be made");
     let text = serde_json::to_string_pretty(&report).expect("a report is JSON");
-    fs::write(format!("{folder}/report.json"), text).expect("the report can be written");
+    let name = if cfg!(feature = "aws-lc") { "report-aws-lc" } else { "report" };
+    fs::write(format!("{folder}/{name}.json"), text).expect("the report can be written");
 }

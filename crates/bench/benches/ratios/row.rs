@@ -14,6 +14,8 @@ pub(crate) struct Row {
 enum Against {
     /// What it costs without us, in the same unit, and the ratio to reach.
     Baseline { rate: f64, at_least: f64 },
+    /// What it costs without us, to be seen beside it: nothing is to be reached.
+    Shown(f64),
     /// What must not be exceeded.
     Bound(f64),
 }
@@ -28,6 +30,17 @@ impl Row {
         at_least: f64,
     ) -> Self {
         let against = Against::Baseline { rate, at_least };
+        Self { what: what.into(), unit, ours, against, note: String::new() }
+    }
+
+    /// Rates side by side, without a bar.
+    pub(crate) fn beside(
+        what: impl Into<String>,
+        unit: &'static str,
+        ours: f64,
+        rate: f64,
+    ) -> Self {
+        let against = Against::Shown(rate);
         Self { what: what.into(), unit, ours, against, note: String::new() }
     }
 
@@ -54,15 +67,17 @@ impl Row {
 
     fn ratio_to_baseline(&self) -> Option<f64> {
         match self.against {
-            Against::Baseline { rate, .. } => Some(self.ours / rate),
+            Against::Baseline { rate, .. } | Against::Shown(rate) => Some(self.ours / rate),
             Against::Bound(_) => None,
         }
     }
 
-    fn is_met(&self) -> bool {
+    /// `None` where nothing is to be met.
+    fn is_met(&self) -> Option<bool> {
         match self.against {
-            Against::Baseline { rate, at_least } => self.ours / rate >= at_least,
-            Against::Bound(at_most) => self.ours <= at_most,
+            Against::Baseline { rate, at_least } => Some(self.ours / rate >= at_least),
+            Against::Bound(at_most) => Some(self.ours <= at_most),
+            Against::Shown(_) => None,
         }
     }
 
@@ -71,11 +86,14 @@ impl Row {
             Against::Baseline { rate, at_least } => {
                 (figure(rate), format!("{:.2}", self.ours / rate), format!("≥ {at_least:.2}"))
             }
+            Against::Shown(rate) => {
+                (figure(rate), format!("{:.2}", self.ours / rate), String::new())
+            }
             Against::Bound(at_most) => {
                 (String::new(), String::new(), format!("≤ {}", figure(at_most)))
             }
         };
-        let met = if self.is_met() { "met" } else { "MISSED" };
+        let met = self.is_met().map_or("", |met| if met { "met" } else { "MISSED" });
         println!(
             "{:<62} {:>10} {baseline:>10} {ratio:>6} {bar:>8}  {met:<6}  {}",
             self.what,
@@ -93,6 +111,7 @@ impl Row {
             Against::Baseline { rate, at_least } => {
                 (Some(rate), json!({ "ratio_at_least": at_least }))
             }
+            Against::Shown(rate) => (Some(rate), Value::Null),
             Against::Bound(at_most) => (None, json!({ "at_most": at_most })),
         };
         json!({
@@ -114,8 +133,9 @@ pub(crate) fn print(rows: &[Row]) {
     for row in rows {
         row.print();
     }
-    let met = rows.iter().filter(|row| row.is_met()).count();
-    println!("{met} of {} bars met", rows.len());
+    let bars: Vec<bool> = rows.iter().filter_map(Row::is_met).collect();
+    let met = bars.iter().filter(|met| **met).count();
+    println!("{met} of {} bars met", bars.len());
 }
 
 /// No more digits than mean something.

@@ -19,8 +19,9 @@ use super::{Key, KeyRefusal, strength};
 use crate::json::{self, Checked, Members};
 use crate::{Algorithm, base64url};
 
-/// Members of which each gives a private key away (RFC 7518, sections 6.2.2 and 6.3.2).
-const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+/// Members of which each gives a private or symmetric key away (RFC 7518, sections 6.2.2, 6.3.2
+/// and 6.4.1).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// The texts of the JWKs of a set, or of a single one.
 pub(super) fn split(json: &[u8]) -> Option<Vec<String>> {

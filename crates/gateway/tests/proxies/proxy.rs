@@ -103,7 +103,7 @@ fn nginx(folder: &Path, own: SocketAddr, gateway: SocketAddr, service: SocketAdd
 }
 
 fn caddy(folder: &Path, own: SocketAddr, gateway: SocketAddr, service: SocketAddr) -> Process {
-    let options = "{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n}\n";
+    let options = "{\n\tadmin off\n\tauto_https off\n}\n";
     let text = at(
         CADDY,
         &[

@@ -12,6 +12,9 @@ FUZZ_SECONDS ?= 600
 # The parts of the benches to run; all where it is empty: make bench ONLY="auth claims"
 ONLY ?=
 
+# The fuzz targets are a workspace of their own: its lock file must fit its manifests and ours.
+FUZZ_LOCK = $(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
+
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
 help: ## Say what there is to make
@@ -40,6 +43,7 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy -p portcullis-base -p portcullis-gateway --features fault-injection --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(FUZZ_LOCK)
 	@if command -v cargo-deny >/dev/null; then \
 	  echo "$(CARGO) deny check"; $(CARGO) deny check; \
 	else \
@@ -54,6 +58,7 @@ chaos: setup-test ## Kill real gateways under load and look for losses (ARGS="--
 
 fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs cargo-fuzz and nightly Rust)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo install cargo-fuzz --locked" >&2; exit 1; }
+	$(FUZZ_LOCK)
 	@for target in report_body pat; do \
 	  mkdir -p fuzz/corpus/$$target && (cd fuzz && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target \
 	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1) || exit 1; \

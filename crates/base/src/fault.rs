@@ -2,7 +2,8 @@
 //!
 //! Without the feature `fault-injection` a [`point`] is nothing at all. With it, a process that was
 //! armed (`arm`) kills itself with SIGKILL when it comes by: no destructor, no flush, no answer.
-//! Only the chaos harness builds with it; the shipped binary never does.
+//! Only the binary of the chaos harness asks for it. `--all-features` compiles the points into the shipped
+//! one as well, which has nothing that arms them.
 
 #[cfg(feature = "fault-injection")]
 mod armed;

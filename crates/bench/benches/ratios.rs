@@ -8,6 +8,8 @@ mod claims;
 mod database;
 #[path = "ratios/ingest.rs"]
 mod ingest;
+#[path = "ratios/jwt.rs"]
+mod jwt;
 #[path = "ratios/load.rs"]
 mod load;
 #[path = "ratios/measure.rs"]
@@ -40,8 +42,9 @@ type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
 type Theme = (&'static str, fn() -> Rows);
 
 /// What can be measured alone, by name.
-const THEMES: [Theme; 8] = [
+const THEMES: [Theme; 9] = [
     ("pat", || Box::pin(async { pat::rows() })),
+    ("jwt", || Box::pin(async { jwt::rows() })),
     ("auth", || Box::pin(auth::rows())),
     ("ingest", || Box::pin(ingest::rows())),
     ("claims", || Box::pin(claims::rows())),

@@ -27,6 +27,8 @@ const STATES: [&str; 10] = [
 /// Looks at a page that may fail, and what lies between them.
 const PATIENCE: usize = 50;
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long one page may take.
+const PAGE: Duration = Duration::from_secs(2);
 
 /// Where a gateway listens on loopback.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,16 @@ pub(crate) struct Row {
     pub(crate) fingerprint: String,
     pub(crate) state: String,
     pub(crate) ended_at: Option<String>,
+    /// Claims in the round of attempts that ended it.
+    pub(crate) attempts: u64,
+}
+
+/// What was written down of an attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) lease: u64,
+    pub(crate) at: Option<String>,
+    pub(crate) outcome: String,
 }
 
 /// A personal access token of the gateway's own.
@@ -127,27 +139,15 @@ impl Client {
         ends
     }
 
-    /// All rows that fit the rest of the query, page by page. A gateway that is killed meanwhile goes
-    /// on where it was, as its pages do.
-    pub(crate) async fn rows(&self, query: &str) -> reqwest::Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        let mut after = String::new();
-        let mut failures = 0;
-        loop {
-            let path = format!("/v1/revocations?limit=1000{query}{after}");
-            let page = match self.look(&path).await {
-                Ok(page) => page,
-                Err(error) if failures == PATIENCE => return Err(error),
-                Err(_) => {
-                    failures += 1;
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            rows.extend(page["revocations"].as_array().into_iter().flatten().map(row));
-            let Some(next) = page["next"].as_str() else { return Ok(rows) };
-            after = format!("&after={next}");
-        }
+    /// All rows that fit the rest of the query.
+    async fn rows(&self, query: &str) -> Option<Vec<Row>> {
+        rows(std::slice::from_ref(self), query).await
+    }
+
+    /// Every attempt at a row that was written down.
+    pub(crate) async fn attempts(&self, row: &Row) -> reqwest::Result<Vec<Made>> {
+        let detail = self.look(&format!("/v1/revocations/{}", row.fingerprint)).await?;
+        Ok(detail["attempts_made"].as_array().into_iter().flatten().map(made).collect())
     }
 
     /// Whether anything is still to be done.
@@ -181,11 +181,47 @@ impl Client {
     }
 }
 
+/// All rows that fit the rest of the query, page by page, each from whichever gateway answers: one that
+/// was killed or stands still is passed over, or waited for where there is no other. `None` where none
+/// answered for long.
+pub(crate) async fn rows(clients: &[Client], query: &str) -> Option<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut after = String::new();
+    let mut clients = clients.iter().cycle();
+    let mut client = clients.next()?;
+    let mut failures = 0;
+    loop {
+        let path = format!("/v1/revocations?limit=1000{query}{after}");
+        let Ok(Ok(page)) = tokio::time::timeout(PAGE, client.look(&path)).await else {
+            if failures == PATIENCE {
+                return None;
+            }
+            failures += 1;
+            client = clients.next()?;
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        rows.extend(page["revocations"].as_array().into_iter().flatten().map(row));
+        let Some(next) = page["next"].as_str() else { return Some(rows) };
+        after = format!("&after={next}");
+    }
+}
+
 fn row(value: &Value) -> Row {
     let text = |name: &str| value[name].as_str().map(str::to_owned);
     Row {
         fingerprint: text("fingerprint").unwrap_or_default(),
         state: text("state").unwrap_or_default(),
         ended_at: text("ended_at"),
+        attempts: value["attempts"].as_u64().unwrap_or_default(),
+    }
+}
+
+fn made(value: &Value) -> Made {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    Made {
+        lease: value["lease"].as_u64().unwrap_or_default(),
+        at: text("at"),
+        outcome: text("outcome").unwrap_or_default(),
     }
 }

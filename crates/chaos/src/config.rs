@@ -9,7 +9,7 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const ADMIN: &str = "an-admin-token-of-this-test-0123456789";
 pub(crate) const REPORTER: &str = "a-reporting-token-of-this-test-0123456789";
 /// 32 bytes.
-const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+pub(crate) const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 pub(crate) fn of(setup: &Setup, ports: Ports) -> String {
     let Ports { public, admin } = ports;
@@ -32,6 +32,7 @@ master_key = "{MASTER}"
 admin_tokens = ["{ADMIN}"]
 [revocation]
 call_timeout = "2s"
+lease_margin = "1s"
 retry_base = "50ms"
 retry_cap = "2s"
 poll_interval = "200ms"

@@ -8,7 +8,7 @@ use portcullis_base::fault::Point;
 use crate::client::Client;
 use crate::database::Database;
 use crate::plan::Death;
-use crate::process::{Process, Setup};
+use crate::process::{Process, Setup, Stall};
 use crate::proxy::Proxy;
 
 /// How long a gateway may live that was ordered to die.
@@ -64,6 +64,11 @@ impl Fleet {
     /// All can hear again.
     pub(crate) fn let_all_hear(&self) {
         self.proxies.iter().flatten().for_each(Proxy::thaw);
+    }
+
+    /// It stands still, under whatever leases it has, until what is returned is dropped.
+    pub(crate) fn stall(&self, gateway: usize) -> Stall {
+        self.processes[gateway].stall()
     }
 
     pub(crate) fn order(&mut self, gateway: usize, death: Death) {

@@ -25,6 +25,8 @@ pub(crate) struct Leaks {
 pub(crate) struct Seen {
     /// Those whose report was acknowledged.
     pub(crate) leaked: Vec<Minted>,
+    /// How many were reported, acknowledged or not.
+    pub(crate) sent: usize,
     /// Times at which one was let in before it was reported.
     pub(crate) used: usize,
     /// How long after its report a token was last let in anywhere.
@@ -59,6 +61,7 @@ async fn leak(clients: Vec<Client>, stop: Arc<AtomicBool>) -> Seen {
         for client in &clients {
             seen.used += usize::from(lets_in(client, &minted).await);
         }
+        seen.sent += 1;
         let secret = [minted.token.clone()];
         while !client.report(&secret).await && !stop.load(Ordering::Relaxed) {
             tokio::time::sleep(BETWEEN).await;

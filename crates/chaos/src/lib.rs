@@ -4,21 +4,25 @@
 mod client;
 mod config;
 mod database;
+mod evidence;
 mod fleet;
 mod leaks;
+mod ledger;
 mod load;
 mod plan;
 mod process;
 mod proxy;
+mod remains;
 mod run;
-pub mod search;
+mod search;
 mod summary;
 mod weather;
 mod witness;
 
 pub use client::Client;
+pub use evidence::Evidence;
 pub use plan::{Death, Leaving, Plan, Round, Size};
-pub use process::{Place, Process, Setup};
+pub use process::{Place, Process, Setup, Stall};
 pub use proxy::Proxy;
 pub use run::{Options, run};
 pub use summary::{Deaths, Delays, Summary};

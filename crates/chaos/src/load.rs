@@ -1,6 +1,6 @@
 //! Reports without end: fresh tokens, and some that others report at the same moment.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ pub(crate) struct Load {
 pub(crate) struct Done {
     /// Every acknowledged token, and when it first was.
     pub(crate) acknowledged: HashMap<String, Instant>,
+    /// Every token of a report, acknowledged or not.
+    pub(crate) sent: HashSet<String>,
     /// Reports that were acknowledged.
     pub(crate) reports: usize,
     /// Reports that were not, and were sent again.
@@ -88,6 +90,7 @@ impl Load {
         for done in self.tasks.join_all().await {
             all.reports += done.reports;
             all.resent += done.resent;
+            all.sent.extend(done.sent);
             for (token, at) in done.acknowledged {
                 let first = all.acknowledged.entry(token).or_insert(at);
                 *first = at.min(*first);
@@ -110,6 +113,7 @@ impl Reporter {
         while !self.stopped() {
             let batch = self.batch(round);
             round += 1;
+            done.sent.extend(batch.iter().cloned());
             if self.send(&batch, &mut done).await {
                 let at = Instant::now();
                 for token in batch {

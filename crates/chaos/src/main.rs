@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use portcullis_base::{Randomness as _, SystemRandomness};
-use portcullis_chaos::{Options, Plan, Size, run};
+use portcullis_chaos::{Evidence, Options, Plan, Size, run};
 
 /// Kill real gateways under load, and look whether anything that was acknowledged is lost.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis-chaos")]
 struct Cli {
-    /// The database under the gateways: one gateway on SQLite, three on Postgres
+    /// The database under the gateways: one gateway on SQLite, several on Postgres
     #[arg(long, value_enum, default_value = "both")]
     database: Database,
     /// Kills on each database [default: 12; with --long 100]
@@ -21,6 +21,12 @@ struct Cli {
     /// Tokens to be acknowledged on each database [default: 1500; with --long 10000]
     #[arg(long)]
     tokens: Option<usize>,
+    /// Gateways on one Postgres
+    #[arg(long, default_value_t = 3, value_parser = at_least_one)]
+    gateways: usize,
+    /// Kill from outside alone, never at a chosen point
+    #[arg(long)]
+    no_points: bool,
     /// The long form
     #[arg(long)]
     long: bool,
@@ -45,14 +51,18 @@ enum Database {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let seed = cli.seed.unwrap_or_else(fresh_seed);
-    let binary = cli.binary.clone().unwrap_or_else(beside);
+    // Each gateway is started in a folder of its own.
+    let binary = cli.binary.as_ref().and_then(|file| std::path::absolute(file).ok());
+    let binary = binary.unwrap_or_else(beside);
     let mut good = true;
-    for (name, server) in [("SQLite, 1 gateway", false), ("Postgres, 3 gateways", true)] {
+    for server in [false, true] {
         if cli.database == (if server { Database::Sqlite } else { Database::Postgres }) {
             continue;
         }
-        println!("{name}, seed {seed}");
         let options = Options { seed, size: cli.size(server), binary: binary.clone() };
+        let name = if server { "Postgres" } else { "SQLite" };
+        let plural = if options.size.gateways == 1 { "" } else { "s" };
+        println!("{name}, {} gateway{plural}, seed {seed}", options.size.gateways);
         good &= if cli.plan { tell(&options) } else { carry_out(&options) };
     }
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -64,9 +74,9 @@ impl Cli {
         Size {
             kills: self.kills.unwrap_or(kills),
             tokens: self.tokens.unwrap_or(tokens),
-            gateways: if server { 3 } else { 1 },
+            gateways: if server { self.gateways } else { 1 },
             server,
-            points: true,
+            points: !self.no_points,
         }
     }
 }
@@ -81,30 +91,25 @@ fn tell(options: &Options) -> bool {
 fn carry_out(options: &Options) -> bool {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("the system has threads");
-    // Kept until it is known that nobody needs it, also where the harness itself panics.
-    let folder = portcullis_test_support::scratch_dir().keep();
+    let evidence = Evidence::of(options);
     // On a terminal one line is written over and over; a log keeps them all.
     let terminal = std::io::stderr().is_terminal();
     let narrate = |text: &str| {
         if terminal { eprint!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
     };
-    let summary = runtime.block_on(run(options, &folder, &narrate));
+    let summary = runtime.block_on(run(options, evidence.folder(), &narrate));
     if terminal {
         eprint!("\r\x1b[2K");
     }
     println!("{summary}\n");
     if summary.is_good() {
-        drop(std::fs::remove_dir_all(folder));
-        return true;
+        evidence.discard();
     }
-    let Size { kills, tokens, server, .. } = options.size;
-    let database = if server { "postgres" } else { "sqlite" };
-    println!("  everything is kept at {}", folder.display());
-    println!(
-        "  replay with --database {database} --seed {} --kills {kills} --tokens {tokens}",
-        options.seed
-    );
-    false
+    summary.is_good()
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "must be at least 1".to_owned())
 }
 
 fn fresh_seed() -> u64 {

@@ -1,5 +1,6 @@
 //! What goes wrong, and when: all of it drawn from one seed before anything is started.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,6 +10,11 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::weather::Weather;
+
+/// How many rounds lie between two in which a gateway stalls.
+const STALL_EVERY: usize = 4;
+/// The same for the outages that do not come by chance.
+const OUTAGE_EVERY: usize = 8;
 
 /// The faults of one run. The same numbers give the same plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +55,8 @@ pub struct Round {
     pub outage: Option<(Leaving, Duration)>,
     /// A gateway that hears no notification during the round.
     pub deaf: Option<usize>,
+    /// A gateway, never the victim, that stands still for so long: longer than its leases last.
+    pub stalled: Option<(usize, Duration)>,
 }
 
 /// How a gateway dies. Always by SIGKILL.
@@ -84,15 +92,22 @@ impl Plan {
             } else {
                 Death::After(Duration::from_millis(rng.random_range(0..250)))
             };
-            let calm = rng.random_bool(0.4) || death.wants_calm();
+            let victim = rng.random_range(0..size.gateways);
+            let stalls = size.server && size.gateways > 1 && number % STALL_EVERY == 2;
+            let stalled = stalls.then(|| stall(&mut rng, victim, size.gateways));
+            // What the stalled one holds must end by another before it comes back.
+            let calm = rng.random_bool(0.4) || death.wants_calm() || stalls;
+            let away = rng.random_bool(0.1) || number % OUTAGE_EVERY == 4;
+            let outage = (size.server && away && !stalls).then(|| outage(&mut rng));
             Round {
-                victim: rng.random_range(0..size.gateways),
+                victim,
                 death,
                 tokens: size.tokens.div_ceil(kills),
                 weather: if calm { Weather::Calm } else { weathers.next(&mut rng) },
-                outage: (size.server && rng.random_bool(0.12)).then(|| outage(&mut rng)),
+                outage,
                 deaf: (size.server && rng.random_bool(0.25))
                     .then(|| rng.random_range(0..size.gateways)),
+                stalled,
             }
         };
         let mut rounds: Vec<Round> = (0..kills).map(round).collect();
@@ -100,6 +115,17 @@ impl Plan {
             first.death = Death::AtStart(Point::KeyKept);
         }
         Self { seed, rounds }
+    }
+
+    /// How often each point is ordered.
+    pub fn ordered(&self) -> BTreeMap<&'static str, usize> {
+        let mut ordered = BTreeMap::new();
+        for round in &self.rounds {
+            if let Death::At(point, _) | Death::AtStart(point) = round.death {
+                *ordered.entry(point.name()).or_default() += 1;
+            }
+        }
+        ordered
     }
 }
 
@@ -128,6 +154,12 @@ fn orderable(server: bool) -> Vec<Point> {
 fn outage(rng: &mut StdRng) -> (Leaving, Duration) {
     let leaving = if rng.random_bool(0.5) { Leaving::Stop } else { Leaving::Crash };
     (leaving, Duration::from_millis(rng.random_range(100..2500)))
+}
+
+/// Another than the victim, for longer than the 3 s of the leases under test.
+fn stall(rng: &mut StdRng, victim: usize, gateways: usize) -> (usize, Duration) {
+    let other = (victim + rng.random_range(1..gateways)) % gateways;
+    (other, Duration::from_millis(rng.random_range(4500..6000)))
 }
 
 /// Dealt one by one and shuffled anew when it is empty, so that nothing is left out for long.
@@ -170,6 +202,9 @@ impl fmt::Display for Round {
         if let Some(deaf) = self.deaf {
             write!(f, "; gateway {} deaf", deaf + 1)?;
         }
+        if let Some((stalled, pause)) = self.stalled {
+            write!(f, "; gateway {} stalled for {} ms", stalled + 1, pause.as_millis())?;
+        }
         Ok(())
     }
 }
@@ -205,7 +240,25 @@ mod tests {
             }
             assert_eq!(plan.rounds.iter().any(|round| round.outage.is_some()), server);
             assert_eq!(plan.rounds.iter().any(|round| round.deaf.is_some()), server);
+            assert_eq!(plan.rounds.iter().any(|round| round.stalled.is_some()), server);
         }
+    }
+
+    #[test]
+    fn one_stalls_while_another_goes_on() {
+        for gateways in [2, 3] {
+            let plan = Plan::draw(1, Size { kills: 12, gateways, ..SIZE });
+            let stalls: Vec<&Round> = plan.rounds.iter().filter(|r| r.stalled.is_some()).collect();
+            assert_eq!(stalls.len(), 3);
+            for round in stalls {
+                let (stalled, pause) = round.stalled.unwrap();
+                assert!(stalled != round.victim && stalled < gateways, "{round}");
+                assert!(pause > Duration::from_secs(4), "{round}");
+                assert_eq!((round.outage, round.weather), (None, Weather::Calm));
+            }
+        }
+        let alone = Plan::draw(1, Size { gateways: 1, ..SIZE });
+        assert!(alone.rounds.iter().all(|round| round.stalled.is_none()));
     }
 
     #[test]

@@ -52,6 +52,22 @@ pub struct Process {
     client: Client,
 }
 
+/// A gateway that stands still. It goes on when this is dropped.
+#[derive(Debug)]
+#[must_use = "it goes on when this is dropped"]
+pub struct Stall {
+    /// Wakes it at the end of its input, so that a harness that is killed leaves none behind.
+    waker: Child,
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        drop(self.waker.stdin.take());
+        // Where the gateway was killed meanwhile there is nobody to wake.
+        drop(self.waker.wait());
+    }
+}
+
 impl Process {
     /// Starts one and waits until it is ready.
     ///
@@ -169,14 +185,33 @@ impl Process {
         self.wait_until_ready().await;
     }
 
+    /// Stands still, with all that it holds, until what is returned is dropped or we are dead.
+    ///
+    /// # Panics
+    /// Where it is dead.
+    pub fn stall(&self) -> Stall {
+        assert!(self.signal("-STOP"), "it was there to be stopped");
+        let pid = self.child.id().to_string();
+        let waker = Command::new("sh")
+            .args(["-c", "read -r _; kill -CONT \"$0\"", &pid])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh starts");
+        Stall { waker }
+    }
+
+    fn signal(&self, signal: &str) -> bool {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args([signal, &pid]).status();
+        told.is_ok_and(|status| status.success())
+    }
+
     /// SIGTERM, and a clean end within half a minute.
     ///
     /// # Panics
     /// Where it ends otherwise, or not.
     pub async fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(told.is_ok_and(|status| status.success()), "it was there to be told");
+        assert!(self.signal("-TERM"), "it was there to be told");
         let status = exit_of(&mut self.child, STOPPING).await;
         assert!(status.is_some_and(|status| status.success()), "{status:?}");
     }
@@ -238,10 +273,15 @@ fn serving(mut command: Command, directory: &Path) -> Command {
 fn spawn(command: Command, directory: &Path, order: Option<&str>) -> Child {
     let log = OpenOptions::new().create(true).append(true).open(directory.join(config::LOG));
     let log = log.expect("the folder can be written to");
-    serving(command, directory)
+    let mut child = serving(command, directory)
         .envs(order.map(|order| ("PORTCULLIS_FAULT", order)))
         .stdout(log.try_clone().expect("a file can be shared"))
         .stderr(log)
         .spawn()
-        .expect("the gateway's program starts")
+        .expect("the gateway's program starts");
+    // Binds `portcullis-faulty` to us: where we are killed, it ends. Nobody else listens.
+    if let Some(orders) = child.stdin.as_mut() {
+        drop(writeln!(orders));
+    }
+    child
 }

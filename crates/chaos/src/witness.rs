@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::client::{Client, Row};
+use crate::client::{self, Client, Row};
 
-const BETWEEN: Duration = Duration::from_secs(1);
+const BETWEEN: Duration = Duration::from_millis(300);
 
 /// A task that looks again and again.
 pub(crate) struct Witness {
@@ -42,13 +42,9 @@ impl Witness {
 
 async fn watch(clients: Vec<Client>, stop: Arc<AtomicBool>) -> Memory {
     let mut memory = Memory::default();
-    for client in clients.iter().cycle() {
+    while !stop.load(Ordering::Relaxed) {
         tokio::time::sleep(BETWEEN).await;
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        // One that is dead just now sees nothing.
-        if let Ok(rows) = client.rows("").await {
+        if let Some(rows) = client::rows(&clients, "").await {
             memory.compare(rows);
             memory.looks += 1;
         }
@@ -57,6 +53,11 @@ async fn watch(clients: Vec<Client>, stop: Arc<AtomicBool>) -> Memory {
 }
 
 impl Memory {
+    /// How many rows it knows to have ended.
+    pub(crate) fn ended(&self) -> usize {
+        self.rows.values().filter(|row| row.ended_at.is_some()).count()
+    }
+
     /// Takes in all rows of one look.
     pub(crate) fn compare(&mut self, rows: Vec<Row>) {
         let rows: HashMap<String, Row> =
@@ -84,6 +85,7 @@ mod tests {
             fingerprint: "0123456789".into(),
             state: state.into(),
             ended_at: ended_at.map(str::to_owned),
+            attempts: 1,
         }
     }
 

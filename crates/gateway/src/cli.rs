@@ -1,5 +1,6 @@
 //! The command line.
 
+mod jwt;
 mod remote;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use portcullis_base::secret::SecretString;
 
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
+pub use jwt::{JwtCommand, VerifyArgs};
 pub use remote::{
     Beginning, ExpiryArgs, ListArgs, NewPatArgs, OperateArgs, PatsCommand, RemoteArgs,
     RevocationsCommand, StateArg,
@@ -47,6 +49,9 @@ pub enum Command {
     /// Work with personal access tokens, without a gateway
     #[command(subcommand)]
     Pat(PatCommand),
+    /// Look at a JWT, and prove it
+    #[command(subcommand)]
+    Jwt(JwtCommand),
     /// Make, list and revoke personal access tokens at a running gateway
     #[command(subcommand)]
     Pats(PatsCommand),

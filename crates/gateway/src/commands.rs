@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod jwt;
 mod listing;
 mod migrate;
 mod output;
@@ -13,6 +14,7 @@ mod runtime;
 mod secrets;
 mod serve;
 mod several;
+mod standard_input;
 mod table;
 mod terminal;
 mod times;
@@ -54,6 +56,7 @@ fn dispatch(
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),
+        Command::Jwt(command) => jwt::run(command, output),
         Command::Pats(command) => return pats::run(command, environment, output),
         Command::Revocations(command) => return revocations::run(command, environment, output),
     }

@@ -183,6 +183,7 @@ fn worker_options(config: &Config) -> worker::Options {
     worker::Options {
         concurrency: revocation.concurrency,
         call_timeout: revocation.call_timeout,
+        lease_margin: revocation.lease_margin,
         give_up_after: revocation.give_up_after,
         retry_base: revocation.retry_base,
         retry_cap: revocation.retry_cap,

@@ -1,7 +1,8 @@
 //! The binary that the chaos harness runs: `portcullis`, and an ear for orders to die.
 //!
 //! A line on standard input is an order (`portcullis_base::fault::arm`), and so is the variable
-//! `PORTCULLIS_FAULT`, for points that are passed before anybody could speak to the process.
+//! `PORTCULLIS_FAULT`, for points that are passed before anybody could speak to the process. An empty
+//! line orders nothing and binds it to whoever wrote it: it ends when its standard input does.
 
 use std::io::BufRead as _;
 use std::process::ExitCode;
@@ -11,6 +12,9 @@ use portcullis_base::fault;
 use portcullis_gateway::cli::Cli;
 use portcullis_gateway::commands;
 use portcullis_gateway::config::Environment;
+
+/// How it ends when nobody is left to give orders.
+const ORPHANED: i32 = 3;
 
 fn main() -> ExitCode {
     eprintln!("warning: this binary can be ordered to die: never use it but to test");
@@ -22,14 +26,23 @@ fn main() -> ExitCode {
         obey(&order);
     }
     std::thread::spawn(|| {
+        let mut heard = false;
         for order in std::io::stdin().lock().lines().map_while(Result::ok) {
             obey(&order);
+            heard = true;
+        }
+        // Whoever gave orders is dead, and would have killed it. A terminal or /dev/null gives none.
+        if heard {
+            std::process::exit(ORPHANED);
         }
     });
     commands::run(&Cli::parse(), &Environment::of_process())
 }
 
 fn obey(order: &str) {
+    if order.is_empty() {
+        return;
+    }
     if let Err(error) = fault::arm(order) {
         eprintln!("error: fault: {error}");
     }

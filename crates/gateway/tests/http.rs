@@ -10,6 +10,8 @@ mod clients;
 mod deaf;
 #[path = "http/garbage.rs"]
 mod garbage;
+#[path = "http/gerrit.rs"]
+mod gerrit;
 #[path = "http/leak.rs"]
 mod leak;
 #[path = "http/log.rs"]
@@ -60,6 +62,10 @@ on_both_databases![
     auth::a_scope_is_asked_for_on_exactly_auth,
     auth::every_method_is_the_same_and_no_body_is_read,
     auth::garbage_is_refused_with_a_status_that_proxies_know,
+    gerrit::a_gerrit_lets_its_users_in,
+    gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
+    gerrit::the_order_of_methods_decides,
+    gerrit::a_signer_that_is_away_is_unavailable,
     odd::an_odd_request_is_answered_as_proxies_know_it,
     oidc::a_token_of_a_configured_issuer_passes,
     oidc::a_bad_token_is_refused,

@@ -141,9 +141,19 @@ impl KeySet {
     /// A JWK set (RFC 7517, section 5), or a single JWK. A key that cannot be used is skipped, as
     /// RFC 7517, section 5, wants it; `None` where the text as a whole is neither.
     pub fn from_jwks(json: &[u8]) -> Option<Self> {
+        Self::split(json, Key::from_jwk)
+    }
+
+    /// The same of a set that was never published, such as a signer's own file: of a key with private
+    /// members the public half is taken.
+    pub fn from_own_jwks(json: &[u8]) -> Option<Self> {
+        Self::split(json, jwk::read_own)
+    }
+
+    fn split(json: &[u8], read: fn(&[u8]) -> Result<Key, KeyRefusal>) -> Option<Self> {
         let mut set = Self::default();
         for jwk in jwk::split(json)? {
-            match Key::from_jwk(jwk.as_bytes()) {
+            match read(jwk.as_bytes()) {
                 Ok(key) => set.add(Arc::new(key)),
                 Err(refusal) => set.skip(jwk::id_of(&jwk), refusal),
             }

@@ -6,12 +6,14 @@ mod base64url;
 mod builder;
 mod cache;
 mod error;
+mod gerrit;
 mod header;
 mod json;
 mod keys;
 mod method;
 mod policy;
 mod registered;
+pub mod rules;
 pub mod sources;
 mod token;
 mod verified;
@@ -20,6 +22,10 @@ mod verifier;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{Builder, Chosen, Unset};
 pub use error::Error;
+pub use gerrit::{
+    AssertedChange, AssertedUser, GERRIT_HEADER, Gerrit, GerritCaller, GerritConfigError,
+    GerritError, GerritLimits, GerritOptions,
+};
 pub use header::Header;
 pub use keys::{Key, KeyRefusal, KeySet};
 pub use method::{AuthMethod, Headers, Outcome};

@@ -4,6 +4,7 @@
 //! rows than there are free places for calls, because a lease begins to run out at the claim.
 
 mod decide;
+mod options;
 mod settler;
 
 use std::panic::AssertUnwindSafe;
@@ -24,8 +25,7 @@ use crate::identity::short;
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 use crate::vault::Vault;
 
-/// How much longer than a call its lease is.
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
+pub use options::Options;
 
 /// Rows claimed in one statement at the most.
 const CLAIM_AT_MOST: usize = 100;
@@ -42,36 +42,6 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 /// How long a failed secret can be retried by hand.
 const KEEP_FAILED: Duration = Duration::from_hours(30 * 24);
-
-/// How the worker works.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Calls at a time, per provider.
-    pub concurrency: usize,
-    /// The deadline of one call.
-    pub call_timeout: Duration,
-    /// How long after it was due a secret that cannot be revoked is given up.
-    pub give_up_after: Duration,
-    /// The pause after the first attempt; it doubles with each.
-    pub retry_base: Duration,
-    /// The longest pause.
-    pub retry_cap: Duration,
-    /// How often is looked without being woken.
-    pub poll_interval: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            concurrency: 16,
-            call_timeout: Duration::from_secs(10),
-            give_up_after: Duration::from_hours(24),
-            retry_base: Duration::from_secs(1),
-            retry_cap: Duration::from_mins(15),
-            poll_interval: Duration::from_secs(5),
-        }
-    }
-}
 
 /// What every part of the worker needs.
 struct Shared {
@@ -152,7 +122,7 @@ struct Line {
 impl Line {
     fn new(shared: Arc<Shared>, provider: Arc<dyn Provider>) -> Self {
         let (settlements, receiver) = mpsc::channel(4 * CLAIM_AT_MOST);
-        let lease = shared.options.call_timeout + LEASE_MARGIN;
+        let lease = shared.options.lease();
         let planned = Arc::<Notify>::default();
         let settler = settler::run(shared.store.clone(), receiver, lease, Arc::clone(&planned));
         let settler = tokio::spawn(settler);
@@ -210,8 +180,7 @@ impl Line {
         let options = &self.shared.options;
         let free = self.free_places(backlog).await;
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
-        let lease = options.call_timeout + LEASE_MARGIN;
-        let claimed = self.shared.store.claim(self.provider.name(), limit, lease).await?;
+        let claimed = self.shared.store.claim(self.provider.name(), limit, options.lease()).await?;
         if !claimed.is_empty() {
             point(Point::Claimed);
         }

@@ -2,21 +2,24 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
-use portcullis_jwt_verify::Outcome;
+use futures_util::future::join_all;
 use portcullis_jwt_verify::sources::Health;
+use portcullis_jwt_verify::{Gerrit, Outcome};
 use portcullis_web::authorization;
 
 use super::answer::Refusal;
 use super::caller::Caller;
 use super::oidc::{self, Issuer, Request};
-use super::pat;
 use super::place::Places;
+use super::{gerrit, pat};
 use crate::config::{Config, Method};
 use crate::error::StartError;
 use crate::pats::Pats;
 
 /// One method that is configured.
 enum Link {
+    /// The method, and its header for those who are asked for it.
+    Gerrit(Gerrit, String),
     Pat(Pats),
     Oidc(Vec<Issuer>),
 }
@@ -50,14 +53,19 @@ impl Chain {
     pub(crate) fn new(config: &Config, pats: &Pats) -> Result<Self, StartError> {
         let mut links = Vec::new();
         for method in &config.auth.methods {
-            match method {
-                Method::Pat => links.push(Link::Pat(pats.clone())),
-                Method::Oidc if config.auth.oidc.is_empty() => {}
-                Method::Oidc => links.push(Link::Oidc(oidc::issuers(config)?)),
-                Method::Gerrit => {}
+            match (method, &config.gerrit) {
+                (Method::Gerrit, Some(entry)) => {
+                    let method = gerrit::method(config, entry)?;
+                    links.push(Link::Gerrit(method, entry.header.clone()));
+                }
+                (Method::Gerrit, None) => {}
+                (Method::Pat, _) => links.push(Link::Pat(pats.clone())),
+                (Method::Oidc, _) if config.auth.oidc.is_empty() => {}
+                (Method::Oidc, _) => links.push(Link::Oidc(oidc::issuers(config)?)),
             }
         }
-        let refusal = Refusal::new(&challenges(&links));
+        let challenges = challenges(&links);
+        let refusal = Refusal::new(&challenges.iter().map(String::as_str).collect::<Vec<_>>());
         Ok(Self { links, places: Places(config.auth.profiles.clone()), refusal })
     }
 
@@ -70,6 +78,7 @@ impl Chain {
         let given = authorization(headers);
         for link in &self.links {
             let outcome = match link {
+                Link::Gerrit(method, _) => Box::pin(gerrit::authenticate(method, headers)).await,
                 Link::Pat(pats) => pat::authenticate(pats, &given).await,
                 Link::Oidc(issuers) => match oidc::request(issuers, &given) {
                     Request::None => Outcome::NotRequested,
@@ -102,32 +111,51 @@ impl Chain {
 
     /// How the keys of all issuers are doing, each by its issuer.
     pub(crate) fn keys(&self) -> Vec<(&str, Health)> {
-        self.issuers().map(|one| (one.name.as_str(), one.verifier.health())).collect()
+        self.links.iter().flat_map(Link::keys).collect()
     }
 
     /// Fetches all keys, so that the first callers need not wait. What cannot be had is logged where it
     /// is fetched, and tried again when somebody needs it.
     pub(crate) async fn warm_up(&self) {
-        let all = self.issuers().map(|issuer| issuer.verifier.warm_up());
-        futures_util::future::join_all(all).await;
+        join_all(self.links.iter().map(Link::warm_up)).await;
+    }
+}
+
+impl Link {
+    async fn warm_up(&self) {
+        match self {
+            Self::Gerrit(method, _) => drop(method.warm_up().await),
+            Self::Pat(_) => {}
+            Self::Oidc(issuers) => {
+                drop(join_all(issuers.iter().map(|one| one.verifier.warm_up())).await);
+            }
+        }
     }
 
-    fn issuers(&self) -> impl Iterator<Item = &Issuer> {
-        self.links.iter().flat_map(|link| match link {
-            Link::Oidc(issuers) => issuers.as_slice(),
-            Link::Pat(_) => &[],
-        })
+    fn keys(&self) -> Vec<(&str, Health)> {
+        match self {
+            Self::Gerrit(method, _) => method.health(),
+            Self::Pat(_) => Vec::new(),
+            Self::Oidc(issuers) => {
+                issuers.iter().map(|one| (one.name.as_str(), one.verifier.health())).collect()
+            }
+        }
     }
 }
 
 /// What a caller that nobody knows is asked for. `Basic` is how git and docker bring a token; it comes
 /// first because nginx passes on no more than the first.
-fn challenges(links: &[Link]) -> Vec<&'static str> {
-    let pat = links.iter().any(|link| matches!(link, Link::Pat(_)));
-    let mut all = Vec::new();
-    if pat {
-        all.push("Basic realm=\"portcullis\"");
+fn challenges(links: &[Link]) -> Vec<String> {
+    let mut all = vec!["Bearer realm=\"portcullis\"".to_owned()];
+    for link in links {
+        match link {
+            Link::Pat(_) => all.insert(0, "Basic realm=\"portcullis\"".to_owned()),
+            Link::Gerrit(_, header) => {
+                all.push(format!("Gerrit realm=\"portcullis\", header=\"{header}\""));
+            }
+            // The bearer that any chain is asked for.
+            Link::Oidc(_) => {}
+        }
     }
-    all.push("Bearer realm=\"portcullis\"");
     all
 }

@@ -35,6 +35,16 @@ impl Output {
         }
     }
 
+    /// A result that is what it is, for people and machines alike.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), StartError> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.unwritten = Some(error),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(())
+    }
+
     /// A result that there will be no second time.
     pub(super) fn only_once(&mut self, people: &str, machines: &Value) -> io::Result<()> {
         let text = if self.json { terminal::json(machines) } else { people.to_owned() };

@@ -1,20 +1,16 @@
 //! `portcullis pat generate` and `portcullis pat parse`
 
-use std::io::{self, Read as _};
-
 use portcullis_base::Randomness;
 use portcullis_base::random::RngFrom;
-use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
+use portcullis_base::secret::SecretString;
 use portcullis_pat::{KeyRing, SigningKey};
 use serde_json::json;
 
 use super::output::Output;
+use super::standard_input;
 use crate::cli::KeyArgs;
 use crate::config::files;
 use crate::error::StartError;
-
-// Far above any token.
-const LONGEST: u64 = 1 << 20;
 
 /// Prints a fresh token and its digest.
 pub(super) fn generate(
@@ -36,28 +32,11 @@ pub(super) fn parse(
     output: &mut Output,
 ) -> Result<(), StartError> {
     let ring = key_ring(keys, output)?;
-    let text = match token.expose_secret() {
-        "-" => standard_input()?,
-        token => Zeroizing::new(token.to_owned()),
-    };
+    let text = standard_input::or(token)?;
     let pat = ring.parse(&text).map_err(|error| StartError::new(error.code(), error))?;
     let digest = pat.digest().to_string();
     output.result(&digest, &json!({"digest": digest}));
     Ok(())
-}
-
-/// What comes in, without one final line feed.
-fn standard_input() -> Result<Zeroizing<String>, StartError> {
-    let mut text = Zeroizing::new(String::new());
-    io::stdin()
-        .lock()
-        .take(LONGEST)
-        .read_to_string(&mut text)
-        .map_err(|error| StartError::new("stdin", error))?;
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    Ok(text)
 }
 
 fn key_ring(keys: &KeyArgs, output: &mut Output) -> Result<KeyRing, StartError> {

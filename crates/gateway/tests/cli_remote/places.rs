@@ -8,6 +8,7 @@ use portcullis_gateway::config::{self, Environment, Sources};
 use portcullis_gateway::data_dir::DataDir;
 use portcullis_gateway::serve::Gateway;
 use portcullis_test_support::{free_port, scratch_dir};
+use serde_json::{Value, json};
 
 use crate::binary::{run, token_file};
 use crate::support::{ADMIN, Database, TestGateway};
@@ -75,7 +76,8 @@ async fn a_weak_or_open_token_file_warns_and_an_empty_one_fails() {
 
     let said = run(database.folder(), &[&list[..], &["--json"]].concat());
     assert_eq!(said.err, "{\"warning\":\"token: readable by others; chmod 600 it\"}\n");
-    assert_eq!(said.good(), "{\"next\":null,\"pats\":[]}\n", "one document");
+    let document: Value = serde_json::from_str(&said.good()).unwrap();
+    assert_eq!(document, json!({ "next": null, "pats": [] }), "one document");
 
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     fs::write(&file, "hunter2").unwrap();

@@ -19,9 +19,8 @@ use super::{Key, KeyRefusal, strength};
 use crate::json::{self, Checked, Members};
 use crate::{Algorithm, base64url};
 
-/// Members of which each gives a private or symmetric key away (RFC 7518, sections 6.2.2, 6.3.2
-/// and 6.4.1).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// Members of which each gives a private key away (RFC 7518, sections 6.2.2 and 6.3.2).
+const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 /// The texts of the JWKs of a set, or of a single one.
 pub(super) fn split(json: &[u8]) -> Option<Vec<String>> {
@@ -60,14 +59,24 @@ pub(super) fn id_of(jwk: &str) -> Option<String> {
     serde_json::from_str(jwk).ok().map(|Named { kid }| kid)
 }
 
-/// The key that a JWK describes.
+/// The key that a published JWK describes.
 pub(super) fn read(jwk: &[u8]) -> Result<Key, KeyRefusal> {
+    let members = members_of(jwk)?;
+    let given_away = PRIVATE.iter().any(|name| members.contains_key(*name));
+    if given_away { Err(KeyRefusal::Private) } else { of(members) }
+}
+
+/// The public half of the key that a JWK describes.
+pub(super) fn read_own(jwk: &[u8]) -> Result<Key, KeyRefusal> {
+    of(members_of(jwk)?)
+}
+
+fn members_of(jwk: &[u8]) -> Result<Map<String, Value>, KeyRefusal> {
     let _: Anything = json::read(jwk).map_err(|_| KeyRefusal::Malformed)?;
-    let mut members: Map<String, Value> =
-        serde_json::from_slice(jwk).map_err(|_| KeyRefusal::Malformed)?;
-    if PRIVATE.iter().any(|name| members.contains_key(*name)) {
-        return Err(KeyRefusal::Private);
-    }
+    serde_json::from_slice(jwk).map_err(|_| KeyRefusal::Malformed)
+}
+
+fn of(mut members: Map<String, Value>) -> Result<Key, KeyRefusal> {
     let id = match members.remove("kid") {
         None => None,
         Some(Value::String(id)) if !id.is_empty() => Some(id),

@@ -41,6 +41,7 @@ pub(crate) fn options() -> Options {
     Options {
         concurrency: 8,
         call_timeout: Duration::from_millis(700),
+        lease_margin: Duration::from_secs(30),
         give_up_after: Duration::from_millis(900),
         retry_base: Duration::from_millis(20),
         retry_cap: Duration::from_millis(200),

@@ -1,15 +1,13 @@
 //! `[gerrit]`: callers whose requests a Gerrit had signed.
 
 use actix_web::http::header::HeaderName;
+use portcullis_jwt_verify::GERRIT_HEADER;
 use url::Url;
 
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 use super::oidc::is_safe;
 use super::server::CaFile;
-
-/// The header that Gerrit's frontend plugins send.
-const HEADER: &str = "X-Gerrit-Auth";
 
 /// Where Google publishes the certificates of its service accounts.
 const CERTS: &str = "https://www.googleapis.com/robot/v1/metadata/x509/";
@@ -23,6 +21,12 @@ pub struct Gerrit {
     pub signer_accounts: Vec<String>,
     /// `aud` has to be one of these.
     pub audiences: Vec<String>,
+    /// Only changes of these hosts; empty: any.
+    pub hosts: Vec<String>,
+    /// Only changes of these repositories; empty: any.
+    pub repositories: Vec<String>,
+    /// Only changes of these numbers; empty: any.
+    pub changes: Vec<i64>,
     /// The certificates of an account are at this address, with its name behind it.
     pub certs_url: Url,
     /// A private CA for that address, believed beside the system's.
@@ -47,16 +51,38 @@ impl Setting for Header {
 impl Gerrit {
     /// `None` only with a problem noted.
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
-        let Header(header) = section.or("header", Header(HEADER.to_owned()));
+        let Header(header) = section.or("header", Header(GERRIT_HEADER.to_owned()));
         let signer_accounts = signers(section);
         let audiences = audiences(section);
+        let hosts = names(section, "hosts");
+        let repositories = names(section, "repositories");
+        let changes = section.or_list::<u64>("changes", Vec::new()).into_iter();
+        let changes = changes.filter_map(|number| number.try_into().ok()).collect();
         let certs_url = section.or("certs_url", Url::parse(CERTS).ok()?);
         if !is_safe(&certs_url) {
             section.problem("certs_url", "must be an https URL");
         }
         let ca_file = CaFile::read(section);
-        Some(Self { header, signer_accounts, audiences, certs_url, ca_file })
+        Some(Self {
+            header,
+            signer_accounts,
+            audiences,
+            hosts,
+            repositories,
+            changes,
+            certs_url,
+            ca_file,
+        })
     }
+}
+
+/// An empty list limits nothing, so an empty name in one is a mistake that would let nobody in.
+fn names(section: &mut Section<'_>, key: &str) -> Vec<String> {
+    let all = section.or_list::<String>(key, Vec::new());
+    if all.iter().any(String::is_empty) {
+        section.problem(key, "has an empty name");
+    }
+    all
 }
 
 fn signers(section: &mut Section<'_>) -> Vec<String> {

@@ -26,6 +26,8 @@ pub struct Revocation {
     pub concurrency: usize,
     /// The deadline of one call.
     pub call_timeout: Duration,
+    /// How much longer than a call its lease is.
+    pub lease_margin: Duration,
     /// After how long a secret that cannot be revoked counts as failed.
     pub give_up_after: Duration,
     /// The first wait between two attempts.
@@ -49,6 +51,7 @@ impl Revocation {
         let revocation = Self {
             concurrency: usize::try_from(section.number("concurrency", 16, 1..=1000)).unwrap_or(1),
             call_timeout: section.duration("call_timeout", 10 * SECOND, short..=600 * SECOND),
+            lease_margin: section.duration("lease_margin", 30 * SECOND, SECOND..=600 * SECOND),
             give_up_after: section.duration("give_up_after", DAY, SECOND..=365 * DAY),
             retry_base: section.duration("retry_base", SECOND, short..=DAY),
             retry_cap: section.duration("retry_cap", 900 * SECOND, short..=DAY),

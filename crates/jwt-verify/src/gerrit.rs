@@ -1,0 +1,191 @@
+//! The Gerrit JWT method of LUCI: a Gerrit host signs who is looking at which change, and its frontend
+//! plugins send that along.
+
+mod asserted;
+mod error;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use portcullis_base::{Clock, SystemClock};
+
+use crate::sources::{Health, KeyError, KeySource};
+use crate::{Algorithm, AuthMethod, Headers, Outcome, Unverified, VerifiedClaims, Verifier};
+use asserted::Asserted;
+pub use asserted::{AssertedChange, AssertedUser};
+pub use error::{GerritConfigError, GerritError};
+
+/// The header that Gerrit's plugins use.
+pub const GERRIT_HEADER: &str = "X-Gerrit-Auth";
+
+/// What is configured.
+#[derive(Debug)]
+pub struct GerritOptions {
+    /// The header that carries the JWT; [`GERRIT_HEADER`] where nothing is said.
+    pub header: String,
+    /// Each account that may sign, which is its tokens' `iss`, with its keys. With none, the method is
+    /// off: no request asks for it.
+    pub signers: Vec<(String, Arc<dyn KeySource>)>,
+    /// One of them has to be in `aud`.
+    pub audiences: Vec<String>,
+    /// Further limits.
+    pub limits: GerritLimits,
+    /// How many proved tokens are remembered for each signer.
+    pub remember: u64,
+    /// The clock that times are held against.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for GerritOptions {
+    fn default() -> Self {
+        Self {
+            header: GERRIT_HEADER.to_owned(),
+            signers: Vec::new(),
+            audiences: Vec::new(),
+            limits: GerritLimits::default(),
+            remember: 0,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Of which changes tokens are taken. An empty list limits nothing; names are compared as they stand.
+#[derive(Debug, Clone, Default)]
+pub struct GerritLimits {
+    /// Gerrit hosts, such as `chromium-review.googlesource.com`.
+    pub hosts: Vec<String>,
+    /// Repositories of a host.
+    pub repositories: Vec<String>,
+    /// Numbers of changes.
+    pub changes: Vec<i64>,
+}
+
+/// Who looks at which change.
+#[derive(Debug, Clone)]
+pub struct GerritCaller {
+    /// `user:<email>`.
+    pub identity: String,
+    /// The preferred email, or else the first one.
+    pub email: String,
+    /// The user, as Gerrit says it.
+    pub user: AssertedUser,
+    /// The change, as Gerrit says it; empty where it says nothing.
+    pub change: AssertedChange,
+    /// All claims.
+    pub claims: VerifiedClaims,
+    /// The token itself, for passing it on. Whoever holds it is this caller until it expires.
+    pub jwt: secrecy::SecretString,
+}
+
+/// The method.
+#[derive(Debug)]
+pub struct Gerrit {
+    header: String,
+    signers: Vec<(String, Verifier)>,
+    limits: GerritLimits,
+}
+
+impl Gerrit {
+    /// The method as configured. Signers without an audience are refused: a token that any service may
+    /// take proves nothing to this one.
+    pub fn new(options: GerritOptions) -> Result<Self, GerritConfigError> {
+        let GerritOptions { header, signers, audiences, limits, remember, clock } = options;
+        if http::HeaderName::from_bytes(header.as_bytes()).is_err() {
+            return Err(GerritConfigError::Header);
+        }
+        let named = !audiences.is_empty() && audiences.iter().all(|audience| !audience.is_empty());
+        if !signers.is_empty() && !named {
+            return Err(GerritConfigError::Audience);
+        }
+        let verifier = |(account, keys): (String, Arc<dyn KeySource>)| {
+            let verifier = Verifier::builder(keys)
+                .issuer(&account)
+                .audiences(audiences.iter().cloned())
+                .algorithms([Algorithm::Rs256])
+                .require_key_id()
+                .without_subject()
+                .remember(remember)
+                .clock(Arc::clone(&clock))
+                .build();
+            (account, verifier)
+        };
+        let signers = signers.into_iter().map(verifier).collect();
+        Ok(Self { header: header.to_ascii_lowercase(), signers, limits })
+    }
+
+    /// Fetches every signer's certificates, and tells of each that could not be had.
+    pub async fn warm_up(&self) -> Result<(), Vec<(String, KeyError)>> {
+        let mut failures = Vec::new();
+        for (account, verifier) in &self.signers {
+            if let Err(error) = verifier.warm_up().await {
+                failures.push((account.clone(), error));
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
+    }
+
+    /// How each signer's keys are doing.
+    pub fn health(&self) -> Vec<(&str, Health)> {
+        self.signers
+            .iter()
+            .map(|(account, verifier)| (account.as_str(), verifier.health()))
+            .collect()
+    }
+
+    /// The caller that a JWT asserts.
+    pub async fn verify(&self, jwt: &str) -> Result<GerritCaller, GerritError> {
+        let verifier = self.verifier_of(jwt)?;
+        let claims = verifier.verify(jwt).await?;
+        let Asserted { user, change } = claims.deserialize().map_err(|_| GerritError::Claims)?;
+        let email = user.email()?.to_owned();
+        self.limits.check(&change)?;
+        let identity = format!("user:{email}");
+        Ok(GerritCaller { identity, email, user, change, claims, jwt: jwt.into() })
+    }
+
+    fn verifier_of(&self, jwt: &str) -> Result<&Verifier, GerritError> {
+        let token = Unverified::parse(jwt)?;
+        let issuer = token.issuer().ok_or(GerritError::Issuer)?;
+        let signer = self.signers.iter().find(|(account, _)| account == issuer);
+        signer.map(|(_, verifier)| verifier).ok_or(GerritError::Issuer)
+    }
+}
+
+#[async_trait]
+impl AuthMethod for Gerrit {
+    type Caller = GerritCaller;
+    type Error = GerritError;
+
+    async fn authenticate(&self, headers: &dyn Headers) -> Outcome<GerritCaller, GerritError> {
+        if self.signers.is_empty() {
+            return Outcome::NotRequested;
+        }
+        let jwt = match headers.values(&self.header).as_slice() {
+            [] => return Outcome::NotRequested,
+            [value] => std::str::from_utf8(value).map_err(|_| GerritError::Header),
+            // Whoever put the second one there decides which of them counts.
+            _ => Err(GerritError::Header),
+        };
+        let caller = match jwt {
+            Ok(jwt) => self.verify(jwt).await,
+            Err(error) => Err(error),
+        };
+        caller.map_or_else(Outcome::Failed, Outcome::Authenticated)
+    }
+}
+
+impl GerritLimits {
+    fn check(&self, change: &AssertedChange) -> Result<(), GerritError> {
+        let allows = |all: &[String], one: &String| all.is_empty() || all.contains(one);
+        if !allows(&self.hosts, &change.host) {
+            return Err(GerritError::Limit("host"));
+        }
+        if !allows(&self.repositories, &change.repository) {
+            return Err(GerritError::Limit("repository"));
+        }
+        if !self.changes.is_empty() && !self.changes.contains(&change.change_number) {
+            return Err(GerritError::Limit("change"));
+        }
+        Ok(())
+    }
+}

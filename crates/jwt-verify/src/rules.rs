@@ -1,0 +1,108 @@
+//! Rules over verified claims: who may do what, written down so that it can be read, and explained
+//! comparison by comparison.
+//!
+//! A rule holds where every claim that it names meets its condition; of a list of rules the first one
+//! that holds is the one that counts. A condition is a pattern, a boolean, a whole number, or a list of
+//! these of which one has to fit. Types are part of it: the text `"true"` and the value `true` are
+//! two things (GitLab's `ref_protected` is a text), as are `"20"` and `20`. Where a claim is a list
+//! itself, such as `groups`, one of its elements has to fit. Claims are named as they stand at the
+//! top of the payload; there are no paths into nested ones.
+
+mod condition;
+mod pattern;
+mod trace;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::VerifiedClaims;
+pub use condition::{Condition, ConditionError};
+pub use pattern::{Pattern, PatternError};
+pub use trace::{Comparison, Trace, Verdict};
+
+/// Claims by name, each with its condition. One without any holds for everybody.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Claims(BTreeMap<String, Condition>);
+
+impl Claims {
+    /// What each named claim has to meet.
+    pub fn new(conditions: impl IntoIterator<Item = (String, Condition)>) -> Self {
+        Self(conditions.into_iter().collect())
+    }
+
+    /// The names that are not among the known ones: most likely misspelt, and never met.
+    pub fn unknown<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> + 'a {
+        self.0.keys().map(String::as_str).filter(|name| !known.contains(name))
+    }
+
+    /// Compares every named claim, also where one differs already: whoever asks why wants to see all
+    /// that differs.
+    fn compare(&self, rule: usize, claims: &Map<String, Value>, trace: &mut Trace) -> bool {
+        let mut holds = true;
+        for (name, condition) in &self.0 {
+            let verdict = condition.judge(claims.get(name));
+            holds &= verdict == Verdict::Matched;
+            trace.add(Comparison::new(rule, name, condition, claims.get(name), verdict));
+        }
+        holds
+    }
+}
+
+/// A rule and what comes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule<T> {
+    /// Whom it is for.
+    pub claims: Claims,
+    /// What they get.
+    pub outcome: T,
+}
+
+/// Rules in their order. The first one that holds counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules<T>(Vec<Rule<T>>);
+
+impl<T> Rules<T> {
+    /// These, in this order.
+    pub fn new(rules: impl IntoIterator<Item = Rule<T>>) -> Self {
+        Self(rules.into_iter().collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The rules.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule<T>> {
+        self.0.iter()
+    }
+
+    /// What comes of verified claims: the outcome of the first rule that holds, if one does.
+    pub fn decide(&self, claims: &VerifiedClaims) -> Option<&T> {
+        self.explain(claims.members()).0
+    }
+
+    /// The same of any claims, with every comparison up to that rule. For explaining: claims that nobody
+    /// verified are anybody's.
+    pub fn explain(&self, claims: &Map<String, Value>) -> (Option<&T>, Trace) {
+        let mut trace = Trace::default();
+        for (rule, Rule { claims: wanted, outcome }) in self.0.iter().enumerate() {
+            if wanted.compare(rule, claims, &mut trace) {
+                trace.decided_by(rule);
+                return (Some(outcome), trace);
+            }
+        }
+        (None, trace)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,7 @@ impl Proxy {
             if listens(&mut process, address).await {
                 return Self { address, _process: process, _folder: folder };
             }
-            let log = process.log();
-            assert!(log.contains("address already in use") || log.contains("(98:"), "{log}");
+            assert!(is_taken(&process), "{}", process.log());
         }
         panic!("no free port for {kind:?}");
     }
@@ -56,7 +55,12 @@ impl Proxy {
     }
 }
 
-/// Whether it came up; `false` where it has ended instead.
+/// Whether it says that somebody else has its port. nginx tries for a while before it ends.
+fn is_taken(process: &Process) -> bool {
+    process.log().to_lowercase().contains("address already in use")
+}
+
+/// Whether it came up; `false` where it has ended instead, or cannot have its port.
 async fn listens(process: &mut Process, address: SocketAddr) -> bool {
     for _ in 0..1500 {
         if process.is_gone() {
@@ -65,7 +69,7 @@ async fn listens(process: &mut Process, address: SocketAddr) -> bool {
         if TcpStream::connect(address).await.is_ok() {
             // It may have been somebody else, who has the port that this one now fails to get.
             tokio::time::sleep(Duration::from_millis(100)).await;
-            return !process.is_gone();
+            return !process.is_gone() && !is_taken(process);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -1,6 +1,6 @@
 //! A server on loopback that keeps every request it gets, to the letter.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -97,7 +97,7 @@ fn read(stream: &TcpStream) -> std::io::Result<Request> {
     Ok(request)
 }
 
-fn line(reader: &mut impl std::io::BufRead) -> std::io::Result<String> {
+fn line(reader: &mut impl BufRead) -> std::io::Result<String> {
     let mut line = String::new();
     match reader.read_line(&mut line)? {
         0 => Err(std::io::ErrorKind::UnexpectedEof.into()),

@@ -35,12 +35,15 @@ check_build() {
 }
 
 check_test() {
-  # A server given by its address makes one of our own unnecessary.
-  [ -z "${PORTCULLIS_TEST_DATABASE_URL:-}" ] || return 0
-  # Debian keeps initdb outside the PATH.
-  if ! has initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  # A server given by its address makes one of our own unnecessary. Debian keeps initdb outside the PATH.
+  if [ -z "${PORTCULLIS_TEST_DATABASE_URL:-}" ] && ! has initdb &&
+    ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     need postgresql "the tests start a private server of it, not the cluster that Debian adds"
   fi
+  # In a folder that only root has on the PATH.
+  has nginx || [ -x /usr/sbin/nginx ] ||
+    need nginx "the tests start it with the configuration of docs/proxies, not the service that Debian adds"
+  has caddy || need caddy "the same"
 }
 
 check_aws_lc() {
@@ -61,10 +64,32 @@ install_packages() {
     sudo="sudo"
   fi
   export DEBIAN_FRONTEND=noninteractive
+  start_nothing
   echo "Installing with: ${sudo:+sudo }$install"
   # The words are split on purpose: what was printed is what is run.
   # shellcheck disable=SC2086
   { $sudo $update && $sudo $install; } </dev/null || give_up "That failed."
+  disable_services
+}
+
+# Debian starts the services that it installs, and nginx and caddy would both have port 80.
+start_nothing() {
+  local policy=/usr/sbin/policy-rc.d
+  [ ! -e "$policy" ] || return 0
+  echo "Meanwhile $policy keeps Debian from starting services."
+  printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+  $sudo chmod 755 "$policy"
+  # shellcheck disable=SC2064
+  trap "$sudo rm -f $policy" EXIT
+}
+
+# Nor at the next start of the machine.
+disable_services() {
+  local service
+  has systemctl || return 0
+  for service in nginx caddy; do
+    case " ${packages[*]} " in *" $service "*) $sudo systemctl disable --quiet "$service" || true ;; esac
+  done
 }
 
 give_up() { # WHY

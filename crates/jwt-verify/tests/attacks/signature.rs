@@ -198,6 +198,7 @@ fn r_and_s_are_written_in_one_way() {
     let number = |bytes: &[u8]| BigNum::from_slice(bytes).unwrap();
     let der = openssl::ecdsa::EcdsaSig::from_private_components(number(r), number(s)).unwrap();
     let padded = [&[0], r, &[0], s].concat();
+    let padded_s = [r, &[0], s].concat();
     let wide = [vec![0; 3000 - 32], r.to_vec(), vec![0; 3000 - 32], s.to_vec()].concat();
     let huge = vec![0xff; 2 * 16 * 1024];
     judges().agree([
@@ -205,6 +206,7 @@ fn r_and_s_are_written_in_one_way() {
         ("63 octets", signed_by(&signed, &signature[..63]), "signature"),
         ("65 octets", signed_by(&signed, [&signature[..], &[0]].concat()), "signature"),
         ("exchanged", signed_by(&signed, [s, r].concat()), "signature"),
+        ("32 octets and 33", signed_by(&signed, padded_s), "signature"),
         ("33 octets each", signed_by(&signed, padded), "signature"),
         ("3,000 octets each", signed_by(&signed, wide), "signature"),
         ("16 KiB each", signed_by(&signed, huge), "too_long"),

@@ -118,7 +118,10 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let algorithms: Vec<&str> = self.algorithms().map(Algorithm::name).collect();
-        f.debug_struct("Key").field("id", &self.id).field("algorithms", &algorithms).finish()
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("algorithms", &algorithms)
+            .finish_non_exhaustive()
     }
 }
 

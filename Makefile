@@ -59,7 +59,7 @@ chaos: setup-test ## Kill real gateways under load and look for losses (ARGS="--
 fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs cargo-fuzz and nightly Rust)
 	@command -v cargo-fuzz >/dev/null || { echo "cargo install cargo-fuzz --locked" >&2; exit 1; }
 	$(FUZZ_LOCK)
-	@for target in report_body pat; do \
+	@for target in report_body pat jwt; do \
 	  mkdir -p fuzz/corpus/$$target && (cd fuzz && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target \
 	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1) || exit 1; \
 	done

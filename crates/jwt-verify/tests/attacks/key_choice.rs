@@ -120,7 +120,7 @@ fn a_kid_is_a_text_and_nothing_else() {
         "x' UNION SELECT '1' --",
         "' OR '1'='1",
         "rsa-1' OR 'a'='a",
-        "| touch /tmp/x",
+        "| id ",
         "$(id)",
         "`id`",
         "https://evil.example/jwks",

@@ -56,7 +56,7 @@ impl Builder<Unset, Unset> {
 }
 
 impl<Audience> Builder<Unset, Audience> {
-    /// `iss` has to be this, to the letter.
+    /// `iss` has to be this, to the letter. An empty text is nobody: no token is taken.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Builder<Chosen, Audience> {
         self.policy.issuer = Some(issuer.into());
@@ -77,7 +77,8 @@ impl<Issuer> Builder<Issuer, Unset> {
         self.audiences([audience.into()])
     }
 
-    /// `aud` has to be, or have, one of these; with none of them, no token is taken.
+    /// `aud` has to be, or have, one of these; with none of them, or empty texts
+    /// alone, no token is taken.
     #[must_use]
     pub fn audiences(
         mut self,

@@ -28,13 +28,15 @@ impl Policy {
     fn check_issuer(&self, claims: &Registered) -> Result<(), Error> {
         let Some(wanted) = &self.issuer else { return Ok(()) };
         let issuer = claims.issuer.as_ref().ok_or(Error::ClaimMissing("iss"))?;
-        if issuer == wanted { Ok(()) } else { Err(Error::Issuer) }
+        // An empty text is a setting that was forgotten, and nobody's name.
+        if issuer == wanted && !wanted.is_empty() { Ok(()) } else { Err(Error::Issuer) }
     }
 
     fn check_audience(&self, claims: &Registered) -> Result<(), Error> {
         let Some(wanted) = &self.audiences else { return Ok(()) };
         let audiences = claims.audiences.as_ref().ok_or(Error::ClaimMissing("aud"))?;
-        let meant = audiences.iter().any(|audience| wanted.contains(audience));
+        let meant =
+            audiences.iter().any(|audience| !audience.is_empty() && wanted.contains(audience));
         if meant { Ok(()) } else { Err(Error::Audience) }
     }
 
@@ -145,5 +147,20 @@ mod tests {
             assert_eq!(check(good, Some(&[audience])), Err(Error::Audience), "{audience:?}");
         }
         assert_eq!(check(good, Some(&[])), Err(Error::Audience));
+    }
+
+    #[test]
+    fn what_was_forgotten_fits_nobody() {
+        let claims = Registered {
+            issuer: Some(String::new()),
+            audiences: Some(vec![String::new()]),
+            ..Registered::default()
+        };
+        let free = Policy { expiry_required: false, ..policy(0) };
+        assert_eq!(free.check(&claims, 0), Ok(()));
+        let issuer = Policy { issuer: Some(String::new()), ..free.clone() };
+        assert_eq!(issuer.check(&claims, 0), Err(Error::Issuer));
+        let audience = Policy { audiences: Some(vec![String::new()]), ..free };
+        assert_eq!(audience.check(&claims, 0), Err(Error::Audience));
     }
 }

@@ -88,6 +88,9 @@ pub enum KeyError {
     /// The answer was not a success; redirects, which are not followed, among them.
     #[error("answered with status {0}")]
     Status(u16),
+    /// The client followed a redirect, which none of `portcullis_base::http` does.
+    #[error("was answered from another address, by a redirect")]
+    Redirected,
     /// The answer was longer than the limit.
     #[error("answered with more than {0} bytes")]
     TooLarge(usize),
@@ -118,6 +121,7 @@ impl KeyError {
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Status(_) => "status",
+            Self::Redirected => "redirected",
             Self::TooLarge(_) => "too_large",
             Self::Malformed(_) => "malformed",
             Self::NoKeys => "no_keys",

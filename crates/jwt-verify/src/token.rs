@@ -1,5 +1,6 @@
 //! A token before anything of it is believed.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use crate::header::Header;
@@ -11,7 +12,7 @@ pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// A token in JWS compact serialization (RFC 7515, section 7.1) that is well-formed, and nothing more:
 /// it shows what is needed to find the verifier and the key, and no other claim.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Unverified<'a> {
     header: Header,
     /// Header and payload as they were signed.
@@ -65,6 +66,13 @@ impl<'a> Unverified<'a> {
     }
 }
 
+/// Whoever reads a token may use it: nothing of it but the header shows.
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +94,16 @@ mod tests {
         for token in [format!("{HEADER}.e30=.AA"), format!("{HEADER}.e30.AB"), format!(" {token}")]
         {
             assert_eq!(Unverified::parse(&token).unwrap_err(), Error::Base64, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_log_sees_the_header_alone() {
+        let token = format!("{HEADER}.eyJpc3MiOiJhIn0.AA");
+        let shown = format!("{:?}", Unverified::parse(&token).unwrap());
+        assert!(shown.contains("Es256"), "{shown}");
+        for hidden in [HEADER, "eyJpc3MiOiJhIn0", "[123, 34, 105", "[0]", "iss"] {
+            assert!(!shown.contains(hidden), "{shown}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::header::Header;
 use crate::keys::Key;
@@ -97,10 +97,13 @@ impl VerifiedClaims {
     }
 }
 
-/// Times in range were all that was let in; what is finer than a nanosecond is dropped.
-#[expect(clippy::cast_possible_truncation, reason = "far inside 128 bits")]
+/// Times in range were all that was let in. Whole seconds stay what they are; of a fraction, what is
+/// finer than a nanosecond is dropped.
+#[expect(clippy::cast_possible_truncation, reason = "far inside 64 bits")]
 fn moment(seconds: Option<f64>) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos((seconds? * 1e9) as i128).ok()
+    let seconds = seconds?;
+    let whole = OffsetDateTime::from_unix_timestamp(seconds.trunc() as i64).ok()?;
+    whole.checked_add(Duration::nanoseconds((seconds.fract() * 1e9) as i64))
 }
 
 impl fmt::Debug for VerifiedClaims {
@@ -109,5 +112,21 @@ impl fmt::Debug for VerifiedClaims {
             .field("issuer", &self.issuer())
             .field("subject", &self.subject())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::cast_precision_loss, reason = "seconds of four-digit years are exact")]
+    fn a_whole_second_is_that_second_to_the_end_of_time() {
+        for second in [0, 1, 1_780_000_001, 4_700_000_001, 100_000_000_003, 253_402_300_799] {
+            let moment = moment(Some(second as f64)).unwrap();
+            assert_eq!((moment.unix_timestamp(), moment.nanosecond()), (second, 0));
+        }
+        let moment = moment(Some(1_900_000_000.25)).unwrap();
+        assert_eq!((moment.unix_timestamp(), moment.nanosecond()), (1_900_000_000, 250_000_000));
     }
 }

@@ -83,7 +83,9 @@ fn of(mut members: Map<String, Value>) -> Result<Key, KeyRefusal> {
         Some(Value::String(id)) if !id.is_empty() => Some(id),
         Some(_) => return Err(KeyRefusal::Malformed),
     };
-    check_use(members.remove("use"), members.remove("key_ops"))?;
+    // The key that verifies what this one signs: RFC 7517, section 4.3, writes `sign` into the private half.
+    let operation = if members.contains_key("d") { "sign" } else { "verify" };
+    check_use(members.remove("use"), members.remove("key_ops"), operation)?;
     let named = members.remove("alg");
     let pkey = material(members)?;
     let mut algorithms = strength::algorithms_of(&pkey)?;
@@ -108,7 +110,11 @@ impl<'de> Members<'de> for Anything {
 }
 
 /// RFC 7517, sections 4.2 and 4.3.
-fn check_use(usage: Option<Value>, operations: Option<Value>) -> Result<(), KeyRefusal> {
+fn check_use(
+    usage: Option<Value>,
+    operations: Option<Value>,
+    wanted: &str,
+) -> Result<(), KeyRefusal> {
     match usage {
         None => {}
         Some(Value::String(usage)) if usage == "sig" => {}
@@ -117,7 +123,11 @@ fn check_use(usage: Option<Value>, operations: Option<Value>) -> Result<(), KeyR
     }
     match operations {
         None => Ok(()),
-        Some(Value::Array(operations)) if operations.iter().any(|name| name == "verify") => Ok(()),
+        Some(Value::Array(operations))
+            if operations.iter().any(|name| name == "verify" || name == wanted) =>
+        {
+            Ok(())
+        }
         Some(Value::Array(_)) => Err(KeyRefusal::NotForSignatures),
         Some(_) => Err(KeyRefusal::Malformed),
     }

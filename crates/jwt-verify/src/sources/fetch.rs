@@ -19,6 +19,9 @@ pub(super) struct Answer {
 pub(super) async fn get(http: &Client, url: &Url, limit: usize) -> Result<Answer, KeyError> {
     let request = http.get(url.clone()).header(ACCEPT, "application/json");
     let response = request.send().await.map_err(|error| not_answered(&error))?;
+    if !is_same_place(response.url(), url) {
+        return Err(KeyError::Redirected);
+    }
     // Anything but 200 is no answer: redirects lead elsewhere, 204 and 206 bring less than the whole.
     if response.status() != reqwest::StatusCode::OK {
         return Err(KeyError::Status(response.status().as_u16()));
@@ -28,6 +31,13 @@ pub(super) async fn get(http: &Client, url: &Url, limit: usize) -> Result<Answer
     }
     let life = freshness::stated(response.headers());
     Ok(Answer { body: body(response, limit).await?, life })
+}
+
+/// The client is the caller's, and may follow redirects. User and password are no longer in the address
+/// of an answer.
+fn is_same_place(answered: &Url, asked: &Url) -> bool {
+    let place = |url: &Url| (url.origin(), url.path().to_owned(), url.query().map(str::to_owned));
+    place(answered) == place(asked)
 }
 
 /// A login page with status 200 is what proxies and portals say in the name of others.

@@ -9,12 +9,10 @@ pub(super) struct Flight(Option<watch::Receiver<()>>);
 /// What has to be kept for as long as the work goes on: it ends when this is dropped, however that
 /// comes about.
 #[derive(Debug)]
-pub(super) struct Flying(
-    #[expect(dead_code, reason = "its drop is the message")] watch::Sender<()>,
-);
+pub(super) struct Flying(watch::Sender<()>);
 
 /// The end of the work, to be waited for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Landing(watch::Receiver<()>);
 
 impl Flight {
@@ -29,6 +27,16 @@ impl Flight {
         let (sender, receiver) = watch::channel(());
         self.0 = Some(receiver.clone());
         (Flying(sender), Landing(receiver))
+    }
+
+    /// Whether this is the work that everybody waits for, and was not given up.
+    pub(super) fn is_of(&self, flying: &Flying) -> bool {
+        self.0.as_ref().is_some_and(|work| work.same_channel(&flying.0.subscribe()))
+    }
+
+    /// Gives work up that nobody seems to do any more; `false` where it is another by now.
+    pub(super) fn give_up(&mut self, landing: &Landing) -> bool {
+        self.0.take_if(|work| work.same_channel(&landing.0)).is_some()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
@@ -47,6 +48,9 @@ struct Remote {
 }
 
 const WENT_WELL: i64 = i64::MIN;
+
+/// A fetch that has not ended so long after its deadline belongs to a runtime that nobody drives.
+const GRACE: Duration = Duration::from_secs(1);
 
 impl RemoteKeys {
     /// The keys of an OpenID provider, by `<authority>/.well-known/openid-configuration`. The document's
@@ -105,7 +109,10 @@ impl KeySource for RemoteKeys {
 
     async fn find(&self, kid: Option<&str>) -> Result<Arc<KeySet>, KeyError> {
         if let Some(landing) = self.0.seek(kid) {
-            landing.wait().await;
+            let longest = self.0.options.deadline.saturating_add(GRACE);
+            if tokio::time::timeout(longest, landing.clone().wait()).await.is_err() {
+                self.0.give_up(&landing);
+            }
         }
         self.0.answer(kid)
     }
@@ -197,6 +204,10 @@ impl Remote {
         runtime.spawn(async move {
             let fetch = remote.place.fetch(&remote.options);
             let fetched = tokio::time::timeout(remote.options.deadline, fetch).await;
+            // What was given up may come much later, and is no news then.
+            if !remote.attempts().flight.is_of(&flying) {
+                return;
+            }
             match fetched.unwrap_or(Err(KeyError::Timeout)) {
                 Ok(fetched) => remote.succeeded(fetched, now_ms),
                 Err(error) => remote.failed(error),
@@ -204,6 +215,14 @@ impl Remote {
             drop(flying);
         });
         Some(landing)
+    }
+
+    /// Ends the wait of everybody who comes later for a fetch that does not come to an end.
+    fn give_up(&self, landing: &Landing) {
+        let given_up = self.attempts().flight.give_up(landing);
+        if given_up {
+            self.failed(KeyError::Timeout);
+        }
     }
 
     /// Takes new keys in. `asked_ms`: they live from the moment at which they were asked for.

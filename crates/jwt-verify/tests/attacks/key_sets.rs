@@ -87,6 +87,17 @@ fn private_and_symmetric_keys_are_skipped() {
     );
 }
 
+/// RFC 7517, section 4.3: the private half says `sign` where the public one says `verify`.
+#[test]
+fn the_public_half_of_a_signers_own_key_verifies() {
+    let own = |operations: Value| {
+        let key = altered(&EC, &json!({"d": base64url([1; 32]), "key_ops": operations}));
+        KeySet::from_own_jwks(json!({"keys": [key]}).to_string().as_bytes()).unwrap().len()
+    };
+    assert_eq!((own(json!(["sign"])), own(json!(["sign", "verify"]))), (1, 1));
+    assert_eq!((own(json!(["deriveBits"])), own(json!([]))), (0, 0));
+}
+
 /// RFC 7517, section 5: what is not understood is ignored.
 #[test]
 fn what_is_no_key_is_skipped() {

@@ -132,6 +132,22 @@ async fn redirects_are_not_followed() {
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
 }
 
+/// Whatever the client does: the keys of whoever is at the end of a redirect are not the issuer's.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the client of somebody who did not know")]
+async fn a_client_that_follows_redirects_brings_no_keys() {
+    let good = key("good");
+    let (elsewhere, world) = (World::publishing(&[&good], 300), World::start());
+    let http = reqwest::Client::new();
+    world.site.set("/keys", Reply::status(302).header("Location", &elsewhere.at("/keys")));
+    let source = world.source_with(RemoteOptions { http: http.clone(), ..world.options() });
+    assert_eq!(found(&source, None).await, Err(KeyError::Redirected));
+    let with_user = elsewhere.at("/keys?a=b").replace("http://", "http://user:password@");
+    elsewhere.site.set("/keys?a=b", set(&[&good]));
+    let source = RemoteKeys::jwks(&with_user, RemoteOptions { http, ..world.options() }).unwrap();
+    assert!(found(&source, None).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_slow_drip_meets_the_deadline_and_nobody_with_a_known_key_waits() {
     let good = key("good");

@@ -129,6 +129,31 @@ async fn a_fetch_outlives_the_caller_who_began_it() {
     assert_eq!(world.fetches(), 1);
 }
 
+/// Its task is there, and nobody runs it: whoever else needs the keys must not wait for that.
+#[test]
+fn a_fetch_of_a_runtime_that_rests_holds_nobody_up() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let good = key("good");
+    let world = World::publishing(&[&good], 3600);
+    let options = RemoteOptions { deadline: SECOND, ..world.options() };
+    let verifier = verifier(world.source_with(options), 0);
+    let resting = runtime();
+    assert_eq!(resting.block_on(verdict(&verifier, &good)), Ok(()));
+    world.clock.advance(50 * MINUTE);
+    // A refresh begins, and goes on when this runtime does.
+    assert_eq!(resting.block_on(verdict(&verifier, &good)), Ok(()));
+    world.clock.advance(DAY);
+    let other = runtime();
+    let asked = || {
+        other.block_on(async { tokio::time::timeout(5 * SECOND, verdict(&verifier, &good)).await })
+    };
+    assert_eq!(asked(), Ok(Ok(())));
+    let fetches = world.fetches();
+    world.clock.advance(DAY);
+    assert_eq!(asked(), Ok(Ok(())));
+    assert_eq!(world.fetches(), fetches + 1);
+}
+
 #[tokio::test]
 async fn ten_thousand_unknown_keys_are_one_fetch_a_minute() {
     let (good, stranger) = (key("good"), key("stranger"));

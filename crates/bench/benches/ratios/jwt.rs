@@ -62,11 +62,11 @@ fn of_algorithm(algorithm: &'static str, raw: f64, bars: Option<[f64; 3]>) -> Ve
             token.len(),
             openssl::version::version()
         )),
-        row("the same, against jsonwebtoken", ours, by_jsonwebtoken(&key, &token), others),
+        row("against jsonwebtoken", ours, by_jsonwebtoken(&key, &token), others),
     ];
     // It does not know EdDSA.
     if let Some(rate) = by_biscuit(&key, algorithm, &token) {
-        rows.push(row("the same, against plain biscuit", ours, rate, others));
+        rows.push(row("against plain biscuit", ours, rate, others));
     }
     let second = first_sight(&verifier(&key, 100), &token);
     rows.push(row("at second sight, against the first", second, ours, again));

@@ -77,6 +77,23 @@ fn an_rsa_signature_is_as_long_as_its_modulus() {
     assert_eq!(at_once(verifier.verify_payload(&stripped)).unwrap_err().code(), "signature");
 }
 
+/// OpenSSL itself does not look at the length of this one.
+#[test]
+fn a_pss_signature_is_as_long_as_its_modulus() {
+    let signer = SigningKey::new(RSA.pkey().clone(), "PS256", "rsa-1");
+    let starting_with_zero = (0..20_000)
+        .map(|n| signer.sign(&json!({"n": n})))
+        .find(|token| taken_apart(token).1[0] == 0)
+        .unwrap();
+    let verifier = usual(set_of(&jwks([&signer]))).build();
+    let (signed, signature) = taken_apart(&starting_with_zero);
+    let verdict =
+        |signature: &[u8]| at_once(verifier.verify_payload(&signed_by(&signed, signature)));
+    assert!(verdict(&signature).is_ok());
+    assert_eq!(verdict(&signature[1..]).unwrap_err().code(), "signature");
+    assert_eq!(verdict(&[&[0], &signature[..]].concat()).unwrap_err().code(), "signature");
+}
+
 /// s + n is the same number modulo n, and another text.
 #[test]
 fn an_rsa_signature_is_below_its_modulus() {

@@ -159,7 +159,6 @@ async fn a_slow_drip_meets_the_deadline_and_nobody_with_a_known_key_waits() {
     let drip = Duration::from_millis(100);
     world.site.set("/keys", Reply { drip, ..set(&[&good]) });
     world.clock.advance(MINUTE);
-    let started = Instant::now();
     let other = key("other");
     let unknown = verdict(&verifier, &other);
     let known = async {
@@ -171,7 +170,6 @@ async fn a_slow_drip_meets_the_deadline_and_nobody_with_a_known_key_waits() {
     };
     let (unknown, ()) = tokio::join!(unknown, known);
     assert_eq!(unknown, Err(Error::KeysUnavailable(KeyError::Timeout)));
-    assert!(started.elapsed() >= deadline);
     assert_eq!(world.fetches(), 2);
 }
 

@@ -58,6 +58,9 @@ async fn a_file_that_cannot_be_used_is_refused_at_once() {
     assert_eq!(refused(), KeyError::TooLarge(1024 * 1024));
     let folder = JwksFile::open(place.folder.path(), place.clock.clone()).map(drop);
     assert_eq!(folder, Err(KeyError::Malformed("is not a plain file")));
+    // As a pipe would be, but for the waiting.
+    let endless = JwksFile::open("/dev/zero", place.clock.clone()).map(drop);
+    assert_eq!(endless, Err(KeyError::Malformed("is not a plain file")));
 }
 
 #[tokio::test]

@@ -61,6 +61,23 @@ async fn keys_past_their_life_are_not_used_before_a_fetch_was_tried() {
     assert!(!world.ask_after(HOUR, &source, 4).await);
 }
 
+/// A failure that was made good says nothing for the keys that came then.
+#[tokio::test]
+async fn an_outage_that_is_over_keeps_no_key_alive() {
+    let (old, new) = (key("old"), key("new"));
+    let world = World::start();
+    let source = world.source();
+    let verifier = verifier(source.clone(), 0);
+    assert!(verdict(&verifier, &old).await.is_err());
+    world.publish(&[&old], 60);
+    world.clock.advance(5 * SECOND);
+    assert_eq!(verdict(&verifier, &old).await, Ok(()));
+    world.publish(&[&new], 60);
+    world.clock.advance(MINUTE);
+    assert!(source.known().is_none());
+    assert_eq!(verdict(&verifier, &old).await, Err(Error::KeyUnknown));
+}
+
 #[tokio::test]
 async fn a_failed_fetch_is_tried_again_after_growing_waits() {
     let world = World::start();

@@ -107,6 +107,34 @@ async fn no_verdict_is_wrong_while_keys_rotate_and_tokens_are_remembered() {
     rotate_under_load(1000).await;
 }
 
+/// Without a name there is no telling whether the key is among the known ones.
+#[tokio::test]
+async fn a_new_key_is_found_by_tokens_without_kid() {
+    let (old, new) = (key("old"), key("new"));
+    let world = World::publishing(&[&old], 3600);
+    let verifier = verifier(world.source(), 0);
+    assert_eq!(verdict(&verifier, &old).await, Ok(()));
+    world.publish(&[&old, &new], 3600);
+    let new = new.without_id();
+    assert_eq!(verdict(&verifier, &new).await, Err(Error::Signature));
+    world.clock.advance(MINUTE);
+    assert_eq!(verdict(&verifier, &new).await, Ok(()));
+    assert_eq!(world.fetches(), 2);
+}
+
+/// Or anybody could have the issuer asked, and wait for it.
+#[tokio::test]
+async fn a_bad_signature_under_a_known_kid_fetches_nothing() {
+    let good = key("good");
+    let world = World::publishing(&[&good], 3600);
+    let verifier = verifier(world.source(), 0);
+    assert_eq!(verdict(&verifier, &good).await, Ok(()));
+    let forged = key("good");
+    world.clock.advance(2 * MINUTE);
+    assert_eq!(verdict(&verifier, &forged).await, Err(Error::Signature));
+    world.settle(1).await;
+}
+
 #[tokio::test]
 async fn a_remembered_token_is_forgotten_with_its_key_and_kept_with_it() {
     let (old, new) = (key("a"), key("a"));

@@ -1,7 +1,7 @@
 //! How long keys are kept, and who waits for the next ones.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis_jwt_verify::Error;
 use portcullis_jwt_verify::sources::{KeySource as _, RemoteOptions};
@@ -67,11 +67,9 @@ async fn the_next_keys_are_fetched_ahead_and_nobody_waits() {
     let next = set(&[&key("b")]).header("Cache-Control", "max-age=1000");
     world.site.set("/keys", Reply { delay, ..next });
     world.clock.advance(TICK);
-    let started = Instant::now();
     for _ in 0..100 {
         assert!(source.known().unwrap().has(Some("a")));
     }
-    assert!(started.elapsed() < delay);
     eventually(|| world.fetches() == 2).await;
     // While it is under way the old life may well end.
     world.clock.advance(9 * SECOND);

@@ -91,6 +91,11 @@ fn what_does_not_hold_is_one_line_with_a_stable_code() {
         ("segments", vec!["--at", "1"], "garbage".into()),
         ("segments", vec!["--at", "1"], String::new()),
         ("claims_json", vec![], key.sign_text(&key.header().to_string(), "[]")),
+        ("expired", vec!["--at", "1000", "--leeway", "0"], token.clone()),
+        ("expired", vec!["--at", "1011", "--leeway", "10"], token.clone()),
+        ("claim_missing", vec!["--at", "1", "--audience", "a"], token.clone()),
+        ("claim_missing", vec!["--audience", "a"], key.sign(&json!({"aud": "a", "sub": "s"}))),
+        ("claim_missing", vec!["--issuer", "i"], key.sign(&json!({"iss": "i", "sub": "s"}))),
     ] {
         error(code, &bench.verify(&args, &input));
     }
@@ -157,11 +162,14 @@ fn keys_come_from_an_address_too() {
 #[test]
 fn inspect_says_loudly_that_nothing_was_verified() {
     let key = SigningKey::generate("ES256", "one");
-    let token = key.sign(&json!({"iss": "i", "exp": 1000, "evil": "\u{1b}[2J"}));
+    let token = key.sign(&json!({"iss": "i", "exp": 1000, "evil": "\u{1b}[2J", "\u{9b}31m": 1}));
     let (stdout, stderr, status) = portcullis(&["jwt", "inspect"], &token);
     assert_eq!((stderr.as_str(), status), ("", Some(0)));
     assert!(stdout.starts_with("NOT VERIFIED"), "{stdout}");
-    assert!(stdout.contains("1970-01-01T00:16:40Z") && !stdout.contains('\u{1b}'), "{stdout}");
+    assert!(
+        stdout.contains("1970-01-01T00:16:40Z") && !stdout.contains(['\u{1b}', '\u{9b}']),
+        "{stdout}"
+    );
 
     let (stdout, ..) = portcullis(&["jwt", "inspect", "--json", &token], "");
     let told: Value = serde_json::from_str(&stdout).unwrap();

@@ -91,8 +91,8 @@ pub enum KeyError {
     /// The client followed a redirect, which none of `portcullis_base::http` does.
     #[error("was answered from another address, by a redirect")]
     Redirected,
-    /// The answer was longer than the limit.
-    #[error("answered with more than {0} bytes")]
+    /// The answer, or the file, was longer than the limit.
+    #[error("has more than {0} bytes")]
     TooLarge(usize),
     /// The answer, or the file, is not what it should be.
     #[error("{0}")]

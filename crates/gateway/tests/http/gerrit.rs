@@ -106,15 +106,23 @@ pub(crate) async fn a_gerrit_lets_its_users_in(database: Database) {
 
 pub(crate) async fn a_bad_gerrit_header_is_refused_whatever_comes_with_it(database: Database) {
     let (review, issuer) = (Review::start(), Issuer::start("ES256"));
-    let rest = format!("{}hosts = [\"review\"]\n{}", review.toml(""), issuer.toml(""));
+    let limits = "hosts = [\"review\"]\nrepositories = [\"r\"]\nchanges = [7]";
+    let rest = review.toml(limits) + &issuer.toml("");
     let gateway = TestGateway::start(&database, &rest).await;
     let pat = gateway.mint().await.token;
-    let change = json!({"host": "elsewhere", "repository": "r", "change_number": 1});
-    let outside = review.token(&json!({ "asserted_change": change }));
+    let of = |host, repository, number| {
+        let change = json!({"host": host, "repository": repository, "change_number": number});
+        review.token(&json!({ "asserted_change": change }))
+    };
+    let inside = of("review", "r", 7);
+    assert_eq!(ask(&gateway, &[("x-gerrit-auth", &inside)]).await.status, 200);
+    let outside = [of("elsewhere", "r", 7), of("review", "s", 7), of("review", "r", 8)];
     let stranger = issuer.token(json!({}));
-    let ours = review.token(&json!({}));
+    let ours = inside;
     let cut = &ours[..ours.len() - 2];
-    for bad in ["x", "a.b.c", &pat, &stranger, &outside, cut, &format!("Bearer {ours}")] {
+    let [host, repository, change] = &outside;
+    let others = ["x", "a.b.c", &pat, &stranger, cut, &format!("Bearer {ours}")];
+    for bad in others.into_iter().chain([host.as_str(), repository, change]) {
         for good in [&pat, &stranger] {
             let good = format!("Bearer {good}");
             let both = [("x-gerrit-auth", bad), ("authorization", good.as_str())];

@@ -56,8 +56,7 @@ impl Gerrit {
         let audiences = audiences(section);
         let hosts = names(section, "hosts");
         let repositories = names(section, "repositories");
-        let changes = section.or_list::<u64>("changes", Vec::new()).into_iter();
-        let changes = changes.filter_map(|number| number.try_into().ok()).collect();
+        let changes = changes(section);
         let certs_url = section.or("certs_url", Url::parse(CERTS).ok()?);
         if !is_safe(&certs_url) {
             section.problem("certs_url", "must be an https URL");
@@ -83,6 +82,18 @@ fn names(section: &mut Section<'_>, key: &str) -> Vec<String> {
         section.problem(key, "has an empty name");
     }
     all
+}
+
+/// A token that names no change says 0, so 0 would let every such token in.
+fn changes(section: &mut Section<'_>) -> Vec<i64> {
+    let all = section.or_list::<u64>("changes", Vec::new());
+    // None is left out: an empty list limits nothing.
+    let counted: Option<Vec<i64>> =
+        all.into_iter().map(|number| number.try_into().ok().filter(|number| *number > 0)).collect();
+    counted.unwrap_or_else(|| {
+        section.problem("changes", "must be numbers of changes, which are counted from 1");
+        Vec::new()
+    })
 }
 
 fn signers(section: &mut Section<'_>) -> Vec<String> {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use portcullis_jwt_verify::KeySet;
+use portcullis_base::SystemClock;
+use portcullis_jwt_verify::sources::JwksFile;
 use url::Url;
 
-use super::super::files;
 use super::super::section::Section;
 use super::providers::is_loopback;
 use super::server::CaFile;
@@ -102,6 +103,7 @@ fn read_keys(section: &mut Section<'_>, issuer: Option<&str>) -> Option<KeysFrom
 fn check_authority(section: &mut Section<'_>, key: &str, authority: &str) -> Option<KeysFrom> {
     let url = Url::parse(authority).ok().filter(|url| {
         let plain = url.username().is_empty() && url.password().is_none();
+        let plain = plain && authority.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         plain && url.has_host() && url.query().is_none() && url.fragment().is_none()
     });
     if url.is_some_and(|url| is_safe(&url)) {
@@ -130,14 +132,9 @@ pub(super) fn is_safe(url: &Url) -> bool {
 
 fn check_file(section: &mut Section<'_>, keys: &KeysFrom) -> bool {
     let KeysFrom::File(path) = keys else { return true };
-    let problem = match files::read_small(path) {
-        Err(error) => format!("cannot read {}: {error}", path.display()),
-        Ok(file) => match KeySet::from_jwks(&file.bytes) {
-            None => "is not a JWK set".to_owned(),
-            Some(set) if set.is_empty() => "has no key that can be used".to_owned(),
-            Some(_) => return true,
-        },
-    };
+    // As the start opens it, so that neither takes what the other refuses.
+    let Err(error) = JwksFile::open(path, Arc::new(SystemClock)) else { return true };
+    let problem = format!("{}: {error}", path.display());
     section.problem("jwks_file", problem);
     false
 }

@@ -22,6 +22,8 @@ fn an_issuer_has_its_keys_in_one_place() {
         ("authority = \"https://u:p@b.example\"", "authority"),
         ("authority = \"https://b.example?x\"", "authority"),
         ("authority = \"b.example\"", "authority"),
+        ("authority = \"https://b.example \"", "authority"),
+        ("authority = \"https:\\\\\\\\b.example\"", "authority"),
         ("jwks_url = \"http://b.example/keys\"", "jwks_url"),
         ("jwks_file = \"none.json\"", "jwks_file"),
         ("jwks_file = \"none.json\"\nauthority = \"https://b.example\"", "jwks_file"),
@@ -29,6 +31,14 @@ fn an_issuer_has_its_keys_in_one_place() {
     ] {
         let keys = bad(&format!("{OIDC}{rest}"), &[]);
         assert_eq!(keys, [format!("auth.oidc[0].{key}")], "{rest}");
+    }
+}
+
+#[test]
+fn an_issuer_ends_where_an_identity_says() {
+    for issuer in ["https://a.example/#b", "https://a.example/b c", ""] {
+        let text = OIDC.replace("https://a.example", issuer);
+        assert!(bad(&text, &[]).contains(&"auth.oidc[0].issuer".to_owned()), "{issuer}");
     }
 }
 
@@ -41,11 +51,18 @@ fn a_file_of_keys_holds_one_that_can_be_used() {
         fs::write(&file, content).unwrap();
         setup.read(&text, &[]).config.err().map(|problems| problems[0].problem.clone())
     };
-    assert_eq!(problem("{}").as_deref(), Some("is not a JWK set"));
-    assert_eq!(problem("{\"keys\":[]}").as_deref(), Some("has no key that can be used"));
+    let ends = |content: &str, end: &str| {
+        let problem = problem(content).unwrap();
+        assert!(problem.ends_with(&format!("keys.json: {end}")), "{problem}");
+    };
+    ends("{}", "is not a set of keys");
+    ends("{\"keys\":[]}", "has no usable key");
     let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
     let key = format!("{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"{x}\"}}");
     assert_eq!(problem(&format!("{{\"keys\":[{key}]}}")), None);
+    // What the start would refuse, `check` refuses.
+    ends(&format!("{{\"keys\":[{key}]}}{}", " ".repeat(1 << 20)), "has more than 1048576 bytes");
+    ends(&format!("{{\"keys\":[{}]}}", vec![key; 1001].join(",")), "has more than 1000 keys");
 }
 
 #[test]
@@ -73,6 +90,10 @@ fn gerrit_is_off_without_its_section() {
         ("audience = \"x\"\nheader = \"Authorization\"", "header"),
         ("audience = \"x\"\nheader = \"X-Auth-Identity\"", "header"),
         ("audience = \"x\"\nheader = \"a b\"", "header"),
+        ("audience = \"x\"\nheader = \"Cookie\"", "header"),
+        ("audience = \"x\"\nhosts = [\"\"]", "hosts"),
+        ("audience = \"x\"\nrepositories = [\"r\", \"\"]", "repositories"),
+        ("audience = \"x\"\nchanges = [1, 0]", "changes"),
     ] {
         assert_eq!(bad(&format!("{GERRIT}{rest}"), &[]), [format!("gerrit.{key}")], "{rest}");
     }

@@ -35,6 +35,11 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
     })
 }
 
+/// How often keys are looked after when nobody asks for them, or an issuer that came back would look
+/// away until its first caller. What is fresh costs a look at memory; how often an issuer is asked is
+/// for its source to say.
+const LOOK_AFTER_KEYS: Duration = Duration::from_secs(5);
+
 /// A running gateway.
 pub struct Gateway {
     public: SocketAddr,
@@ -59,7 +64,12 @@ impl Gateway {
         let chain = data.chain.clone();
         let worker = data.worker.start(&store);
         // A listener that waited for somebody else's keys would keep PATs from passing.
-        let warm_up = tokio::spawn(async move { chain.warm_up().await });
+        let warm_up = tokio::spawn(async move {
+            loop {
+                chain.warm_up().await;
+                tokio::time::sleep(LOOK_AFTER_KEYS).await;
+            }
+        });
         Ok(Self {
             public,
             admin,

@@ -73,6 +73,7 @@ on_both_databases![
     oidc::an_address_is_told_where_the_issuer_vouches,
     oidc::what_asks_for_nothing_goes_on_to_the_next,
     oidc::an_issuer_that_is_away_is_unavailable,
+    oidc::an_issuer_that_hangs_or_comes_back_is_looked_after,
     oidc::keys_come_from_where_the_configuration_says,
     oidc::a_profile_asks_for_its_scopes,
     pats::what_is_wrong_with_a_new_pat_is_named,

@@ -6,8 +6,7 @@ use crate::sources::KeyError;
 
 /// Why a token is refused. None of them carries any of the token but the names of claims.
 ///
-/// The order is the order of the checks: what is said about a claim is said of a token whose
-/// signature held.
+/// What is said about a claim is said of a token whose signature held.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -47,8 +46,9 @@ pub enum Error {
     /// The keys could not be had.
     #[error("the issuer's keys are not available: {0}")]
     KeysUnavailable(#[from] KeyError),
-    /// The issuer publishes no key with this `kid`.
-    #[error("the issuer has no such key")]
+    /// The issuer publishes no key with this `kid`, or none that can be used: the source's health says
+    /// which are skipped, and why.
+    #[error("the issuer has no usable key of this name")]
     KeyUnknown,
     /// The key is there, and is not for this algorithm.
     #[error("the issuer's key is not for this algorithm")]

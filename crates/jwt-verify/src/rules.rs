@@ -71,9 +71,13 @@ impl<T> Rules<T> {
         self.0.iter().find(|rule| rule.claims.hold(claims)).map(|rule| &rule.outcome)
     }
 
-    /// The same of any claims, with every comparison of the rules up to that one: of verified claims
-    /// [`VerifiedClaims::members`]. For explaining: claims that nobody verified are anybody's.
-    pub fn explain(&self, claims: &Map<String, Value>) -> (Option<&T>, Trace) {
+    /// Every comparison of the rules up to that one, on any claims: of verified ones
+    /// [`VerifiedClaims::members`]. It hands out no outcome: claims that nobody verified are anybody's.
+    pub fn explain(&self, claims: &Map<String, Value>) -> Trace {
+        self.look(claims).1
+    }
+
+    fn look(&self, claims: &Map<String, Value>) -> (Option<&T>, Trace) {
         let mut trace = Trace::default();
         for (rule, Rule { claims: wanted, outcome }) in self.0.iter().enumerate() {
             if wanted.compare(rule, claims, &mut trace) {

@@ -114,8 +114,8 @@ impl Chain {
         self.links.iter().flat_map(Link::keys).collect()
     }
 
-    /// Fetches all keys, so that the first callers need not wait. What cannot be had is logged where it
-    /// is fetched, and tried again when somebody needs it.
+    /// Fetches the keys that are not there, and has those fetched that are due, so that no caller need
+    /// wait. What cannot be had is logged where it is fetched.
     pub(crate) async fn warm_up(&self) {
         join_all(self.links.iter().map(Link::warm_up)).await;
     }

@@ -184,7 +184,12 @@ pub(crate) async fn the_order_of_methods_decides(database: Database) {
         let expired = issuer.token(json!({"exp": 1}));
         let none =
             issuer.key.sign_text("{\"alg\":\"none\"}", &issuer.claims(json!({})).to_string());
-        for bad in [expired, none] {
+        let (header, claims) =
+            (issuer.key.header().to_string(), issuer.claims(json!({})).to_string());
+        let twice = claims.replacen('{', "{\"iss\":\"https://elsewhere.example\",", 1);
+        let twice = issuer.key.sign_text(&header, &twice);
+        let longer = format!("{}.x", issuer.token(json!({})));
+        for bad in [expired, none, twice, longer] {
             let answer = both(&format!("Bearer {bad}")).await;
             let asked_first = order.starts_with("[\"oidc\"");
             assert_eq!(answer.status, if asked_first { 401 } else { 200 }, "{order}");

@@ -7,7 +7,7 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use crate::auth::{assert_refused, basic, forged};
-use crate::support::{Answer, Database, TestGateway, client_toml, send};
+use crate::support::{Answer, Database, TestGateway, client_toml, eventually, send};
 
 /// Whom tokens are for.
 const AUDIENCE: &str = "https://gw.example.com";
@@ -230,6 +230,32 @@ pub(crate) async fn an_issuer_that_is_away_is_unavailable(database: Database) {
     assert_eq!((&gone["issuer"], &gone["keys"]), (&json!(away), &json!(0)));
     assert!(here["last_error"].is_null() && here["fetched_at"].is_string(), "{ready}");
     assert!(gone["last_error"]["error"].is_string() && gone["fetched_at"].is_null(), "{ready}");
+    gateway.stop().await;
+}
+
+/// An issuer that does not answer keeps neither the start nor anybody else waiting; and one that comes
+/// back is seen to be there before its first caller comes.
+pub(crate) async fn an_issuer_that_hangs_or_comes_back_is_looked_after(database: Database) {
+    // Takes connections, and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hanging = format!("http://{}", silent.local_addr().unwrap());
+    let late = Issuer::start("ES256");
+    let keys = jwks([&late.key]);
+    late.site.set("/keys", Reply::status(500));
+    let rest = entry(&hanging, "") + &late.toml("");
+    let gateway = TestGateway::start(&database, &rest).await;
+    let ready = async || send(gateway.admin_request(Method::GET, "/ready")).await.json();
+    // It is still being asked: the start did not wait for the end of that.
+    assert!(ready().await["issuers"][0]["last_error"].is_null());
+    let shown = async || {
+        let late = ready().await["issuers"][1].clone();
+        (late["keys"].clone(), late["last_error"].is_null())
+    };
+    let patience = std::time::Duration::from_mins(1);
+    eventually(patience, async || Some(()).filter(|()| late.site.count("/keys") > 0)).await;
+    late.site.set("/keys", Reply::json(keys));
+    eventually(patience, async || Some(shown().await).filter(|it| *it == (json!(1), true))).await;
+    assert_eq!(gateway.auth(&gateway.mint().await.token).await.status, 200);
     gateway.stop().await;
 }
 

@@ -22,7 +22,7 @@ fn rules(all: &[(Value, &'static str)]) -> Rules<&'static str> {
 
 fn holds(claims: Value, of: Value) -> bool {
     let (rules, of) = (rules(&[(claims, "yes")]), claims_of(of));
-    let explained = rules.explain(&of).0.is_some();
+    let explained = rules.look(&of).0.is_some();
     assert_eq!(rules.iter().any(|rule| rule.claims.hold(&of)), explained, "{of:?}");
     explained
 }
@@ -48,12 +48,12 @@ fn the_first_rule_that_holds_counts_and_all_its_claims_have_to() {
         (json!({"project_path": "infra/*", "ref": ["dev", "main"]}), "second"),
         (json!({}), "everybody"),
     ]);
-    assert_eq!(rules.explain(&claims_of(job())).0, Some(&"second"));
-    assert_eq!(rules.explain(&claims_of(with("ref", json!("release")))).0, Some(&"first"));
-    assert_eq!(rules.explain(&claims_of(json!({}))).0, Some(&"everybody"));
+    assert_eq!(rules.look(&claims_of(job())).0, Some(&"second"));
+    assert_eq!(rules.look(&claims_of(with("ref", json!("release")))).0, Some(&"first"));
+    assert_eq!(rules.look(&claims_of(json!({}))).0, Some(&"everybody"));
     assert_eq!((rules.len(), rules.is_empty()), (3, false));
     let none: Rules<()> = Rules::new([]);
-    assert_eq!(none.explain(&claims_of(job())), (None, Trace::default()));
+    assert_eq!(none.look(&claims_of(job())), (None, Trace::default()));
 }
 
 #[test]
@@ -156,7 +156,7 @@ async fn what_is_decided_is_what_is_explained() {
     for (aud, outcome) in [(json!("a"), "third"), (json!(["x", "b"]), "second")] {
         let claims = verifier.verify(&key.sign(&with("aud", aud))).await.unwrap();
         assert_eq!(rules.decide(&claims), Some(&outcome));
-        assert_eq!(rules.explain(claims.members()).0, Some(&outcome));
+        assert_eq!(rules.look(claims.members()).0, Some(&outcome));
     }
     let claims = verifier.verify(&key.sign(&with("ref", json!("dev")))).await.unwrap();
     assert_eq!(rules.decide(&claims), None);
@@ -229,7 +229,7 @@ fn every_comparison_is_explained() {
         (json!({"ref": ["dev", "ma*"]}), "second"),
         (json!({"ref": "never looked at"}), "third"),
     ]);
-    let (_, trace) = rules.explain(&claims_of(job()));
+    let (_, trace) = rules.look(&claims_of(job()));
     assert_eq!(
         trace.to_string(),
         "rule 1: project_id is \"20\", of another type than 20\n\
@@ -244,7 +244,7 @@ fn every_comparison_is_explained() {
         machines["comparisons"][2],
         json!({"rule": 1, "claim": "x", "wanted": "\"y\"", "found": null, "verdict": "missing"})
     );
-    let (outcome, trace) = rules.explain(&claims_of(with("ref", json!("z".repeat(16_000)))));
+    let (outcome, trace) = rules.look(&claims_of(with("ref", json!("z".repeat(16_000)))));
     assert_eq!((outcome, trace.decided_by), (None, None));
     assert!(
         trace.comparisons.iter().all(|one| one.found.as_ref().is_none_or(|text| text.len() < 300))
@@ -262,7 +262,7 @@ fn what_a_token_says_cannot_steer_a_terminal_or_hide() {
         ("\u{9b}\u{7f}\u{202e}main", r"\u009b\u007f\u202emain"),
         ("\u{1f600}", r"\ud83d\ude00"),
     ] {
-        let (_, trace) = rules.explain(&claims_of(json!({"ref": value})));
+        let (_, trace) = rules.look(&claims_of(json!({"ref": value})));
         assert_eq!(
             trace.to_string(),
             format!("rule 1: ref is \"{shown}\", not \"main\"\nno rule holds")
@@ -271,4 +271,15 @@ fn what_a_token_says_cannot_steer_a_terminal_or_hide() {
             serde_json::from_str(trace.comparisons[0].found.as_ref().unwrap()).unwrap();
         assert_eq!(found, value);
     }
+}
+
+#[test]
+fn what_is_cut_is_cut_in_ascii() {
+    let rules = Rules::new([Rule {
+        claims: Claims::parse([("ref".to_owned(), json!("main"))]).unwrap(),
+        outcome: (),
+    }]);
+    let (_, trace) = rules.look(json!({"ref": "ä".repeat(300)}).as_object().unwrap());
+    assert!(trace.comparisons[0].found.as_ref().unwrap().ends_with("..."));
+    assert!(trace.to_string().is_ascii() && serde_json::to_string(&trace).unwrap().is_ascii());
 }

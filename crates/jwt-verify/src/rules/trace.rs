@@ -64,7 +64,7 @@ impl Comparison {
 fn shown(value: &Value) -> String {
     let text = json_of(value);
     match text.get(..SHOWN) {
-        Some(start) if text.len() > SHOWN => format!("{start}…"),
+        Some(start) if text.len() > SHOWN => format!("{start}..."),
         _ => text,
     }
 }

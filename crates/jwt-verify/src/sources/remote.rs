@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -167,7 +167,11 @@ impl Remote {
     /// Begins a fetch that nobody waits for.
     fn refresh(self: &Arc<Self>) {
         // Whoever holds the lock looks after the same thing.
-        let Ok(mut attempts) = self.attempts.try_lock() else { return };
+        let mut attempts = match self.attempts.try_lock() {
+            Ok(attempts) => attempts,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         // The fetch that the caller wanted may have ended between its look and the lock.
         let now_ms = self.options.clock.now_ms();
         let is_due = || self.held.load().as_ref().is_none_or(|held| held.is_due(now_ms));

@@ -54,6 +54,13 @@ impl<'a> Unverified<'a> {
         self.claims().as_ref().ok()?.issuer.as_deref()
     }
 
+    /// What is wrong with the claims as JSON, and with the registered ones as types: what a verifier says
+    /// of a token whose signature holds, before it looks at what they say. For whoever wants to know why
+    /// a token is refused.
+    pub fn claims_error(&self) -> Option<&Error> {
+        self.claims().as_ref().err()
+    }
+
     fn claims(&self) -> &Result<Registered, Error> {
         self.registered.get_or_init(|| Registered::read(&self.payload))
     }
@@ -114,6 +121,14 @@ mod tests {
         for payload in ["e30", "W10", "eyJpc3MiOjF9", "AA"] {
             let token = format!("{HEADER}.{payload}.AA");
             assert_eq!(Unverified::parse(&token).unwrap().issuer(), None, "{payload}");
+        }
+        for (payload, error) in [
+            ("eyJpc3MiOiJhIn0", None),
+            ("W10", Some(Error::ClaimsJson)),
+            ("eyJpc3MiOjF9", Some(Error::Claim("iss"))),
+        ] {
+            let token = format!("{HEADER}.{payload}.AA");
+            assert_eq!(Unverified::parse(&token).unwrap().claims_error(), error.as_ref());
         }
     }
 }

@@ -71,13 +71,18 @@ fn clock(at: Option<u64>) -> Result<Arc<dyn Clock>, StartError> {
 
 /// Whatever begins as an address is one; all else is a file.
 fn keys(place: &str) -> Result<Arc<dyn KeySource>, StartError> {
-    if place.starts_with("https://") || place.starts_with("http://") {
+    // A scheme is one in any case (RFC 3986, section 3.1).
+    let is =
+        |scheme: &str| place.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
+    if is("https://") || is("http://") {
         return remote(place);
     }
-    let fail = |text: &dyn std::fmt::Display| StartError::new("jwks", text);
+    let fail = |text: &dyn std::fmt::Display| {
+        StartError::new("jwks", format!("{}: {text}", terminal::plain(place)))
+    };
     let file = files::read_small(Path::new(place)).map_err(|error| fail(&error))?;
     // A file of one's own may hold the private halves too.
-    let set = KeySet::from_own_jwks(&file.bytes).ok_or_else(|| fail(&"the file is no JWK set"))?;
+    let set = KeySet::from_own_jwks(&file.bytes).ok_or_else(|| fail(&"is no JWK set"))?;
     Ok(Arc::new(StaticKeys::new(set)))
 }
 

@@ -15,11 +15,14 @@ use crate::error::StartError;
 const LOUDLY: &str =
     "NOT VERIFIED: anybody can write this. `portcullis jwt verify` proves a token.";
 
-/// Prints header and claims, whatever they are, and what `verify` would refuse before it looks for a
-/// key. Nothing else is checked.
+/// Prints header and claims, whatever they are, and what `verify` would refuse whatever the key is: the
+/// shape of the token, its header, and claims that are none. Nothing else is checked.
 pub(super) fn run(token: &str, now: OffsetDateTime, output: &mut Output) -> Result<(), StartError> {
     let (header, claims) = parts(token)?;
-    let refusal = Unverified::parse(token).err();
+    let refusal = match Unverified::parse(token) {
+        Ok(token) => token.claims_error().cloned(),
+        Err(error) => Some(error),
+    };
     let refused =
         refusal.as_ref().map(|error| json!({"code": error.code(), "text": error.to_string()}));
     let machines =

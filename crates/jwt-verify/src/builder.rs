@@ -131,7 +131,8 @@ impl<Issuer, Audience> Builder<Issuer, Audience> {
         self
     }
 
-    /// Remembers as many proved tokens, so that their signatures need not be checked again; none where
+    /// Remembers as many proved tokens of usual length (a KiB of claims; 8 KiB are reckoned for each, and
+    /// more for longer ones), so that their signatures need not be checked again; none where
     /// nothing is said. Times, issuer and audience are checked at every sight, and a token is forgotten
     /// with its key.
     #[must_use]

@@ -56,8 +56,11 @@ pub enum Error {
     /// The signature does not hold.
     #[error("the token's signature does not hold")]
     Signature,
-    /// The payload is not one JSON object whose members have different names (RFC 7519, section 4).
-    #[error("the token's claims are not a JSON object with unique member names")]
+    /// The payload is not one JSON object whose members have different names (RFC 7519, section 4), or
+    /// has a number that no double can hold.
+    #[error(
+        "the token's claims are not a JSON object with unique member names and numbers in range"
+    )]
     ClaimsJson,
     /// A registered claim has a value of another type than RFC 7519, section 4.1, gives it; null
     /// is such a value, and not absence.

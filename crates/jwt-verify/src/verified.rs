@@ -26,6 +26,13 @@ pub(crate) struct Proved {
     members: OnceLock<Map<String, Value>>,
 }
 
+impl Proved {
+    /// Bytes of the payload.
+    pub(crate) fn length(&self) -> usize {
+        self.payload.len()
+    }
+}
+
 impl VerifiedClaims {
     pub(crate) fn new(
         header: Header,

@@ -64,6 +64,9 @@ pub(super) fn request<'a>(issuers: &'a [Issuer], given: &'a Authorization) -> Re
         | Authorization::Other => return Request::None,
     };
     let issuer = claimed_issuer(issuers, token.expose_secret());
+    if issuer.is_none() {
+        tracing::debug!("a bearer token is of no configured issuer");
+    }
     issuer.map_or(Request::None, |issuer| Request::Token(issuer, token))
 }
 

@@ -39,10 +39,26 @@ struct Header(String);
 impl Setting for Header {
     fn read(value: &toml::Value) -> Result<Self, String> {
         // What others read for their own purposes is not for a JWT alone.
-        let taken = ["authorization", "cookie", "host"];
+        let taken = [
+            "accept",
+            "authorization",
+            "connection",
+            "content-length",
+            "content-type",
+            "cookie",
+            "forwarded",
+            "host",
+            "te",
+            "transfer-encoding",
+            "upgrade",
+            "user-agent",
+            "x-request-id",
+        ];
+        let of_proxies = ["x-auth-", "x-forwarded-"];
         parsed(value, "the name of a header that nothing else uses", |text| {
             let name: HeaderName = text.parse().ok()?;
-            let free = !taken.contains(&name.as_str()) && !name.as_str().starts_with("x-auth-");
+            let free = !taken.contains(&name.as_str())
+                && !of_proxies.iter().any(|prefix| name.as_str().starts_with(prefix));
             free.then(|| Self(text.to_owned()))
         })
     }

@@ -91,6 +91,8 @@ fn gerrit_is_off_without_its_section() {
         ("audience = \"x\"\nheader = \"X-Auth-Identity\"", "header"),
         ("audience = \"x\"\nheader = \"a b\"", "header"),
         ("audience = \"x\"\nheader = \"Cookie\"", "header"),
+        ("audience = \"x\"\nheader = \"X-Forwarded-For\"", "header"),
+        ("audience = \"x\"\nheader = \"content-length\"", "header"),
         ("audience = \"x\"\nhosts = [\"\"]", "hosts"),
         ("audience = \"x\"\nrepositories = [\"r\", \"\"]", "repositories"),
         ("audience = \"x\"\nchanges = [1, 0]", "changes"),

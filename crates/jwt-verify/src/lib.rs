@@ -5,6 +5,7 @@ mod algorithm;
 mod base64url;
 mod builder;
 mod cache;
+mod claimed;
 mod error;
 mod gerrit;
 mod header;
@@ -21,6 +22,7 @@ mod verifier;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{Builder, Chosen, Unset};
+pub use claimed::claimed_issuers;
 pub use error::Error;
 pub use gerrit::{
     AssertedChange, AssertedUser, GERRIT_HEADER, Gerrit, GerritCaller, GerritConfigError,

@@ -48,8 +48,8 @@ impl<'a> Unverified<'a> {
         &self.header
     }
 
-    /// Who the token says that it is from: for choosing the verifier, and for nothing else. `None`
-    /// where the claim is missing, or the claims cannot be read.
+    /// Who the token says that it is from. `None` where the claim is missing, or any registered claim cannot
+    /// be read: to choose whom to ask, [`claimed_issuers`](crate::claimed_issuers) takes broken ones too.
     pub fn issuer(&self) -> Option<&str> {
         self.claims().as_ref().ok()?.issuer.as_deref()
     }

@@ -42,6 +42,20 @@ impl SigningKey {
         Self::new(pkey, algorithm, id)
     }
 
+    /// One for each of these algorithms, by whose names they go; all of RSA's share one key, which takes
+    /// long to make.
+    ///
+    /// # Panics
+    /// As [`generate`](Self::generate).
+    pub fn one_for_each(algorithms: impl IntoIterator<Item = &'static str>) -> Vec<Self> {
+        let rsa = Self::generate("RS256", "rsa");
+        let one = |algorithm: &'static str| match algorithm.as_bytes() {
+            [b'R' | b'P', ..] => Self::new(rsa.pkey.clone(), algorithm, algorithm),
+            _ => Self::generate(algorithm, algorithm),
+        };
+        algorithms.into_iter().map(one).collect()
+    }
+
     /// This key.
     pub fn new(pkey: PKey<Private>, algorithm: &'static str, id: &str) -> Self {
         Self { pkey, algorithm, id: Some(id.to_owned()) }

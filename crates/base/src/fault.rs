@@ -32,11 +32,23 @@ pub enum Point {
     SettleWritten,
     /// Ends are committed.
     Settled,
+    /// It is committed that GitLab will be asked for a token, and GitLab is not asked.
+    Intended,
+    /// GitLab has made a token, and nothing is kept of it.
+    Created,
+    /// A token's revocation is written and not committed.
+    IssueWritten,
+    /// A token's revocation is committed, and nobody was given the token.
+    IssueCommitted,
+    /// A token that nobody heard of was found, and lives.
+    OrphanFound,
+    /// It is dead, and that is not written.
+    OrphanRevoked,
 }
 
 impl Point {
-    /// Every point, in the order of a secret's way.
-    pub const ALL: [Self; 9] = [
+    /// Every point, in the order of a secret's way: of one that is reported, then of one that is lent.
+    pub const ALL: [Self; 15] = [
         Self::KeyKept,
         Self::ReportSealed,
         Self::ReportWritten,
@@ -46,6 +58,12 @@ impl Point {
         Self::Called,
         Self::SettleWritten,
         Self::Settled,
+        Self::Intended,
+        Self::Created,
+        Self::IssueWritten,
+        Self::IssueCommitted,
+        Self::OrphanFound,
+        Self::OrphanRevoked,
     ];
 
     /// The name in orders and reports.
@@ -60,6 +78,12 @@ impl Point {
             Self::Called => "called",
             Self::SettleWritten => "settle-written",
             Self::Settled => "settled",
+            Self::Intended => "intended",
+            Self::Created => "created",
+            Self::IssueWritten => "issue-written",
+            Self::IssueCommitted => "issue-committed",
+            Self::OrphanFound => "orphan-found",
+            Self::OrphanRevoked => "orphan-revoked",
         }
     }
 

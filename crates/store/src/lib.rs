@@ -4,6 +4,7 @@
 mod dialect;
 mod error;
 pub mod events;
+pub mod issuances;
 pub mod keys;
 pub mod ledger;
 mod lock;

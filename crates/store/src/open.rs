@@ -159,14 +159,21 @@ impl Store {
         &self.0.events
     }
 
-    /// The attempts under way when the predecessor died have an outcome that nobody heard.
+    /// The attempts under way when the predecessor died have an outcome that nobody heard, and so have the
+    /// tokens that it was asking for.
     async fn void_leases(&self) -> Result<(), StoreError> {
         const VOID: crate::dialect::Sql = sql!(
             "UPDATE revocations SET leased_until = NULL, uncertain = TRUE, run_at = " NOW
             " WHERE state = 'pending' AND leased_until IS NOT NULL"
         );
+        const VOID_INTENTS: crate::dialect::Sql = sql!(
+            "UPDATE issuances SET lease_until = 0, sweep_at = " NOW " WHERE state = 'open'"
+        );
+        const VOID_DUTIES: &str = "DELETE FROM duties";
         on!(write self, conn => {
-            sqlx::query(self.text(VOID)).execute(&mut *conn).await?;
+            for text in [self.text(VOID), self.text(VOID_INTENTS), VOID_DUTIES] {
+                sqlx::query(text).execute(&mut *conn).await?;
+            }
         })?;
         Ok(())
     }

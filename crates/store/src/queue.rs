@@ -167,10 +167,11 @@ impl Store {
         Ok(wait.map(millis))
     }
 
-    /// How many rows wait, counted up to `limit`.
+    /// How many reported rows wait, counted up to `limit`. Lent tokens are no backlog: they wait for the time
+    /// at which they are due.
     pub async fn waiting(&self, limit: u64) -> Result<u64, StoreError> {
-        const COUNT: &str = "SELECT count(*) FROM
-            (SELECT 1 FROM revocations WHERE state = 'pending' LIMIT $1) AS waiting";
+        const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM revocations
+            WHERE state = 'pending' AND provider <> 'impersonation' LIMIT $1) AS waiting";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let count: i64 = on!(read self, conn =>
             sqlx::query_scalar(COUNT).bind(limit).fetch_one(&mut *conn).await?)?;

@@ -123,9 +123,8 @@ impl Store {
         for item in batch.iter().filter_map(|item| item.pat_digest.clone()) {
             self.events().tell(Event::PatChanged(item));
         }
-        if batch.iter().any(|item| item.entry == Entry::Pending) {
-            self.events().tell(Event::Due);
-        }
+        // Also of what does not fit its type: it may be a token that we lent, which is due now.
+        self.events().tell(Event::Due);
     }
 }
 
@@ -144,22 +143,35 @@ impl Entry {
 ///   `inactive` that nobody confirmed or that another provider said: at most once a day, and only
 ///   where the report leads to an attempt, since the seal of `failed` would be lost;
 /// - `refused`, `noted`, `simulated`: at any time, when something about the handling changed since;
-/// - `refused` for its format: also when the format now fits.
+/// - `refused` for its format: also when the format now fits;
+/// - a token that we lent: `failed` alone, at most once a day, whatever it is reported as.
 ///
-/// A report under a type that the secret does not fit is never a reason for anything.
+/// A report under a type that the secret does not fit is never a reason for anything else.
 macro_rules! rearms {
     ($now:literal) => {
         concat!(
-            "((excluded.state IN ('pending', 'held') AND (r.state = 'failed'",
+            "((CASE WHEN ",
+            report::lent!(),
+            " THEN r.state = 'failed' AND r.sealed IS NOT NULL",
+            " ELSE excluded.state IN ('pending', 'held') AND (r.state = 'failed'",
             " OR (r.state = 'refused' AND r.code IS DISTINCT FROM 'format')",
-            " OR (r.state = 'inactive' AND (NOT r.confirmed OR r.provider <> excluded.provider)))",
+            " OR (r.state = 'inactive' AND (NOT r.confirmed OR r.provider <> excluded.provider))) END",
             " AND (r.rearmed_at IS NULL OR r.rearmed_at <= ",
             $now,
             " - 86400000))",
-            " OR (r.state IN ('refused', 'noted', 'simulated') AND excluded.state <> 'refused'",
+            " OR (r.state IN ('refused', 'noted', 'simulated') AND excluded.state <> 'refused' AND NOT ",
+            report::lent!(),
             " AND (r.token_type <> excluded.token_type OR r.provider <> excluded.provider",
             " OR r.mode <> excluded.mode OR r.code = 'format')))"
         )
+    };
+}
+
+/// Whether the row `r` is a token that we lent: its own provider alone knows how to revoke it, and
+/// whatever a reporter takes it for changes nothing about how.
+macro_rules! lent {
+    () => {
+        "(r.provider = 'impersonation')"
     };
 }
 
@@ -168,15 +180,15 @@ macro_rules! on_conflict {
     ($now:literal) => {
         concat!(
             " ON CONFLICT (fingerprint) DO UPDATE SET sightings = r.sightings + excluded.sightings, ",
-            report::either!($now, "token_type"), ", ",
-            report::either!($now, "provider"), ", ",
-            report::either!($now, "mode"), ", ",
-            report::either!($now, "state"), ", ",
-            report::either!($now, "code"), ", ",
-            report::either!($now, "sealed"), ", ",
-            report::either!($now, "key_version"), ", ",
+            report::either!($now, "token_type", "r.token_type"), ", ",
+            report::either!($now, "provider", "r.provider"), ", ",
+            report::either!($now, "mode", "r.mode"), ", ",
+            report::either!($now, "state", "'pending'"), ", ",
+            report::either!($now, "code", "NULL"), ", ",
+            report::either!($now, "sealed", "r.sealed"), ", ",
+            report::either!($now, "key_version", "r.key_version"), ", ",
+            report::either!($now, "ended_at", "NULL"), ", ",
             report::either!($now, "armed_at"), ", ",
-            report::either!($now, "ended_at"), ", ",
             report::either!($now, "confirmed"), ", ",
             report::either!($now, "attempts"), ", ",
             report::either!($now, "uncertain"), ", ",
@@ -196,7 +208,25 @@ macro_rules! on_conflict {
     };
 }
 
+/// What is reported where a new round begins, and what is there where none does; of a lent token,
+/// something else than what is reported.
 macro_rules! either {
+    ($now:literal, $column:literal, $lent:literal) => {
+        concat!(
+            $column,
+            " = CASE WHEN ",
+            report::rearms!($now),
+            " THEN CASE WHEN ",
+            report::lent!(),
+            " THEN ",
+            $lent,
+            " ELSE excluded.",
+            $column,
+            " END ELSE r.",
+            $column,
+            " END"
+        )
+    };
     ($now:literal, $column:literal) => {
         concat!(
             $column,
@@ -211,4 +241,4 @@ macro_rules! either {
     };
 }
 
-use {either, on_conflict, rearms};
+use {either, lent, on_conflict, rearms};

@@ -45,8 +45,7 @@ const REPORT: &str = concat!(
     )
     SELECT digest, pg_notify('portcullis_pat', digest)::text FROM tombstone
     UNION ALL
-    SELECT NULL, pg_notify('portcullis_due', '')::text
-    WHERE EXISTS (SELECT 1 FROM item WHERE state = 'pending')"
+    SELECT NULL, pg_notify('portcullis_due', '')::text"
 );
 
 pub(super) async fn report(

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use portcullis_revocation::intake::{IntakeError, Report};
+use portcullis_revocation::QueueError;
+use portcullis_revocation::intake::Report;
 use portcullis_web::Problem;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -122,7 +123,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn not_committed(&self, error: &IntakeError) -> Problem {
+    fn not_committed(&self, error: &QueueError) -> Problem {
         tracing::error!(
             error = %error,
             cause = std::error::Error::source(error).map(tracing::field::display),

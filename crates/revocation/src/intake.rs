@@ -11,11 +11,11 @@ use portcullis_base::seal::SealError;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use portcullis_store::queue::State;
 use portcullis_store::report::{Entry, NewRevocation, Sighting};
-use portcullis_store::{Fingerprint, Store, StoreError};
+use portcullis_store::{Fingerprint, Store};
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 
 use crate::catalog::{Catalog, Handling, Mode};
+use crate::error::QueueError;
 use crate::formats::PAT_TYPE;
 use crate::own::OwnTokens;
 use crate::vault::Vault;
@@ -35,28 +35,6 @@ pub struct Report {
     pub secret: SecretString,
     /// Where it was found.
     pub location: Option<String>,
-}
-
-/// Why a batch was not taken in. Nothing of it is committed, or nobody knows; sending it again is
-/// safe.
-#[derive(Debug, Error)]
-pub enum IntakeError {
-    /// The database did not commit.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A secret could not be sealed.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-}
-
-impl IntakeError {
-    /// Whether the same call may succeed later.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Store(error) => error.is_unavailable(),
-            Self::Seal(_) => false,
-        }
-    }
 }
 
 /// Where every way in ends.
@@ -109,7 +87,7 @@ impl Intake {
 
     /// Commits a batch in one transaction. When it returns `Ok`, every secret in it is in the
     /// queue, and those of our own tokens are dead.
-    pub async fn accept(&self, reporter: &str, reports: Vec<Report>) -> Result<(), IntakeError> {
+    pub async fn accept(&self, reporter: &str, reports: Vec<Report>) -> Result<(), QueueError> {
         let groups = self.group(reporter, reports);
         let batch = groups
             .into_iter()
@@ -126,7 +104,7 @@ impl Intake {
 
     /// How many secrets wait to be revoked, at the most the bound given to [`Self::new`], and at
     /// most a second old.
-    pub async fn waiting(&self) -> Result<u64, IntakeError> {
+    pub async fn waiting(&self) -> Result<u64, QueueError> {
         let known = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, count)) = known
             && at.elapsed() < COUNT_FOR

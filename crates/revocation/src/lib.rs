@@ -2,13 +2,16 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod catalog;
+mod error;
 pub mod formats;
 pub mod gitlab;
 pub mod identity;
 pub mod intake;
+pub mod issuance;
 pub mod own;
 pub mod provider;
 pub mod vault;
 pub mod worker;
 
+pub use error::QueueError;
 pub use portcullis_store::Fingerprint;

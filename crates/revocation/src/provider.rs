@@ -7,6 +7,8 @@ use portcullis_base::secret::SecretString;
 use portcullis_store::Fingerprint;
 use serde_json::Value;
 
+use crate::worker::Options;
+
 /// Knows how to revoke the secrets of its types. One provider may stand for several servers; it
 /// gives one verdict.
 #[async_trait]
@@ -17,6 +19,11 @@ pub trait Provider: Send + Sync + 'static {
     /// Tries once, within `attempt.budget`. May be asked again for the same secret at any time,
     /// also after a success that nobody heard: it must be idempotent.
     async fn revoke(&self, attempt: &Attempt<'_>) -> Verdict;
+
+    /// How the worker works for this provider, where `configured` is how it works for all.
+    fn adjust(&self, configured: &Options) -> Options {
+        configured.clone()
+    }
 }
 
 /// One attempt.

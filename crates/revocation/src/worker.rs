@@ -112,6 +112,7 @@ async fn keep_running(
 struct Line {
     shared: Arc<Shared>,
     provider: Arc<dyn Provider>,
+    options: Arc<Options>,
     places: Arc<Semaphore>,
     settlements: mpsc::Sender<Settlement>,
     settler: tokio::task::JoinHandle<()>,
@@ -122,12 +123,13 @@ struct Line {
 impl Line {
     fn new(shared: Arc<Shared>, provider: Arc<dyn Provider>) -> Self {
         let (settlements, receiver) = mpsc::channel(4 * CLAIM_AT_MOST);
-        let lease = shared.options.lease();
+        let options = Arc::new(provider.adjust(&shared.options));
+        let lease = options.lease();
         let planned = Arc::<Notify>::default();
         let settler = settler::run(shared.store.clone(), receiver, lease, Arc::clone(&planned));
         let settler = tokio::spawn(settler);
-        let places = Arc::new(Semaphore::new(shared.options.concurrency));
-        Self { shared, provider, places, settlements, settler, planned }
+        let places = Arc::new(Semaphore::new(options.concurrency));
+        Self { shared, provider, options, places, settlements, settler, planned }
     }
 
     async fn run(self, mut stopped: watch::Receiver<bool>) {
@@ -168,7 +170,7 @@ impl Line {
         // Nobody closes the semaphore, so only time runs out.
         drop(self.places.acquire().await);
         if backlog {
-            let half = self.shared.options.concurrency.min(CLAIM_AT_MOST).div_ceil(2);
+            let half = self.options.concurrency.min(CLAIM_AT_MOST).div_ceil(2);
             let half = self.places.acquire_many(u32::try_from(half).unwrap_or(u32::MAX));
             drop(tokio::time::timeout(GATHER, half).await);
         }
@@ -177,7 +179,7 @@ impl Line {
 
     /// Claims for as many calls as have a place, and starts them.
     async fn claim(&self, calls: &mut JoinSet<()>, backlog: bool) -> Result<Next, StoreError> {
-        let options = &self.shared.options;
+        let options = &self.options;
         let free = self.free_places(backlog).await;
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let claimed = self.shared.store.claim(self.provider.name(), limit, options.lease()).await?;
@@ -190,6 +192,7 @@ impl Line {
             let call = Call {
                 shared: Arc::clone(&self.shared),
                 provider: Arc::clone(&self.provider),
+                options: Arc::clone(&self.options),
                 settlements: self.settlements.clone(),
             };
             calls.spawn(async move {
@@ -228,6 +231,7 @@ async fn woken(events: &mut broadcast::Receiver<Event>) {
 struct Call {
     shared: Arc<Shared>,
     provider: Arc<dyn Provider>,
+    options: Arc<Options>,
     settlements: mpsc::Sender<Settlement>,
 }
 
@@ -237,8 +241,8 @@ impl Call {
         if verdict.as_ref().is_some_and(|verdict| verdict.finding == Finding::Revoked) {
             point(Point::Called);
         }
-        let pause = decide::pause(&self.shared.options, row.attempts, self.shared.random.as_ref());
-        let settlement = decide::settle(&self.shared.options, &row, verdict, pause);
+        let pause = decide::pause(&self.options, row.attempts, self.shared.random.as_ref());
+        let settlement = decide::settle(&self.options, &row, verdict, pause);
         self.log(&row, &settlement);
         // Without a receiver the settler has given up on the database; the lease will run out.
         drop(self.settlements.send(settlement).await);
@@ -248,7 +252,7 @@ impl Call {
     async fn ask(&self, row: &Claimed) -> Option<Verdict> {
         let secret =
             self.shared.vault.open_seal(&row.fingerprint, row.key_version, &row.sealed).ok()?;
-        let budget = self.shared.options.call_timeout;
+        let budget = self.options.call_timeout;
         let attempt = Attempt {
             token_type: &row.token_type,
             secret: &secret,

@@ -88,7 +88,8 @@ pub struct Detail {
 pub enum Move {
     /// `held` → `pending`.
     Approve,
-    /// `pending` or `held` → `cancelled`; an attempt under way may still succeed, unheard.
+    /// `pending` or `held` → `cancelled`; an attempt under way may still succeed, unheard. Not of a token
+    /// that we lent: nothing else would end it in time.
     Cancel,
     /// `failed` that still has its seal → `pending`.
     Retry,
@@ -108,7 +109,7 @@ const APPROVE: Sql = sql!(
 const CANCEL: Sql = sql!(
     "UPDATE revocations SET state = 'cancelled', code = 'operator', reason = NULL, sealed = NULL,
         lease = lease + 1, leased_until = NULL, ended_at = " NOW
-    " WHERE fingerprint = $1 AND state IN ('pending', 'held')"
+    " WHERE fingerprint = $1 AND state IN ('pending', 'held') AND provider <> 'impersonation'"
 );
 const RETRY: Sql = sql!(
     "UPDATE revocations SET state = 'pending', code = NULL, reason = NULL, ended_at = NULL,

@@ -22,7 +22,7 @@ const DEAD: [&str; 2] = ["Token was revoked", "Token is expired"];
 #[serde(default)]
 pub(crate) struct Refusal {
     pub(crate) message: Option<serde_json::Value>,
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     error_description: Option<serde_json::Value>,
 }
 

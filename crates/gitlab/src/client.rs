@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use url::Url;
@@ -11,17 +11,19 @@ use crate::answer;
 use crate::wait;
 use crate::{Failure, TokenInfo};
 
-/// GitLab's answers to these calls have a few hundred bytes.
+/// GitLab's answers to these calls have a few hundred bytes, at most a few thousand.
 const LONGEST_BODY: usize = 64 * 1024;
 
 const SELF: &str = "api/v4/personal_access_tokens/self";
 const ADMIN: &str = "api/v4/admin/token";
+const USERS: &str = "api/v4/users";
 
 /// One GitLab. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct GitlabClient {
     self_url: Url,
     pub(crate) admin_url: Url,
+    pub(crate) users_url: Url,
     http: Client,
 }
 
@@ -38,7 +40,7 @@ impl GitlabClient {
             url.set_path(&format!("{}/{call}", root.path().trim_end_matches('/')));
             url
         };
-        Self { self_url: at(SELF), admin_url: at(ADMIN), http }
+        Self { self_url: at(SELF), admin_url: at(ADMIN), users_url: at(USERS), http }
     }
 
     /// Asks the token who it is: `GET /api/v4/personal_access_tokens/self`. Any scope will do.
@@ -98,7 +100,7 @@ impl fmt::Debug for GitlabClient {
 }
 
 /// Blanks at the ends are lost on the way, which makes it another token; so none are sent at all.
-fn header(token: &SecretString) -> Result<HeaderValue, Failure> {
+pub(crate) fn header(token: &SecretString) -> Result<HeaderValue, Failure> {
     let token = token.expose_secret();
     if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Failure::Unsendable);
@@ -114,11 +116,20 @@ fn not_answered(error: &reqwest::Error) -> Failure {
 }
 
 /// The body, or nothing where it is longer than any of GitLab's.
-pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
+pub(crate) async fn body(response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    body_up_to(LONGEST_BODY, response).await
+}
+
+/// The same for a call whose answers may have more bytes.
+pub(crate) async fn body_up_to(
+    longest: usize,
+    mut response: Response,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // A body that carries a token fits without growing: what growing leaves behind is not erased.
+    let mut body = Zeroizing::new(Vec::with_capacity(LONGEST_BODY));
     while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Lost)? {
-        if body.len() + chunk.len() > LONGEST_BODY {
-            return Ok(Vec::new());
+        if body.len() + chunk.len() > longest {
+            return Ok(Zeroizing::default());
         }
         body.extend_from_slice(&chunk);
     }

@@ -1,6 +1,9 @@
 //! What a token says about itself.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use time::Date;
+
+use crate::moment;
 
 /// A personal access token as `GET /personal_access_tokens/self` shows it (GitLab's documentation,
 /// `api/personal_access_tokens`). Which members there are has changed over the versions: only the
@@ -35,6 +38,14 @@ pub struct TokenInfo {
     pub last_used_at: Option<String>,
 }
 
+impl TokenInfo {
+    /// The day on which it expires, in UTC: on that day it is already dead. `None` for a token
+    /// that never expires, and for what is no day.
+    pub fn expires_on(&self) -> Option<Date> {
+        moment::day(self.expires_at.as_deref()?)
+    }
+}
+
 fn null_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -54,6 +65,19 @@ mod tests {
         assert_eq!(bare, nulls);
         assert_eq!((bare.id, bare.scopes, bare.active), (5, vec![], None));
         serde_json::from_str::<TokenInfo>(r#"{"name":"x"}"#).unwrap_err();
+    }
+
+    #[test]
+    fn the_day_on_which_it_expires() {
+        let expires_on = |text: Option<&str>| {
+            let mut info: TokenInfo = serde_json::from_str(r#"{"id":5}"#).unwrap();
+            info.expires_at = text.map(str::to_owned);
+            info.expires_on()
+        };
+        let day = Date::from_calendar_date(2027, time::Month::June, 16).unwrap();
+        assert_eq!(expires_on(Some("2027-06-16")), Some(day));
+        assert_eq!(expires_on(None), None);
+        assert_eq!(expires_on(Some("never")), None);
     }
 
     #[test]

@@ -6,10 +6,15 @@ mod answer;
 mod client;
 mod failure;
 mod info;
+mod moment;
+mod users;
 mod wait;
 
 pub use admin::{AdminFailure, Identified};
 pub use client::GitlabClient;
 pub use failure::Failure;
 pub use info::TokenInfo;
+pub use users::{
+    Administrator, CreatedToken, ListedToken, NewImpersonationToken, Page, User, UserFailure,
+};
 pub use wait::LONGEST_WAIT;

@@ -198,16 +198,27 @@ impl<'n> Section<'n> {
 
     /// A table whose keys are the operator's own names.
     pub(super) fn map<T: Setting>(&mut self, key: &str) -> BTreeMap<String, T> {
-        self.known(key, self.entries.contains_key(key), None);
-        let read = |section: &mut Section<'_>| {
-            let entries = std::mem::take(&mut section.entries);
-            let named = |(name, node): (String, Node)| {
-                let path = section.at(&name);
-                value(section.notes, path, node).map(|value| (name, value))
-            };
-            entries.into_iter().filter_map(named).collect()
+        let named = |section: &mut Section<'_>, (name, node): (String, Node)| {
+            let path = section.at(&name);
+            value(section.notes, path, node).map(|value| (name, value))
         };
-        self.table(key, read).unwrap_or_default()
+        let read = |section: &mut Section<'_>, entries: BTreeMap<String, Node>| {
+            entries.into_iter().filter_map(|entry| named(section, entry)).collect()
+        };
+        self.whole(key, read).unwrap_or_default()
+    }
+
+    /// A table of which `read` gets every entry, whatever it is called.
+    pub(super) fn whole<R>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Section<'_>, BTreeMap<String, Node>) -> R,
+    ) -> Option<R> {
+        self.known(key, self.entries.contains_key(key), None);
+        self.table(key, |section| {
+            let entries = std::mem::take(&mut section.entries);
+            read(section, entries)
+        })
     }
 
     fn items(&mut self, key: &str) -> Option<Vec<Node>> {

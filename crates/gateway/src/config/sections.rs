@@ -2,6 +2,7 @@
 
 mod auth;
 mod gerrit;
+mod impersonation;
 mod intake;
 mod oidc;
 mod providers;
@@ -11,6 +12,7 @@ mod tokens;
 
 pub use auth::{Auth, Method};
 pub use gerrit::Gerrit;
+pub use impersonation::{Impersonation, ImpersonationJwt};
 pub use intake::{Client, RateLimit, RevocationApi};
 pub use oidc::{KeysFrom, Oidc};
 pub use providers::{Gitlab, Provider};
@@ -46,6 +48,8 @@ pub struct Config {
     pub gerrit: Option<Gerrit>,
     /// `[auth]`
     pub auth: Auth,
+    /// `[impersonation]`, where it is there.
+    pub impersonation: Option<Impersonation>,
 }
 
 impl Config {
@@ -66,6 +70,9 @@ impl Config {
         let revocation_api = root.table("revocation_api", RevocationApi::read);
         let pat = root.table("pat", Pat::read);
         let gerrit = root.has("gerrit").then(|| root.table("gerrit", Gerrit::read).flatten());
+        let impersonation = root
+            .has("impersonation")
+            .then(|| root.table("impersonation", Impersonation::read).flatten());
         let auth = root.table("auth", Auth::read);
         if let Some(auth) = &auth {
             warn_of_idle(root, auth, gerrit.is_some());
@@ -84,6 +91,10 @@ impl Config {
                 None => None,
             },
             auth: auth?,
+            impersonation: match impersonation {
+                Some(impersonation) => Some(impersonation?),
+                None => None,
+            },
         })
     }
 }

@@ -52,8 +52,9 @@ impl Default for RateLimit {
     }
 }
 
+/// The path under which a surface lives.
 #[derive(PartialEq)]
-struct Mount(String);
+pub(super) struct Mount(pub(super) String);
 
 impl Setting for Mount {
     fn read(value: &toml::Value) -> Result<Self, String> {
@@ -105,22 +106,25 @@ impl Client {
         if types.is_empty() || types.iter().any(|name| name != "*" && !is_type(name)) {
             section.problem("types", "must be [\"*\"] or a list of types, not empty");
         }
-        let rate_limit = section.table("rate_limit", RateLimit::read).unwrap_or_default();
+        let rate_limit = RateLimit::read(section, "rate_limit", RateLimit::default());
         Some(Self { name: name?, token: token?, types, rate_limit })
     }
 }
 
 impl RateLimit {
-    fn read(section: &mut Section<'_>) -> Self {
-        let default = Self::default();
-        let mut limit = |key, default| {
-            let value = section.number(key, u64::from(default), 1..=1_000_000);
-            u32::try_from(value).unwrap_or(default)
+    /// Reads the table `key`, each of whose numbers has a default.
+    pub(super) fn read(section: &mut Section<'_>, key: &str, default: Self) -> Self {
+        let read = |section: &mut Section<'_>| {
+            let mut limit = |key, default| {
+                let value = section.number(key, u64::from(default), 1..=1_000_000);
+                u32::try_from(value).unwrap_or(default)
+            };
+            Self {
+                per_second: limit("per_second", default.per_second),
+                burst: limit("burst", default.burst),
+            }
         };
-        Self {
-            per_second: limit("per_second", default.per_second),
-            burst: limit("burst", default.burst),
-        }
+        section.table(key, read).unwrap_or(default)
     }
 }
 

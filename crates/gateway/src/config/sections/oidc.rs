@@ -57,10 +57,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<Oidc> {
 
 fn read_one(section: &mut Section<'_>) -> Option<Oidc> {
     let issuer: Option<String> = section.required("issuer");
-    if issuer.as_deref().is_some_and(|issuer| !is_issuer(issuer)) {
-        // A `#` ends the issuer in an identity.
-        section.problem("issuer", "must be 1 to 512 visible ASCII characters without '#'");
-    }
+    check_issuer(section, issuer.as_deref());
     let keys = read_keys(section, issuer.as_deref());
     let given = section.has("audiences");
     let audiences = section.list::<String>("audiences").unwrap_or_default();
@@ -74,12 +71,18 @@ fn read_one(section: &mut Section<'_>) -> Option<Oidc> {
     Some(Oidc { issuer: issuer?, keys: keys?, audiences, trust_email, ca_file })
 }
 
-fn is_issuer(text: &str) -> bool {
+pub(super) fn check_issuer(section: &mut Section<'_>, issuer: Option<&str>) {
+    // A `#` ends the issuer in an identity.
     let fits = |b: u8| b.is_ascii_graphic() && b != b'#';
-    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
+    let good = |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits);
+    if !issuer.is_none_or(good) {
+        section.problem("issuer", "must be 1 to 512 visible ASCII characters without '#'");
+    }
 }
 
-fn read_keys(section: &mut Section<'_>, issuer: Option<&str>) -> Option<KeysFrom> {
+/// Where the keys of `issuer` are; they are discovered at it where nothing else is said. `None` only
+/// without an issuer, or with a problem noted.
+pub(super) fn read_keys(section: &mut Section<'_>, issuer: Option<&str>) -> Option<KeysFrom> {
     let keys = ["authority", "jwks_url", "jwks_file"];
     let given: Vec<&str> = keys.into_iter().filter(|key| section.has(key)).collect();
     let authority = section.optional::<String>("authority").map(KeysFrom::Discovery);
@@ -101,12 +104,7 @@ fn read_keys(section: &mut Section<'_>, issuer: Option<&str>) -> Option<KeysFrom
 }
 
 fn check_authority(section: &mut Section<'_>, key: &str, authority: &str) -> Option<KeysFrom> {
-    let url = Url::parse(authority).ok().filter(|url| {
-        let plain = url.username().is_empty() && url.password().is_none();
-        let plain = plain && authority.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-        plain && url.has_host() && url.query().is_none() && url.fragment().is_none()
-    });
-    if url.is_some_and(|url| is_safe(&url)) {
+    if is_authority(authority) {
         return Some(KeysFrom::Discovery(authority.to_owned()));
     }
     let mut problem = "must be an https URL, since keys are discovered there".to_owned();
@@ -115,6 +113,17 @@ fn check_authority(section: &mut Section<'_>, key: &str, authority: &str) -> Opt
     }
     section.problem(key, problem);
     None
+}
+
+/// Whether keys can be discovered there.
+pub(super) fn is_authority(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    plain
+        && Url::parse(text).is_ok_and(|url| {
+            let anonymous = url.username().is_empty() && url.password().is_none();
+            let whole = url.query().is_none() && url.fragment().is_none();
+            anonymous && whole && url.has_host() && is_safe(&url)
+        })
 }
 
 fn check_url(section: &mut Section<'_>, keys: &KeysFrom) -> bool {

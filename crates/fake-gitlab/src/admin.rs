@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::api::caller;
+use crate::sudo::Acting;
 use crate::token::{Token, TokenKind, TokenState};
 use crate::world::Contents;
 
@@ -29,16 +29,19 @@ pub(crate) enum Act {
     Revoke,
 }
 
-/// Answers what `caller_token` asks about the token in `body`.
+/// Answers what is asked about the token in `body`.
 pub(crate) fn answer(
     world: &mut Contents,
+    acting: &Acting,
     act: &Act,
-    caller_token: Option<&str>,
     body: &[u8],
-) -> Answer {
-    if let Err(refusal) = administrator(world, caller_token) {
-        return refusal;
-    }
+) -> Result<Answer, Answer> {
+    acting.needs("api")?;
+    acting.administers()?;
+    Ok(about(world, act, body))
+}
+
+fn about(world: &mut Contents, act: &Act, body: &[u8]) -> Answer {
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let Some(named) = asked["token"].as_str() else {
         return Answer::error(StatusCode::BAD_REQUEST, "token is missing");
@@ -63,17 +66,6 @@ pub(crate) fn answer(
             Answer::no_content()
         }
     }
-}
-
-fn administrator(world: &mut Contents, token: Option<&str>) -> Result<(), Answer> {
-    let caller = caller(world, token)?;
-    if !caller.spec.scopes.iter().any(|scope| scope == "api") {
-        return Err(Answer::insufficient_scope("api"));
-    }
-    if !caller.spec.admin {
-        return Err(Answer::message(StatusCode::FORBIDDEN, "403 Forbidden"));
-    }
-    Ok(())
 }
 
 /// Each kind in the words of its own.

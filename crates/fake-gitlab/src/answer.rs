@@ -8,27 +8,37 @@ use serde_json::{Value, json};
 pub(crate) struct Answer {
     status: StatusCode,
     body: Option<Value>,
-    challenge: Option<String>,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Answer {
     pub(crate) fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body: Some(body), challenge: None }
+        Self { status: StatusCode::OK, body: Some(body), headers: Vec::new() }
+    }
+
+    pub(crate) fn created(body: Value) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::ok(body) }
+    }
+
+    /// With these headers too, which replace those that every answer has.
+    pub(crate) fn with(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     pub(crate) fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None, challenge: None }
+        Self { status: StatusCode::NO_CONTENT, body: None, headers: Vec::new() }
     }
 
     /// What GitLab's API itself says: the status in words, and perhaps why.
     pub(crate) fn message(status: StatusCode, message: impl Into<Value>) -> Self {
         let message: Value = message.into();
-        Self { status, body: Some(json!({ "message": message })), challenge: None }
+        Self { status, body: Some(json!({ "message": message })), headers: Vec::new() }
     }
 
     /// What the library says that checks the API's parameters.
     pub(crate) fn error(status: StatusCode, error: &str) -> Self {
-        Self { status, body: Some(json!({ "error": error })), challenge: None }
+        Self { status, body: Some(json!({ "error": error })), headers: Vec::new() }
     }
 
     /// What the OAuth library in front of the API says of a token that it knows.
@@ -37,7 +47,8 @@ impl Answer {
             r#"Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="{description}""#
         );
         let body = json!({ "error": "invalid_token", "error_description": description });
-        Self { status: StatusCode::UNAUTHORIZED, body: Some(body), challenge: Some(challenge) }
+        let headers = vec![("WWW-Authenticate", challenge)];
+        Self { status: StatusCode::UNAUTHORIZED, body: Some(body), headers }
     }
 
     /// `wanted` are the scopes of which one would have done.
@@ -48,7 +59,7 @@ impl Answer {
                 "The request requires higher privileges than provided by the access token.",
             "scope": wanted,
         });
-        Self { status: StatusCode::FORBIDDEN, body: Some(body), challenge: None }
+        Self { status: StatusCode::FORBIDDEN, body: Some(body), headers: Vec::new() }
     }
 
     /// With the headers that every answer of GitLab has; `number` tells the answers apart.
@@ -56,7 +67,7 @@ impl Answer {
         // As long as the ULIDs of GitLab.
         let id = format!("01FAKE{number:020}");
         let cache = match self.status {
-            StatusCode::OK => "max-age=0, private, must-revalidate",
+            StatusCode::OK | StatusCode::CREATED => "max-age=0, private, must-revalidate",
             _ => "no-cache",
         };
         let mut response = with_proxys_headers(self.status);
@@ -72,8 +83,8 @@ impl Answer {
             ))
             .insert_header(("X-Request-Id", id))
             .insert_header(("X-Runtime", "0.021345"));
-        if let Some(challenge) = self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        for header in self.headers {
+            response.insert_header(header);
         }
         match self.body {
             Some(body) => response.insert_header(ContentType::json()).body(body.to_string()),

@@ -1,35 +1,61 @@
 //! The API, as far as it goes.
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use serde_json::json;
 
 use crate::admin::{self, Act};
 use crate::answer::Answer;
+use crate::call::Call;
+use crate::sudo::Acting;
 use crate::token::{Token, TokenKind, TokenState};
 use crate::world::Contents;
+use crate::{impersonation, oidc, users};
 
-const SELF: &str = "/api/v4/personal_access_tokens/self";
-const METADATA: &str = "/api/v4/metadata";
-const ADMIN: &str = "/api/v4/admin/token";
+const API: &str = "/api/v4/";
 const READING: &str = "api read_api";
 
-/// Does what a request asks for. `path` is the one below GitLab's own root.
-pub(crate) fn answer(
-    world: &mut Contents,
-    method: &Method,
-    path: &str,
-    token: Option<&str>,
-    body: &[u8],
-) -> Answer {
-    let call: fn(&mut Token) -> Answer = match (method.as_str(), path) {
-        ("GET", SELF) => show,
-        ("DELETE", SELF) => revoke,
-        ("GET", METADATA) => metadata,
-        ("POST", ADMIN) => return admin::answer(world, &Act::Identify, token, body),
-        ("DELETE", ADMIN) => return admin::answer(world, &Act::Revoke, token, body),
-        _ => return Answer::message(StatusCode::NOT_FOUND, "404 Not found"),
-    };
-    caller(world, token).map_or_else(|refusal| refusal, call)
+/// Does what a request asks for.
+pub(crate) fn answer(world: &mut Contents, call: &Call) -> Answer {
+    match (call.method.as_str(), call.path.as_str()) {
+        ("GET", oidc::DISCOVERY) => return oidc::discovery(world),
+        ("GET", oidc::KEYS) => return oidc::keys(world),
+        _ => {}
+    }
+    let below = call.path.strip_prefix(API).unwrap_or_default();
+    let parts: Vec<_> = below.split('/').collect();
+    if methods(&parts).contains(&call.method.as_str()) {
+        answer_known(world, call, &parts).unwrap_or_else(|refusal| refusal)
+    } else {
+        Answer::message(StatusCode::NOT_FOUND, "404 Not found")
+    }
+}
+
+/// What can be done at a path.
+fn methods(parts: &[&str]) -> &'static [&'static str] {
+    match parts {
+        ["metadata" | "user"] | ["users", _] => &["GET"],
+        ["users", _, "impersonation_tokens"] => &["GET", "POST"],
+        ["personal_access_tokens", "self"] | ["users", _, "impersonation_tokens", _] => {
+            &["GET", "DELETE"]
+        }
+        ["admin", "token"] => &["POST", "DELETE"],
+        _ => &[],
+    }
+}
+
+fn answer_known(world: &mut Contents, call: &Call, parts: &[&str]) -> Result<Answer, Answer> {
+    let acting = Acting::of(world, call)?;
+    let act = if call.method == "DELETE" { Act::Revoke } else { Act::Identify };
+    match *parts {
+        ["users", user, _] => impersonation::of_user(world, &acting, call, user),
+        ["users", user, _, id] => impersonation::one(world, &acting, call, user, id),
+        ["users", user] => users::show(world, &acting, user),
+        ["user"] => users::myself(world, &acting),
+        ["admin", ..] => admin::answer(world, &acting, &act, &call.body),
+        ["metadata"] => Ok(metadata(caller(world, call.token.as_deref())?)),
+        _ if call.method == "DELETE" => Ok(revoke(caller(world, call.token.as_deref())?)),
+        _ => Ok(show(caller(world, call.token.as_deref())?)),
+    }
 }
 
 /// Whose token comes with a request, if it is one that may call at all.
@@ -41,12 +67,14 @@ pub(crate) fn caller<'a>(
     let Some(token) = known.filter(|token| token.spec.kind.speaks()) else {
         return Err(Answer::message(StatusCode::UNAUTHORIZED, "401 Unauthorized"));
     };
+    let blocked = world.users.get(&token.spec.user_id).is_some_and(|user| user.blocked);
     let asleep = world.impersonation_off && token.spec.kind == TokenKind::Impersonation;
     match refusal(token) {
         Some(refusal) => Err(refusal),
         None if asleep => Err(Answer::invalid_token(
             "Token is an impersonation token but impersonation was disabled.",
         )),
+        None if blocked => Err(blocked_user()),
         None => Ok(token),
     }
 }
@@ -62,11 +90,13 @@ fn refusal(token: &Token) -> Option<Answer> {
         TokenState::Expired => Answer::invalid_token(
             "Token is expired. You can either do re-authorization or token refresh.",
         ),
-        TokenState::Blocked => {
-            Answer::message(StatusCode::FORBIDDEN, "403 Forbidden - Your account has been blocked.")
-        }
+        TokenState::Blocked => blocked_user(),
     };
     Some(answer)
+}
+
+fn blocked_user() -> Answer {
+    Answer::message(StatusCode::FORBIDDEN, "403 Forbidden - Your account has been blocked.")
 }
 
 fn show(token: &mut Token) -> Answer {

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 
+use crate::call::Call;
+use crate::fault::{Aim, Fault};
 use crate::token::{TokenSpec, TokenState};
-use crate::world::{Fault, RecordedRequest, World};
+use crate::world::{RecordedRequest, World};
 use crate::{answer, api};
 
 /// As nginx; a client that pools connections drops them earlier, so none is closed under a request.
@@ -21,7 +23,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A running GitLab on loopback, gone when dropped.
 pub struct FakeGitlab {
     url: String,
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,7 +45,8 @@ impl FakeGitlab {
     pub fn start_under(root: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of loopback");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let world = Arc::<World>::default();
+        let url = format!("http://{address}{root}");
+        let world = Arc::new(World::at(url.clone()));
         let site = Site { root: root.to_owned(), world: Arc::clone(&world) };
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -65,7 +68,7 @@ impl FakeGitlab {
             });
         });
         let handle = receiver.recv().expect("the server starts");
-        Self { url: format!("http://{address}{root}"), world, handle, thread: Some(thread) }
+        Self { url, world, handle, thread: Some(thread) }
     }
 
     /// Its address, without a slash at the end.
@@ -86,6 +89,11 @@ impl FakeGitlab {
     /// Lets it know many active personal access tokens.
     pub fn add_tokens<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) {
         self.world.lock().add(tokens.into_iter(), TokenSpec::default());
+    }
+
+    /// Lets it know many tokens that are alike.
+    pub fn add_tokens_with<'a>(&self, tokens: impl IntoIterator<Item = &'a str>, spec: TokenSpec) {
+        self.world.lock().add(tokens.into_iter(), spec);
     }
 
     /// How a token stands; `None` for one that it does not know.
@@ -125,17 +133,25 @@ impl FakeGitlab {
 
     /// The next `times` requests go wrong in this way, after those planned before.
     pub fn fault_next(&self, times: usize, fault: Fault) {
-        self.world.lock().plan(None, times, fault);
+        self.world.lock().faults.plan(Aim::default(), times, fault);
     }
 
     /// As [`Self::fault_next`], for requests of this method only.
     pub fn fault_next_of(&self, method: &str, times: usize, fault: Fault) {
-        self.world.lock().plan(Some(method), times, fault);
+        let aim = Aim { method: Some(method.to_owned()), path: None };
+        self.world.lock().faults.plan(aim, times, fault);
+    }
+
+    /// As [`Self::fault_next_of`], where the path (counted from the root of the address) also begins
+    /// or ends with `path`.
+    pub fn fault_next_at(&self, method: &str, path: &str, times: usize, fault: Fault) {
+        let aim = Aim { method: Some(method.to_owned()), path: Some(path.to_owned()) };
+        self.world.lock().faults.plan(aim, times, fault);
     }
 
     /// Every request goes wrong in this way, beside those that are planned; `None` ends that.
     pub fn fault_always(&self, fault: Option<Fault>) {
-        self.world.lock().always = fault;
+        self.world.lock().faults.always = fault;
     }
 }
 
@@ -180,30 +196,52 @@ fn cut(request: &HttpRequest) -> HttpResponse {
     HttpResponse::InternalServerError().finish()
 }
 
+impl Site {
+    fn answer(&self, call: Option<&Call>, number: usize) -> HttpResponse {
+        let Some(call) = call else { return answer::html(404) };
+        let answer = api::answer(&mut self.world.lock(), call);
+        answer.into_response(number)
+    }
+
+    /// Does it later, whatever becomes of the connection. With the server it is forgotten.
+    fn do_later(&self, call: Option<Call>, number: usize, delay: Duration) {
+        let site = self.clone();
+        rt::spawn(async move {
+            rt::time::sleep(delay).await;
+            drop(site.answer(call.as_ref(), number));
+        });
+    }
+}
+
 async fn handle(request: HttpRequest, body: web::Bytes, site: web::Data<Site>) -> HttpResponse {
     let token = request.headers().get("PRIVATE-TOKEN").and_then(|value| value.to_str().ok());
     let (number, fault) = site.world.receive(RecordedRequest {
         method: request.method().to_string(),
         path: request.path().to_owned(),
+        query: request.query_string().to_owned(),
         private_token: token.map(str::to_owned),
         at: Instant::now(),
     });
-    let answer = || {
-        let Some(path) = request.path().strip_prefix(&site.root) else { return answer::html(404) };
-        let mut world = site.world.lock();
-        api::answer(&mut world, request.method(), path, token, &body).into_response(number)
-    };
+    let call = request.path().strip_prefix(&site.root).map(|path| Call::of(&request, path, body));
     match fault {
-        None => answer(),
+        None => site.answer(call.as_ref(), number),
         Some(Fault::Delay(delay)) => {
             rt::time::sleep(delay).await;
-            answer()
+            site.answer(call.as_ref(), number)
         }
         Some(Fault::Status { status, retry_after }) => answer::failure(status, retry_after, number),
         Some(Fault::DropBefore) => cut(&request),
         Some(Fault::DropAfter) => {
-            drop(answer());
+            drop(site.answer(call.as_ref(), number));
             cut(&request)
+        }
+        Some(Fault::LateAfterCut(delay)) => {
+            site.do_later(call, number, delay);
+            cut(&request)
+        }
+        Some(Fault::LateUnanswered(delay)) => {
+            site.do_later(call, number, delay);
+            std::future::pending().await
         }
         Some(Fault::Html { status }) => answer::html(status),
         Some(Fault::PlainUnauthorized) => answer::plain_unauthorized(),

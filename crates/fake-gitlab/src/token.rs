@@ -62,7 +62,8 @@ pub struct TokenSpec {
     pub state: TokenState,
     /// Of which sort it is.
     pub kind: TokenKind,
-    /// Whether its user is an administrator.
+    /// Whether its user counts as an administrator, also where what is known of the user does not say
+    /// so.
     pub admin: bool,
     /// When it was made.
     pub created_at: String,
@@ -93,6 +94,7 @@ impl Default for TokenSpec {
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
     pub(crate) id: u64,
+    pub(crate) text: Arc<str>,
     pub(crate) state: TokenState,
     pub(crate) spec: Arc<TokenSpec>,
 }

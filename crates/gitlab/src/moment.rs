@@ -3,9 +3,9 @@
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
 
-/// `YYYY-MM-DD`.
+/// `YYYY-MM-DD`, and none of the other forms of ISO 8601.
 pub(crate) fn day(text: &str) -> Option<Date> {
-    Date::parse(text, &Iso8601::DATE).ok()
+    Date::parse(text, &Iso8601::DATE).ok().filter(|day| written(*day) == text)
 }
 
 /// RFC 3339.
@@ -35,8 +35,15 @@ mod tests {
             written(Date::from_calendar_date(7, Month::December, 31).unwrap()),
             "0007-12-31"
         );
-        for junk in ["", "never", "2027-02-29", "2027-13-01", "01.02.2027", "2027-02-01T00:00:00Z"]
-        {
+        for junk in [
+            "",
+            "never",
+            "2027-02-29",
+            "2027-13-01",
+            "2027-032",
+            "20270201",
+            "2027-02-01T00:00:00Z",
+        ] {
             assert_eq!(day(junk), None, "{junk:?}");
         }
     }

@@ -8,9 +8,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_base::Randomness;
 use portcullis_base::clock::from_ms;
+use portcullis_base::fault::{Point, point};
 use portcullis_base::secret::SecretString;
+use portcullis_base::{Clock, Randomness};
 use portcullis_store::Store;
 use portcullis_store::issuances::{NewIssuance, NewIssue, Once};
 use portcullis_store::report::Sighting;
@@ -77,6 +78,7 @@ pub struct Issuances {
     store: Store,
     vault: Vault,
     random: Arc<dyn Randomness>,
+    clock: Arc<dyn Clock>,
     instance: Arc<str>,
     /// Of this process, among replicas.
     holder: Arc<str>,
@@ -99,16 +101,23 @@ impl Issuances {
         store: Store,
         vault: Vault,
         random: Arc<dyn Randomness>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, QueueError> {
         let fresh = hex::encode(&random.uuid_v4()[..8]);
         let instance = store.instance(&fresh).await?.into();
         let holder = hex::encode(random.uuid_v4()).into();
-        Ok(Self { store, vault, random, instance, holder })
+        Ok(Self { store, vault, random, clock, instance, holder })
     }
 
     /// This installation's name among others that share a provider: 16 hex digits, made once.
     pub fn instance(&self) -> &str {
         &self.instance
+    }
+
+    /// The present moment by this process's clock: for what is said to the provider and to people. What
+    /// is due when is the database's to say.
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
     }
 
     /// Commits that a token will be asked for. Gives the intent's name, or `None` where the JWT may be used
@@ -123,7 +132,9 @@ impl Issuances {
             live: intent.live,
             once: intent.once.map(|(digest, keep)| Once { digest, keep }),
         };
-        Ok(match self.store.intend(&new).await? {
+        let intended = self.store.intend(&new).await?;
+        point(Point::Intended);
+        Ok(match intended {
             Intended::Open => Some(id),
             Intended::UsedBefore => None,
         })
@@ -132,6 +143,7 @@ impl Issuances {
     /// The provider has made the token: plans its revocation. `None` where it must not be handed out, since
     /// the lease has run out or the job was ended: the sweep revokes it.
     pub async fn issue(&self, made: Made<'_>) -> Result<Option<Planned>, QueueError> {
+        point(Point::Created);
         let fingerprint = self.vault.fingerprint(made.token);
         let sealed = self.vault.seal(&fingerprint, made.token, self.random.as_ref())?;
         let mut place = [0; 16];
@@ -197,7 +209,11 @@ impl Issuances {
 
     /// What is known of these intents.
     pub async fn traces(&self, ids: &[&str]) -> Result<Vec<Trace>, QueueError> {
-        Ok(self.store.traces(ids).await?)
+        let traces = self.store.traces(ids).await?;
+        if traces.iter().any(|trace| trace.stage == Stage::Lost) {
+            point(Point::OrphanFound);
+        }
+        Ok(traces)
     }
 
     /// This user's tokens were looked through.
@@ -207,6 +223,7 @@ impl Issuances {
 
     /// The token of an intent that nobody had heard of was found, and is dead.
     pub async fn swept(&self, id: &str, token_id: u64) -> Result<(), QueueError> {
+        point(Point::OrphanRevoked);
         Ok(self.store.swept(id, stored(token_id)).await?)
     }
 

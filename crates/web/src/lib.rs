@@ -11,7 +11,7 @@ mod trace;
 
 pub use body::{announced_length, json, next_chunk};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
-pub use limits::{PerAddress, PerClient, Rate};
+pub use limits::{PerAddress, PerClient, PerKey, Rate};
 pub use preshared::Preshared;
 pub use problem::Problem;
 pub use routes::{Access, Audit, Route, RouteError, RouteTable, check, mount};

@@ -1,5 +1,6 @@
 //! Rate limits (the generic cell rate algorithm, by `governor`).
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -45,22 +46,23 @@ impl PerClient {
     }
 }
 
-/// A limit for each address, an IPv6 network of 64 bits counting as one. Its memory is bounded:
-/// quiet addresses are forgotten, and once too many are loud, all share one limit.
+/// A limit for each key. Its memory is bounded: quiet keys are forgotten, and once too many are loud, all
+/// share one limit.
 #[derive(Debug)]
-pub struct PerAddress {
-    limiter: DefaultKeyedRateLimiter<IpAddr>,
+pub struct PerKey<K: Hash + Eq + Clone> {
+    /// `None` stands for all, once there are too many.
+    limiter: DefaultKeyedRateLimiter<Option<K>>,
     checks: AtomicU32,
     full: AtomicBool,
 }
 
-/// After so many checks the addresses that have been quiet are forgotten.
+/// After so many checks the keys that have been quiet are forgotten.
 const FORGET_EVERY: u32 = 4096;
-/// So many addresses are kept apart.
-const MOST_ADDRESSES: usize = 100_000;
+/// So many keys are kept apart.
+const MOST_KEYS: usize = 100_000;
 
-impl PerAddress {
-    /// The same limit for every address.
+impl<K: Hash + Eq + Clone> PerKey<K> {
+    /// The same limit for every key.
     pub fn new(rate: Rate) -> Self {
         Self {
             limiter: RateLimiter::keyed(rate.quota()),
@@ -69,16 +71,31 @@ impl PerAddress {
         }
     }
 
-    /// Lets one from this address through, or says how long to wait.
-    pub fn check(&self, address: IpAddr) -> Result<(), Duration> {
+    /// Lets one of this key through, or says how long to wait.
+    pub fn check(&self, key: K) -> Result<(), Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
-            self.full.store(self.limiter.len() >= MOST_ADDRESSES, Ordering::Relaxed);
+            self.full.store(self.limiter.len() >= MOST_KEYS, Ordering::Relaxed);
         }
-        let full = self.full.load(Ordering::Relaxed);
-        let key = if full { IpAddr::from([0; 16]) } else { network(address) };
+        let key = (!self.full.load(Ordering::Relaxed)).then_some(key);
         self.limiter.check_key(&key).map_err(|not_until| wait(&not_until))
+    }
+}
+
+/// A limit for each address, an IPv6 network of 64 bits counting as one.
+#[derive(Debug)]
+pub struct PerAddress(PerKey<IpAddr>);
+
+impl PerAddress {
+    /// The same limit for every address.
+    pub fn new(rate: Rate) -> Self {
+        Self(PerKey::new(rate))
+    }
+
+    /// Lets one from this address through, or says how long to wait.
+    pub fn check(&self, address: IpAddr) -> Result<(), Duration> {
+        self.0.check(network(address))
     }
 }
 
@@ -128,7 +145,7 @@ mod tests {
         for n in 0..3 * FORGET_EVERY {
             assert!(limit.check(IpAddr::from(n.to_be_bytes())).is_ok());
         }
-        assert!(limit.limiter.len() <= FORGET_EVERY as usize, "{}", limit.limiter.len());
+        assert!(limit.0.limiter.len() <= FORGET_EVERY as usize, "{}", limit.0.limiter.len());
     }
 
     #[test]
@@ -137,7 +154,7 @@ mod tests {
         for n in 0..150_000_u32 {
             assert!(limit.check(IpAddr::from(n.to_be_bytes())).is_ok() || n > 100_000);
         }
-        let most = MOST_ADDRESSES + FORGET_EVERY as usize;
-        assert!(limit.limiter.len() <= most, "{}", limit.limiter.len());
+        let most = MOST_KEYS + FORGET_EVERY as usize;
+        assert!(limit.0.limiter.len() <= most, "{}", limit.0.limiter.len());
     }
 }

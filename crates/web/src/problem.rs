@@ -48,6 +48,12 @@ impl Problem {
         })
     }
 
+    /// 401 with a code of its own and one challenge.
+    pub fn challenge(code: &'static str, detail: impl Into<String>, challenge: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+            .header(WWW_AUTHENTICATE, challenge.to_owned())
+    }
+
     /// 403.
     pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, detail)

@@ -22,6 +22,8 @@ pub enum Access {
     RevocationClient,
     /// The holder of an admin token.
     Admin,
+    /// A CI job, with the JWT that GitLab gave it.
+    Job,
     /// Asks who the caller is, and answers 401 where nobody can tell.
     ForwardAuth,
 }

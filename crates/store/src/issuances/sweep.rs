@@ -131,10 +131,13 @@ impl Store {
 
     /// The token of an intent that nobody had heard of was found, and is dead.
     pub async fn swept(&self, id: &str, token_id: i64) -> Result<(), StoreError> {
-        const SWEPT: &str = "UPDATE issuances SET state = 'swept', token_id = $2
-            WHERE id = $1 AND state = 'open' AND lease_until = 0";
+        const SWEPT: Sql = sql!(
+            "UPDATE issuances SET state = 'swept', token_id = $2, lease_until = 0
+             WHERE id = $1 AND state = 'open' AND lease_until <= " NOW
+        );
+        let swept = self.text(SWEPT);
         on!(write self, conn => {
-            sqlx::query(SWEPT).bind(id).bind(token_id).execute(&mut *conn).await?;
+            sqlx::query(swept).bind(id).bind(token_id).execute(&mut *conn).await?;
         })?;
         Ok(())
     }

@@ -4,6 +4,7 @@ mod environment;
 pub(crate) mod files;
 mod loaded;
 mod node;
+mod predecessor;
 mod problem;
 mod secret;
 mod section;
@@ -55,6 +56,7 @@ pub fn read(sources: &Sources) -> Reading {
     let (entries, exposed) = read_file(sources, &mut notes);
     let mut root = Node::Table(entries);
     environment::lay_over(&mut root, &sources.environment, &mut notes);
+    predecessor::fill_in(&mut root, &sources.environment, &mut notes);
     let entries = if let Node::Table(entries) = root { entries } else { BTreeMap::new() };
     let config = Section::read(String::new(), entries, &mut notes, |root| {
         Config::read(root, &sources.data_dir)

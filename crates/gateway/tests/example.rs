@@ -55,6 +55,19 @@ fn uncommented(dir: &Path) -> String {
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
 }
 
+/// The same with each "# or:" in the place of the key before it.
+fn alternatives(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let others = lines.iter().enumerate().filter_map(|(i, line)| {
+        let other = line.strip_prefix("# or: ")?;
+        let replaced = lines[..i].iter().rposition(|line| !line.starts_with("# or: ")).unwrap();
+        let mut lines = lines.clone();
+        lines[replaced] = other;
+        Some(lines.join("\n"))
+    });
+    others.collect()
+}
+
 fn all(known: &[KnownKey]) -> Vec<&str> {
     let mut keys: Vec<&str> = known.iter().map(|k| k.key.as_str()).collect();
     keys.sort_unstable();
@@ -73,11 +86,16 @@ fn as_it_stands_it_is_the_default_configuration() {
 #[test]
 fn with_every_key_in_force_it_is_good_and_every_default_in_it_is_true() {
     let dir = tempfile::tempdir().unwrap();
-    let reading = read(dir.path(), &uncommented(dir.path()));
-    let problems = reading.config.as_ref().err();
-    assert_eq!(problems, None);
-    for key in all(&reading.known) {
-        let met: Vec<_> = reading.known.iter().filter(|k| k.key == key).collect();
+    let whole = uncommented(dir.path());
+    let mut known = Vec::new();
+    for text in alternatives(&whole).iter().chain([&whole]) {
+        let reading = read(dir.path(), text);
+        let problems = reading.config.as_ref().err();
+        assert_eq!(problems, None);
+        known.extend(reading.known);
+    }
+    for key in all(&known) {
+        let met: Vec<_> = known.iter().filter(|k| k.key == key).collect();
         assert!(met.iter().any(|k| k.given), "{key} is not in the example");
         assert!(met.iter().all(|k| k.default != Some(false)), "{key} is not at its default");
     }
@@ -132,6 +150,31 @@ fn these_are_all_the_keys() {
             "gerrit.signer_accounts",
             "http.ca_file",
             "http.proxy",
+            "impersonation.admin_token",
+            "impersonation.allow_admins",
+            "impersonation.allow_forks",
+            "impersonation.ca_file",
+            "impersonation.gitlab_url",
+            "impersonation.jwt.audiences",
+            "impersonation.jwt.authority",
+            "impersonation.jwt.issuer",
+            "impersonation.jwt.jwks_file",
+            "impersonation.jwt.jwks_url",
+            "impersonation.jwt.validate_audience",
+            "impersonation.log_claims",
+            "impersonation.mount",
+            "impersonation.per_project.burst",
+            "impersonation.per_project.per_second",
+            "impersonation.per_user.burst",
+            "impersonation.per_user.per_second",
+            "impersonation.revoke_seconds",
+            "impersonation.rules",
+            "impersonation.rules[].claims",
+            "impersonation.rules[].revoke_seconds",
+            "impersonation.rules[].scopes",
+            "impersonation.scopes",
+            "impersonation.single_use",
+            "impersonation.sudo_user",
             "log.filter",
             "log.format",
             "pat.max_lifetime",

@@ -1,7 +1,7 @@
 //! The environment as a layer over the file: `PORTCULLIS__SECTION__KEY`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::node::Node;
 use super::problem::Notes;
@@ -26,6 +26,11 @@ impl Environment {
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
         value.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// All of them.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that is wrong with a configuration, gathered before anything is said.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -38,15 +39,28 @@ pub(super) struct Notes {
     pub(super) known: Vec<KnownKey>,
     /// Whether the file itself holds a secret, so that its mode matters.
     pub(super) inline_secret: bool,
+    /// Variables that do not tell by their names which key they give, by the full key.
+    origins: BTreeMap<String, String>,
 }
 
 impl Notes {
     pub(super) fn problem(&mut self, key: impl Into<String>, problem: impl Into<String>) {
-        self.problems.push(Problem { key: key.into(), problem: problem.into() });
+        let (key, mut problem) = (key.into(), problem.into());
+        problem += &self.origin(&key);
+        self.problems.push(Problem { key, problem });
     }
 
     pub(super) fn warn(&mut self, key: &str, warning: &str) {
-        self.warnings.push(format!("{key}: {warning}"));
+        self.warnings.push(format!("{key}: {warning}{}", self.origin(key)));
+    }
+
+    /// From now on, whatever is said about `key` names `variable` as well.
+    pub(super) fn came_from(&mut self, key: String, variable: &str) {
+        self.origins.insert(key, variable.to_owned());
+    }
+
+    fn origin(&self, key: &str) -> String {
+        self.origins.get(key).map(|variable| format!(" (from {variable})")).unwrap_or_default()
     }
 
     pub(super) fn known(&mut self, path: &str, given: bool, default: Option<bool>) {

@@ -13,6 +13,7 @@ use crate::data_dir::SecretName;
 use crate::error::StartError;
 
 mod auth;
+mod impersonation;
 
 struct Setup(TempDir);
 
@@ -389,6 +390,10 @@ proptest! {
             "REVOCATION_API__MAX_BODY", "REVOCATION_API__MOUNT", "DATABASE__URL", "HTTP__PROXY"] {
             let variable = format!("PORTCULLIS__{key}");
             let _ = Setup::new().read("", &[(&variable, &value)]);
+        }
+        for variable in ["ASPNETCORE_URLS", "GITLAB__APIKEY", "JWT__AUTHORITY"] {
+            let host = ("GITLAB__HOSTNAME", value.as_str());
+            let _ = Setup::new().read("", &[host, (variable, &value)]);
         }
     }
 }

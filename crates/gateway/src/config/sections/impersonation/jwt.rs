@@ -22,8 +22,13 @@ impl ImpersonationJwt {
         let gitlab = gitlab.map(|url| url.as_str().trim_end_matches('/').to_owned());
         let given: Option<String> = section.optional("issuer");
         check_issuer(section, given.as_deref());
+        if given.as_deref().is_some_and(|issuer| !issuer.contains("://")) {
+            let warning = "GitLab's id_tokens have its URL as their issuer; its bare host was that \
+                           of CI_JOB_JWT, which is gone with GitLab 17";
+            section.warn("issuer", warning);
+        }
         let issuer = given.or_else(|| gitlab.clone());
-        // Old tokens of GitLab have its bare host as their issuer, where nothing can be discovered.
+        // At an issuer that is a bare host nothing can be discovered.
         let authority = issuer.clone().filter(|issuer| is_authority(issuer)).or(gitlab);
         let keys = read_keys(section, authority.as_deref().filter(|text| is_authority(text)));
         let audiences = read_audiences(section);

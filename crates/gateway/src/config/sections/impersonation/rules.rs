@@ -63,7 +63,11 @@ fn read_claims(section: &mut Section<'_>, entries: BTreeMap<String, Node>) -> Cl
         let condition = (name.clone(), json_of_node(node));
         // One by one, so that every bad one is told.
         match rule_claims([condition.clone()]) {
-            Err(error) => section.problem(&name, error.to_string()),
+            Err(error) => {
+                let text = error.to_string();
+                let name_twice = format!("{name:?}: ");
+                section.problem(&name, text.strip_prefix(&name_twice).unwrap_or(&text));
+            }
             Ok(claims) if claims.unknown(CLAIMS).next().is_some() => {
                 section.problem(&name, unknown(&name));
             }

@@ -14,7 +14,7 @@ use portcullis_jwt_verify::VerifiedClaims;
 use portcullis_jwt_verify::rules::Rules;
 
 pub use claims::{CLAIMS, RuleClaimFault, RuleClaimsError, rule_claims};
-pub use explain::{ExplainedRule, Explanation, Granted, Refused};
+pub use explain::{ExplainedClaim, ExplainedRule, Explanation, Granted, Refused};
 pub use grant::Grant;
 pub use job::Job;
 pub use refusal::{Misfit, Refusal};

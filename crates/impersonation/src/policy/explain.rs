@@ -2,7 +2,7 @@
 
 mod display;
 
-use portcullis_jwt_verify::rules::{Comparison, Rule, Verdict, shown};
+use portcullis_jwt_verify::rules::{Comparison, Rule, shown};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -30,8 +30,8 @@ const SHOWN: &[&str] = &[
 /// terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// Whose job it is, by claim; absent ones have no value.
-    pub job: Vec<(&'static str, Option<String>)>,
+    /// Whose job it is.
+    pub job: Vec<ExplainedClaim>,
     /// What is wrong with the claims that the broker itself goes by, if something is.
     pub misfit: Option<String>,
     /// Whether code of another project may run, in words.
@@ -48,6 +48,15 @@ pub struct Explanation {
     pub granted: Option<Granted>,
     /// Or else why it gets nothing.
     pub refused: Option<Refused>,
+}
+
+/// A claim that says whose job it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExplainedClaim {
+    /// Its name.
+    pub claim: &'static str,
+    /// What it is, as JSON; absent where the token does not have it.
+    pub found: Option<String>,
 }
 
 /// One rule against the claims.
@@ -88,6 +97,20 @@ impl Explanation {
     }
 }
 
+impl ExplainedClaim {
+    fn of(claim: &'static str, claims: &Map<String, Value>) -> Self {
+        Self { claim, found: claims.get(claim).map(shown) }
+    }
+}
+
+/// The bare fact: what to do about it stands at the end.
+fn misfit(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Claim { claim, misfit } => format!("{claim} {misfit}"),
+        other => other.to_string(),
+    }
+}
+
 impl From<&Grant> for Granted {
     fn from(grant: &Grant) -> Self {
         Self { scopes: grant.scopes.clone(), lifetime_seconds: grant.lifetime.as_secs() }
@@ -117,8 +140,8 @@ impl Policy {
             _ => Vec::new(),
         };
         Explanation {
-            job: SHOWN.iter().map(|name| (*name, claims.get(*name).map(shown))).collect(),
-            misfit: job.as_ref().err().map(ToString::to_string),
+            job: SHOWN.iter().map(|claim| ExplainedClaim::of(claim, claims)).collect(),
+            misfit: job.as_ref().err().map(misfit),
             fork: self.explain_fork(job.as_ref().ok()),
             not_asked: self.0.rules.len() - rules.len(),
             rules,
@@ -148,11 +171,15 @@ impl Policy {
 
     fn explain_fork(&self, job: Option<&Job>) -> String {
         let Some(job) = job else { return "nobody can tell from these claims".to_owned() };
-        let allowed = if self.0.allow_forks { "forks are allowed" } else { "forks are refused" };
+        let allowed = if self.0.allow_forks {
+            "allowed by allow_forks"
+        } else {
+            "refused without allow_forks"
+        };
         match Origin::of(job) {
             Origin::Same(id) => format!("no: project_id and job_project_id are both {id}"),
             Origin::OfOne => format!(
-                "no: there is no job_project_id (GitLab before 18.4), but forks do not have the \
+                "no: there is no job_project_id (GitLab before 18.4), but jobs of forks do not have the \
                  pipeline_source {}",
                 shown(&Value::from(job.pipeline_source()))
             ),
@@ -179,11 +206,5 @@ impl Policy {
         }
         open.push("whether the user or the project asks too often".to_owned());
         open
-    }
-}
-
-impl ExplainedRule {
-    fn fits(comparison: &Comparison) -> bool {
-        comparison.verdict == Verdict::Matched
     }
 }

@@ -4,19 +4,19 @@ use std::fmt;
 
 use portcullis_jwt_verify::rules::{Comparison, Verdict};
 
-use super::{ExplainedRule, Explanation, Granted};
+use super::{ExplainedClaim, ExplainedRule, Explanation, Granted};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "The job, by its claims:")?;
-        for (name, value) in &self.job {
-            writeln!(f, "  {name:<17} {}", value.as_deref().unwrap_or("-"))?;
+        for ExplainedClaim { claim, found } in &self.job {
+            writeln!(f, "  {claim:<17} {}", found.as_deref().unwrap_or("-"))?;
         }
         match &self.misfit {
-            None => writeln!(f, "Are they as GitLab writes them? yes")?,
-            Some(text) => writeln!(f, "Are they as GitLab writes them? no: {text}")?,
+            None => writeln!(f, "Are these claims as GitLab writes them? yes")?,
+            Some(text) => writeln!(f, "Are these claims as GitLab writes them? no: {text}")?,
         }
-        writeln!(f, "Is it a fork's? {}", self.fork)?;
+        writeln!(f, "Does it run code of a fork? {}", self.fork)?;
         self.rules(f)?;
         if !self.open.is_empty() {
             writeln!(f, "Only known when a token is asked for:")?;
@@ -37,7 +37,13 @@ impl Explanation {
         if let Some(default) = &self.default {
             return writeln!(f, "There are no rules: every admissible job gets {default}");
         }
+        let grants = if self.is_granted() { "grants" } else { "would grant" };
         for rule in &self.rules {
+            if rule.holds {
+                writeln!(f, "Rule {} holds, and {grants} {}", rule.rule, rule.grants)?;
+            } else {
+                writeln!(f, "Rule {} does not hold", rule.rule)?;
+            }
             write!(f, "{rule}")?;
         }
         if !self.rules.iter().any(|rule| rule.holds) {
@@ -51,19 +57,14 @@ impl Explanation {
     }
 }
 
+/// Its comparisons, each on a line.
 impl fmt::Display for ExplainedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, grants, .. } = self;
-        if self.holds {
-            writeln!(f, "Rule {rule} holds, and grants {grants}")?;
-        } else {
-            writeln!(f, "Rule {rule} does not hold")?;
-        }
         if self.comparisons.is_empty() {
             writeln!(f, "  it asks nothing: it is for every job")?;
         }
         for comparison in &self.comparisons {
-            let mark = if Self::fits(comparison) { "yes" } else { "NO " };
+            let mark = if comparison.verdict == Verdict::Matched { "yes" } else { "NO " };
             writeln!(f, "  {mark} {}", Line(comparison))?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_base::{Clock, Randomness, SystemClock, SystemRandomness};
 use portcullis_gitlab::GitlabClient;
+use portcullis_impersonation::{Broker, LentTokens};
 use portcullis_pat::{KeyRing, SigningKey};
 use portcullis_revocation::catalog::{Catalog, Handling};
 use portcullis_revocation::formats::Format;
@@ -20,12 +21,15 @@ use portcullis_revocation::worker;
 use portcullis_revocation_api::{ClientConfig, RevocationApi, Types};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
+use url::Url;
 
 use crate::admin::{Admins, FAILURES};
 use crate::auth::Chain;
-use crate::config::{Client, Config, Gitlab, Loaded, Provider};
+use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit};
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
+
+mod broker;
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
 const PAT_KEY: &str = "pat-signing";
@@ -36,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) vault: Vault,
     pub(crate) pats: Pats,
     pub(crate) chain: Chain,
+    pub(crate) broker: Option<Broker>,
     pub(crate) admins: Admins,
     pub(crate) revocation_api: RevocationApi,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
@@ -52,6 +57,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let vault = Vault::open(&store, &loaded.master_key, random.as_ref()).await;
     let vault = vault.map_err(of_vault)?;
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
+    let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
@@ -66,8 +72,9 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     Ok(Parts {
         revocation_api: RevocationApi::new(api_config(config), intake),
         admins: Admins::new(config.secrets.admin_tokens.clone()),
-        providers: providers(config, &pats)?,
+        providers: providers(config, &pats, broker.as_ref())?,
         chain: Chain::new(config, &pats)?,
+        broker,
         worker: worker_options(config),
         store,
         vault,
@@ -141,7 +148,11 @@ fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Form
     }
 }
 
-fn providers(config: &Config, pats: &Pats) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
+fn providers(
+    config: &Config,
+    pats: &Pats,
+    broker: Option<&Broker>,
+) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
     let gitlabs: Vec<Instance> = config
         .revocation
         .providers
@@ -155,27 +166,38 @@ fn providers(config: &Config, pats: &Pats) -> Result<Vec<Arc<dyn RevocationProvi
     if !gitlabs.is_empty() {
         all.push(Arc::new(GitlabProvider::new(gitlabs)));
     }
+    if let Some(broker) = broker {
+        all.push(Arc::new(LentTokens(broker.clone())));
+    }
     Ok(all)
 }
 
 fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
-    let ca = gitlab.ca_file.as_ref().or(config.http.ca_file.as_ref());
+    Ok(Instance {
+        name: gitlab.name.clone(),
+        client: gitlab_client(config, &gitlab.url, gitlab.ca_file.as_ref())?,
+        types: gitlab.types.clone(),
+        admin_token: gitlab.admin_token.clone(),
+    })
+}
+
+/// A client with the CA of this upstream, or else that of all.
+fn gitlab_client(
+    config: &Config,
+    url: &Url,
+    ca: Option<&CaFile>,
+) -> Result<GitlabClient, StartError> {
     let options = ClientOptions {
         timeout: config.revocation.call_timeout,
         connect_timeout: config
             .revocation
             .call_timeout
             .min(ClientOptions::default().connect_timeout),
-        ca_pem: ca.map(|file| file.pem.clone()),
+        ca_pem: ca.or(config.http.ca_file.as_ref()).map(|file| file.pem.clone()),
         proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
     };
     let http = client(&options).map_err(|error| StartError::new("http", error))?;
-    Ok(Instance {
-        name: gitlab.name.clone(),
-        client: GitlabClient::new(gitlab.url.clone(), http),
-        types: gitlab.types.clone(),
-        admin_token: gitlab.admin_token.clone(),
-    })
+    Ok(GitlabClient::new(url.clone(), http))
 }
 
 fn worker_options(config: &Config) -> worker::Options {
@@ -204,17 +226,18 @@ fn api_config(config: &Config) -> portcullis_revocation_api::Config {
 
 fn client_config(client: &Client) -> ClientConfig {
     let all = client.types.iter().any(|name| name == "*");
-    // The configuration has checked that neither is zero.
-    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     ClientConfig {
         name: client.name.clone(),
         token: client.token.clone(),
         types: if all { Types::All } else { Types::These(client.types.iter().cloned().collect()) },
-        rate: Rate {
-            per_second: at_least_one(client.rate_limit.per_second),
-            burst: at_least_one(client.rate_limit.burst),
-        },
+        rate: rate(client.rate_limit),
     }
+}
+
+/// The configuration has checked that neither is zero.
+fn rate(limit: RateLimit) -> Rate {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Rate { per_second: at_least_one(limit.per_second), burst: at_least_one(limit.burst) }
 }
 
 /// What a start says is on: the types by provider.

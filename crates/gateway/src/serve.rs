@@ -9,6 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use portcullis_impersonation::{Broker, Sweep};
 use portcullis_revocation::worker::Worker;
 use portcullis_store::Store;
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
@@ -46,6 +47,7 @@ pub struct Gateway {
     admin: SocketAddr,
     store: Store,
     worker: Worker,
+    sweep: Option<Sweep>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     beside: [JoinHandle<()>; 2],
     patience: Duration,
@@ -61,12 +63,17 @@ impl Gateway {
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
-        let chain = data.chain.clone();
+        let (chain, broker) = (data.chain.clone(), data.broker.clone());
         let worker = data.worker.start(&store);
+        let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
         // A listener that waited for somebody else's keys would keep PATs from passing.
         let warm_up = tokio::spawn(async move {
             loop {
-                chain.warm_up().await;
+                tokio::join!(chain.warm_up(), async {
+                    if let Some(broker) = &broker {
+                        broker.warm_up().await;
+                    }
+                });
                 tokio::time::sleep(LOOK_AFTER_KEYS).await;
             }
         });
@@ -75,6 +82,7 @@ impl Gateway {
             admin,
             store,
             worker,
+            sweep,
             servers: vec![public_server, admin_server],
             beside: [followers, warm_up],
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
@@ -128,7 +136,12 @@ impl Gateway {
                 handle.stop(true).await;
             }
         };
-        tokio::join!(servers, self.worker.stop());
+        let sweep = async {
+            if let Some(sweep) = self.sweep {
+                sweep.stop().await;
+            }
+        };
+        tokio::join!(servers, sweep, self.worker.stop());
         self.beside.iter().for_each(JoinHandle::abort);
         self.store.close().await;
     }
@@ -139,6 +152,7 @@ struct Shared {
     store: Data<Store>,
     pats: Data<pats::Pats>,
     chain: Data<auth::Chain>,
+    broker: Option<Data<Broker>>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
     worker: WorkerParts,
@@ -163,6 +177,7 @@ impl Shared {
             store: Data::new(parts.store),
             pats: Data::new(parts.pats),
             chain: Data::new(parts.chain),
+            broker: parts.broker.map(Data::new),
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
             worker: WorkerParts {
@@ -181,6 +196,9 @@ pub fn public_routes(config: &Config) -> RouteTable {
     table.extend(pats::routes());
     table.extend(auth::routes());
     table.extend(portcullis_revocation_api::routes(&config.revocation_api.mount));
+    if let Some(section) = &config.impersonation {
+        table.extend(portcullis_impersonation::routes(&section.mount));
+    }
     table
 }
 
@@ -202,8 +220,9 @@ fn listen(
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
     let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
+    let broker = data.broker.clone();
     let server = HttpServer::new(move || {
-        App::new()
+        let app = App::new()
             .wrap(from_fn(trace))
             .app_data(store.clone())
             .app_data(pats.clone())
@@ -211,7 +230,11 @@ fn listen(
             .app_data(admins.clone())
             .app_data(api.clone())
             .configure(answer_early_errors)
-            .configure(|config| mount(&table, config))
+            .configure(|config| mount(&table, config));
+        match &broker {
+            Some(broker) => app.app_data(broker.clone()),
+            None => app,
+        }
     })
     .disable_signals()
     .shutdown_timeout(whole_seconds(config.shutdown_grace));

@@ -15,7 +15,7 @@ use time::{Date, OffsetDateTime};
 use crate::audience::Audiences;
 use crate::failure::Failure;
 use crate::marker;
-use crate::policy::{Grant, Job, Policy};
+use crate::policy::{Grant, Job, Misfit, Policy, Refusal};
 use crate::upstream::Upstream;
 
 /// How long after the intent a token may be handed out: longer than GitLab is waited for, since what is
@@ -207,7 +207,8 @@ impl Broker {
         if !self.0.policy.is_single_use() {
             return Ok(None);
         }
-        let id = claims.id().filter(|id| !id.is_empty()).ok_or(Failure::NoTokenId)?;
+        let absent = Refusal::Claim { claim: "jti", misfit: Misfit::Absent };
+        let id = claims.id().ok_or(absent)?;
         let left = claims.expires_at().map(|at| at - self.0.issuances.now());
         let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
         let issuer = claims.issuer().unwrap_or_default();

@@ -25,8 +25,6 @@ pub(crate) enum Failure {
     Token(JwtError),
     /// It is good for one token, and brought it already.
     Used,
-    /// It is to be good for one token, and nothing tells it from others.
-    NoTokenId,
     /// The policy says no, or the question makes no sense.
     Refused(Refusal),
     /// Not a question that is understood.
@@ -70,7 +68,6 @@ impl Failure {
             Self::NoToken => "no_token",
             Self::Token(error) => error.code(),
             Self::Used => "used",
-            Self::NoTokenId => "no_jti",
             Self::Refused(refusal) => refusal.code(),
             Self::Query(_) => "invalid_query",
             Self::Administrator => "administrator",
@@ -94,7 +91,6 @@ impl Failure {
             ),
             Self::Token(error) => unauthorized("invalid_token", error.to_string()),
             Self::Used => unauthorized("used", "this JWT is good for one token, and brought it"),
-            Self::NoTokenId => unauthorized("no_jti", "the JWT has no jti, and needs one here"),
             Self::Refused(refusal) if refusal.is_bad_request() => {
                 Problem::bad_request(refusal.code(), refusal.to_string())
             }

@@ -7,14 +7,19 @@ use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_jwt_verify::sources::{JwksFile, KeyError, KeySource, RemoteKeys, RemoteOptions};
 
-use crate::config::{CaFile, Config, KeysFrom, Oidc};
+use crate::config::{CaFile, Config, KeysFrom};
 use crate::error::StartError;
 
 /// The keys of an issuer. Nothing is fetched yet; a file is read.
-pub(super) fn keys_of(config: &Config, entry: &Oidc) -> Result<Arc<dyn KeySource>, StartError> {
-    let bad = |error: KeyError| StartError::new("keys", format!("{}: {error}", entry.issuer));
-    let options = || remote_options(config, entry.ca_file.as_ref());
-    Ok(match &entry.keys {
+pub(crate) fn keys_of(
+    config: &Config,
+    issuer: &str,
+    keys: &KeysFrom,
+    ca: Option<&CaFile>,
+) -> Result<Arc<dyn KeySource>, StartError> {
+    let bad = |error: KeyError| StartError::new("keys", format!("{issuer}: {error}"));
+    let options = || remote_options(config, ca);
+    Ok(match keys {
         KeysFrom::Discovery(authority) => {
             Arc::new(RemoteKeys::discover(authority, options()?).map_err(bad)?)
         }

@@ -25,7 +25,8 @@ pub(super) struct Issuer {
 /// All that are configured, each with its keys.
 pub(super) fn issuers(config: &Config) -> Result<Vec<Issuer>, StartError> {
     let one = |entry: &Oidc| {
-        let verifier = Verifier::builder(keys_of(config, entry)?)
+        let keys = keys_of(config, &entry.issuer, &entry.keys, entry.ca_file.as_ref())?;
+        let verifier = Verifier::builder(keys)
             .issuer(&entry.issuer)
             .audiences(entry.audiences.iter().cloned())
             .remember(config.auth.token_cache)

@@ -19,7 +19,7 @@ use crate::VerifiedClaims;
 pub use claims::{Claims, RuleError};
 pub use condition::{Condition, ConditionError};
 pub use pattern::{Pattern, PatternError};
-pub use trace::{Comparison, Trace, Verdict};
+pub use trace::{Comparison, Trace, Verdict, shown};
 
 /// A rule and what comes of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -61,7 +61,8 @@ impl Comparison {
     }
 }
 
-fn shown(value: &Value) -> String {
+/// A claim's value for people: JSON in plain ASCII, cut where it is long.
+pub fn shown(value: &Value) -> String {
     let text = json_of(value);
     match text.get(..SHOWN) {
         Some(start) if text.len() > SHOWN => format!("{start}..."),

@@ -4,6 +4,8 @@
 
 #[path = "http/auth.rs"]
 mod auth;
+#[path = "http/broker.rs"]
+mod broker;
 #[path = "http/clients.rs"]
 mod clients;
 #[path = "http/deaf.rs"]
@@ -62,6 +64,8 @@ on_both_databases![
     auth::a_scope_is_asked_for_on_exactly_auth,
     auth::every_method_is_the_same_and_no_body_is_read,
     auth::garbage_is_refused_with_a_status_that_proxies_know,
+    broker::a_job_is_given_a_token_that_dies,
+    broker::a_job_gives_its_tokens_back,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

@@ -391,9 +391,5 @@ proptest! {
             let variable = format!("PORTCULLIS__{key}");
             let _ = Setup::new().read("", &[(&variable, &value)]);
         }
-        for variable in ["ASPNETCORE_URLS", "GITLAB__APIKEY", "JWT__AUTHORITY"] {
-            let host = ("GITLAB__HOSTNAME", value.as_str());
-            let _ = Setup::new().read("", &[host, (variable, &value)]);
-        }
     }
 }

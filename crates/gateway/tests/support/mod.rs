@@ -2,6 +2,8 @@
 //!
 //! A test binary that needs only a part of this says `#[expect(dead_code, reason = "…")] mod support;`.
 
+pub(crate) mod broker;
+
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;

@@ -20,7 +20,7 @@ const PER_PROJECT: RateLimit = RateLimit { per_second: 5, burst: 100 };
 
 /// `[impersonation]`; off without the section.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key that says yes or no")]
 pub struct Impersonation {
     /// The path under which the endpoints live: `/`, or `/a/b` without a final slash.
     pub mount: String,

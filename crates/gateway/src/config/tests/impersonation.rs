@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_impersonation::policy::{Grant, rule_claims};
+use serde_json::json;
 
 use super::super::*;
 use super::{Setup, bad, good};
@@ -182,15 +183,15 @@ fn an_audience_is_named_or_given_up_aloud() {
 fn a_rule_takes_from_the_section_what_it_does_not_say() {
     let read = impersonation(&ruled(
         "[[impersonation.rules]]\nclaims = { project_path = [\"a/b\", \"c/**\"] }\n\
-         [[impersonation.rules]]\nclaims.project_path = true\nscopes = [\"api\"]\n\
-         [[impersonation.rules]]\nclaims.project_path = 20\nrevoke_seconds = 120",
+         [[impersonation.rules]]\nclaims = { ref_protected = true }\nscopes = [\"api\"]\n\
+         [[impersonation.rules]]\nclaims.project_id = 20\nrevoke_seconds = 120",
     ));
-    let asked = |value: serde_json::Value| rule_claims([("project_path".into(), value)]).unwrap();
+    let asked = |name: &str, value| rule_claims([(name.to_owned(), value)]).unwrap();
     let rules: Vec<_> = read.rules.iter().map(|r| (r.claims.clone(), r.outcome.clone())).collect();
     let expected = [
-        (asked(vec!["a/b", "c/**"].into()), grant(&["write_repository"], 30)),
-        (asked(true.into()), grant(&["api"], 30)),
-        (asked(20.into()), grant(&["write_repository"], 120)),
+        (asked("project_path", json!(["a/b", "c/**"])), grant(&["write_repository"], 30)),
+        (asked("ref_protected", json!(true)), grant(&["api"], 30)),
+        (asked("project_id", json!(20)), grant(&["write_repository"], 120)),
     ];
     assert_eq!(rules, expected);
 }
@@ -200,17 +201,18 @@ fn a_rule_that_cannot_be_meant_is_a_problem() {
     for (rest, key) in [
         ("claims.project_path = []", "claims.project_path"),
         ("claims.project_path = 1.5", "claims.project_path"),
-        ("claims.project_path = nan", "claims.project_path"),
+        ("claims.runner_id = nan", "claims.runner_id"),
+        ("claims.project_path = true", "claims.project_path"),
         ("claims.project_path = 2026-01-01", "claims.project_path"),
         ("claims.project_path.a = 1", "claims.project_path"),
         ("claims.project_path = [[\"a\"]]", "claims.project_path"),
         ("claims.no_such_claim = \"a\"", "claims.no_such_claim"),
         ("claims = \"a\"", "claims"),
-        ("claims.project_path = \"a\"\nscopes = []", "scopes"),
-        ("claims.project_path = \"a\"\nscopes = [\"api\", \"api\"]", "scopes[1]"),
-        ("claims.project_path = \"a\"\nrevoke_seconds = 0", "revoke_seconds"),
-        ("claims.project_path = \"a\"\nrevoke_seconds = -1", "revoke_seconds"),
-        ("claims.project_path = \"a\"\nscope = [\"api\"]", "scope"),
+        ("claims.ref = \"a\"\nscopes = []", "scopes"),
+        ("claims.ref = \"a\"\nscopes = [\"api\", \"api\"]", "scopes[1]"),
+        ("claims.ref = \"a\"\nrevoke_seconds = 0", "revoke_seconds"),
+        ("claims.ref = \"a\"\nrevoke_seconds = -1", "revoke_seconds"),
+        ("claims.ref = \"a\"\nscope = [\"api\"]", "scope"),
     ] {
         let keys = bad(&ruled(&format!("{RULE}[[impersonation.rules]]\n{rest}")), &[]);
         assert_eq!(keys, [format!("impersonation.rules[1].{key}")], "{rest}");
@@ -237,15 +239,25 @@ fn a_misspelt_claim_is_told_with_the_one_that_is_near() {
 #[test]
 fn a_rule_can_come_from_the_environment() {
     let rules = [
-        ("PORTCULLIS__IMPERSONATION__RULES__0__CLAIMS__PROJECT_PATH", "[\"a\", \"b\"]"),
+        ("PORTCULLIS__IMPERSONATION__RULES__0__CLAIMS__REF", "[\"a\", \"b\"]"),
+        ("PORTCULLIS__IMPERSONATION__RULES__0__CLAIMS__REF_PROTECTED", "true"),
         ("PORTCULLIS__IMPERSONATION__RULES__0__REVOKE_SECONDS", "5"),
-        ("PORTCULLIS__IMPERSONATION__RULES__1__CLAIMS", "{ project_path = true }"),
-        ("PORTCULLIS__IMPERSONATION__RULES__2__CLAIMS__PROJECT_PATH", "true"),
+        ("PORTCULLIS__IMPERSONATION__RULES__1__CLAIMS", "{ project_id = 20 }"),
+        // A text stays one, as nearly all claims of GitLab are.
+        ("PORTCULLIS__IMPERSONATION__RULES__2__CLAIMS__REF", "20"),
     ];
     let read = good(&ruled(""), &rules).impersonation.unwrap();
-    let claims: Vec<String> = read.rules.iter().map(|rule| format!("{:?}", rule.claims)).collect();
-    assert!(claims[0].contains('a') && claims[0].contains('b'), "{}", claims[0]);
-    assert_ne!(claims[1], claims[2], "a text stays one, as nearly all claims of GitLab are");
+    let asked = |text: &str| {
+        let claims: serde_json::Map<_, _> = serde_json::from_str(text).unwrap();
+        rule_claims(claims).unwrap()
+    };
+    let expected = [
+        asked(r#"{"ref": ["a", "b"], "ref_protected": "true"}"#),
+        asked(r#"{"project_id": 20}"#),
+        asked(r#"{"ref": "20"}"#),
+    ];
+    let claims: Vec<_> = read.rules.iter().map(|rule| rule.claims.clone()).collect();
+    assert_eq!(claims, expected);
     assert_eq!(read.rules.iter().next().unwrap().outcome, grant(&["write_repository"], 5));
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use portcullis_impersonation::policy::{CLAIMS, Grant, rule_claims};
+use portcullis_impersonation::policy::{
+    CLAIMS, Grant, RuleClaimFault, RuleClaimsError, rule_claims,
+};
 use portcullis_jwt_verify::rules::{Claims, Rule, Rules};
 use serde_json::Value;
 
@@ -62,16 +64,10 @@ fn read_claims(section: &mut Section<'_>, entries: BTreeMap<String, Node>) -> Cl
     for (name, node) in entries {
         let condition = (name.clone(), json_of_node(node));
         // One by one, so that every bad one is told.
-        match rule_claims([condition.clone()]) {
-            Err(error) => {
-                let text = error.to_string();
-                let name_twice = format!("{name:?}: ");
-                section.problem(&name, text.strip_prefix(&name_twice).unwrap_or(&text));
-            }
-            Ok(claims) if claims.unknown(CLAIMS).next().is_some() => {
-                section.problem(&name, unknown(&name));
-            }
-            Ok(_) => {}
+        if !CLAIMS.contains(&name.as_str()) {
+            section.problem(&name, unknown(&name));
+        } else if let Err(RuleClaimsError { fault, .. }) = rule_claims([condition.clone()]) {
+            section.problem(&name, fault.to_string());
         }
         conditions.push(condition);
     }
@@ -83,7 +79,7 @@ fn unknown(name: &str) -> String {
     let distance = |known: &&&str| strsim::damerau_levenshtein(name, known);
     let near = CLAIMS.iter().filter(|known| distance(known) <= NEAR).min_by_key(distance);
     let near = near.map(|known| format!("; is {known} meant?")).unwrap_or_default();
-    format!("GitLab's tokens have no such claim{near}")
+    format!("{}{near}", RuleClaimFault::Unknown)
 }
 
 /// What is no condition becomes null, which `rule_claims` refuses by name.

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
+use proptest::prelude::*;
+
 use super::*;
 
 const ALL: [(&str, &str); 11] = [
@@ -165,5 +167,15 @@ fn it_listens_where_kestrel_did() {
     assert!(warnings.iter().any(|warning| warning.starts_with("ASPNETCORE_URLS: its https")));
     for urls in ["https://+:443", "http://unix:/run/x.sock"] {
         assert_eq!(listen(urls).0.unwrap_err()[0].key, "ASPNETCORE_URLS", "{urls}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_value_is_taken_or_named(value in "\\PC{0,20}") {
+        for variable in ["ASPNETCORE_URLS", "GITLAB__APIKEY", "JWT__ISSUER", "JWT__AUTHORITY"] {
+            let host = ("GITLAB__HOSTNAME", value.as_str());
+            let _ = Setup::new().read("", &[host, KEY, ANY, (variable, &value)]);
+        }
     }
 }

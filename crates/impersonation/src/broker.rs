@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_gitlab::{Administrator, CreatedToken, GitlabClient, NewImpersonationToken};
+use portcullis_gitlab::{
+    Administrator, CreatedToken, GitlabClient, NewImpersonationToken, UserFailure,
+};
 use portcullis_jwt_verify::sources::Health;
 use portcullis_jwt_verify::{VerifiedClaims, Verifier};
 use portcullis_revocation::identity::short;
@@ -16,7 +18,7 @@ use crate::audience::Audiences;
 use crate::failure::Failure;
 use crate::marker;
 use crate::policy::{Grant, Job, Misfit, Policy, Refusal};
-use crate::upstream::Upstream;
+use crate::upstream::{Trouble, Upstream};
 
 /// How long after the intent a token may be handed out: longer than GitLab is waited for, since what is
 /// heard in time must also be written down.
@@ -238,18 +240,24 @@ impl Broker {
         };
         match self.0.upstream.create(&new).await {
             Ok(created) => self.hand_out(order, &id, created).await,
+            Err(trouble) if trouble.may_have_happened() => {
+                self.free(&id).await;
+                Err(Failure::Gitlab(trouble))
+            }
             Err(trouble) => {
-                let known = if trouble.may_have_happened() {
-                    issuances.unheard(&id).await
-                } else {
-                    issuances.refuse(&id).await
-                };
-                if let Err(error) = known {
+                if let Err(error) = issuances.refuse(&id).await {
                     // The intent stays open, and the sweep looks for a token that is not there.
                     tracing::warn!(error = %error, "a refusal of GitLab's could not be written down");
                 }
                 Err(Failure::Gitlab(trouble))
             }
+        }
+    }
+
+    /// Nobody was given a token for this intent: a JWT that is good for one may be used again.
+    async fn free(&self, id: &str) {
+        if let Err(error) = self.0.issuances.unheard(id).await {
+            tracing::warn!(error = %error, "a JWT that brought nothing could not be freed");
         }
     }
 
@@ -266,11 +274,16 @@ impl Broker {
             lifetime: order.grant.lifetime,
             location: place(&order.job),
         };
-        let planned = self.0.issuances.issue(made).await?.ok_or(Failure::TooLate)?;
+        let Some(planned) = self.0.issuances.issue(made).await? else {
+            self.free(id).await;
+            return Err(Failure::TooLate);
+        };
         if created.active == Some(false) {
             tracing::error!(
                 "GitLab made a token that has expired already: its clock or time zone is far from ours"
             );
+            let stillborn = UserFailure::Invalid { fields: vec!["expires_at"] };
+            return Err(Failure::Gitlab(Trouble::Said(stillborn)));
         }
         Ok(Handed {
             token: created.token,

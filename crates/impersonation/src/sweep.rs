@@ -21,8 +21,12 @@ use crate::upstream::Trouble;
 /// How often is looked for what to do.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How long the duty is held without being taken on again: longer than one user takes.
-const HOLD: Duration = Duration::from_mins(2);
+/// How long the duty is held without being taken on again: for so long nobody sweeps after the replica that
+/// did was killed. Two that sweep at once do no harm.
+const HOLD: Duration = Duration::from_secs(15);
+
+/// So many users in a row of whom GitLab says nothing, and it is left alone until the next time.
+const OBSTACLES: u32 = 3;
 
 /// Users with open intents that are looked through in one go.
 const AT_MOST: u32 = 100;
@@ -95,17 +99,8 @@ impl From<Trouble> for Obstacle {
 impl Sweeper {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
-            match self.go(&stopped).await {
-                Ok(()) => {}
-                Err(Obstacle::Queue(error)) => {
-                    tracing::warn!(error = %error, "the sweep could not be done");
-                }
-                Err(Obstacle::Gitlab(trouble)) => {
-                    tracing::warn!(
-                        impersonation.code = trouble.code(),
-                        "the sweep waits for GitLab"
-                    );
-                }
+            if let Err(error) = self.go(&stopped).await {
+                tracing::warn!(error = %error, "the sweep could not be done");
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -114,38 +109,65 @@ impl Sweeper {
         }
     }
 
-    /// What is most urgent first. The first obstacle ends it: a GitLab that is down need not be asked
-    /// about everybody.
-    async fn go(&mut self, stopped: &watch::Receiver<bool>) -> Result<(), Obstacle> {
+    /// What is most urgent first.
+    async fn go(&mut self, stopped: &watch::Receiver<bool>) -> Result<(), QueueError> {
         let issuances = self.broker.issuances().clone();
         if !issuances.take_sweep(HOLD).await? {
             self.everybody = None;
             return Ok(());
         }
         self.note_everybody().await?;
-        let mut users: Vec<u64> = issuances.to_sweep(AT_MOST).await?;
+        let mut users: Vec<(u64, bool)> =
+            issuances.to_sweep(AT_MOST).await?.into_iter().map(|user| (user, true)).collect();
         let others = OTHERS_AT_MOST.min(self.others.len());
-        let urgent = users.len();
-        users.extend(self.others.iter().take(others));
-        for (place, user_id) in users.into_iter().enumerate() {
-            if *stopped.borrow() || !issuances.take_sweep(HOLD).await? {
-                return Ok(());
-            }
-            self.look_through(user_id).await?;
-            if place < urgent {
-                issuances.looked_through(user_id).await?;
-            } else {
-                self.others.pop_front();
-            }
-        }
+        users.extend(self.others.drain(..others).map(|user| (user, false)));
+        let outcome = self.look_through_all(&users, stopped).await;
         if self.forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             issuances.forget(KEEP).await?;
             self.forgot = Some(Instant::now());
         }
+        outcome
+    }
+
+    /// One user after the other; of each it is known whether an intent of theirs is open. A user of whom
+    /// nothing can be learnt comes last the next time and holds nobody else up, but a GitLab that is down
+    /// is not asked about everybody.
+    async fn look_through_all(
+        &mut self,
+        users: &[(u64, bool)],
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), QueueError> {
+        let mut obstacles = 0;
+        for (place, &(user_id, open)) in users.iter().enumerate() {
+            let given_up = obstacles >= OBSTACLES;
+            if given_up || *stopped.borrow() || !self.broker.issuances().take_sweep(HOLD).await? {
+                let left = users[place..].iter().filter(|(_, open)| !open);
+                self.others.extend(left.map(|(user, _)| user));
+                return Ok(());
+            }
+            let looked = self.look_through(user_id).await;
+            if open {
+                self.broker.issuances().looked_through(user_id).await?;
+            } else if looked.is_err() {
+                self.others.push_back(user_id);
+            }
+            match looked {
+                Ok(()) => obstacles = 0,
+                Err(Obstacle::Gitlab(trouble)) => {
+                    obstacles += 1;
+                    tracing::warn!(
+                        impersonation.user_id = user_id,
+                        impersonation.code = trouble.code(),
+                        "a user's tokens could not be looked through; they will be"
+                    );
+                }
+                Err(Obstacle::Queue(error)) => return Err(error),
+            }
+        }
         Ok(())
     }
 
-    async fn note_everybody(&mut self) -> Result<(), Obstacle> {
+    async fn note_everybody(&mut self) -> Result<(), QueueError> {
         if self.everybody.is_none_or(|at| at.elapsed() >= EVERYBODY_EVERY) {
             self.others = self.broker.issuances().users_with_tokens().await?.into();
             self.everybody = Some(Instant::now());

@@ -101,6 +101,8 @@ impl Sweeper {
         while !*stopped.borrow() {
             if let Err(error) = self.go(&stopped).await {
                 tracing::warn!(error = %error, "the sweep could not be done");
+                // Who was still to be looked through is not known any more.
+                self.everybody = None;
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

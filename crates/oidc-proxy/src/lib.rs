@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod keys;
+pub mod subject;

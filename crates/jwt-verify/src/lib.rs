@@ -20,6 +20,9 @@ mod token;
 mod verified;
 mod verifier;
 
+// Verifiers take one.
+pub use portcullis_base::Clock;
+
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{Builder, Chosen, Unset};
 pub use claimed::claimed_issuers;

@@ -2,4 +2,6 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod keys;
+pub mod record;
+pub mod resign;
 pub mod subject;

@@ -21,7 +21,7 @@ enum Piece {
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum TemplateError {
     /// A brace without its other half, or nothing between the two.
-    #[error("a claim's name stands between { and }, and no other brace is there")]
+    #[error("a claim's name stands between {{ and }}, and no other brace is there")]
     Brace,
     /// There is no claim in it: everybody would be the same.
     #[error("names no claim")]

@@ -1,0 +1,343 @@
+//! From a token of an upstream issuer to one of ours.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use portcullis_jwt_verify::rules::Rules;
+use portcullis_jwt_verify::sources::{Health, KeyError};
+use portcullis_jwt_verify::{
+    Algorithm, Clock, Error as JwtError, VerifiedClaims, Verifier, claimed_issuers,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+
+use crate::keys::{OwnKeys, SignError, Signer};
+use crate::record::{Issued, Record, RecordError};
+use crate::subject::{SubjectError, Template};
+
+/// Registered claims that are never cloned: they are composed here.
+pub const COMPOSED: [&str; 5] = ["iss", "aud", "exp", "iat", "nbf"];
+
+/// One issuer whose tokens are re-signed.
+#[derive(Debug)]
+pub struct Upstream {
+    /// What `iss` has to be, to the letter.
+    pub issuer: String,
+    /// Proves its tokens. Whom they are for is not its business, but the [`Policy`]'s.
+    pub verifier: Verifier,
+}
+
+/// What is re-signed, and how.
+#[derive(Debug)]
+pub struct Policy {
+    /// Claims that are taken over where they are there and not null; none of [`COMPOSED`].
+    pub clone_claims: Vec<String>,
+    /// Whom tokens may be for; anybody where nothing is said.
+    pub audiences: Option<Vec<String>>,
+    /// Which tokens are re-signed. Without rules all are.
+    pub rules: Rules<()>,
+    /// How `sub` is composed; otherwise it is what is cloned.
+    pub subject: Option<Template>,
+    /// The longest life of a token of ours; that of the upstream's where nothing is said.
+    pub max_lifetime: Option<Duration>,
+    /// Whether a token of ours has a `jti` of its own.
+    pub token_id: bool,
+    /// Whether an upstream token that has a `jti` is re-signed once only.
+    pub once: bool,
+}
+
+/// Which of our keys signs by which algorithm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    /// `kid` by algorithm.
+    pub key_ids: BTreeMap<Algorithm, String>,
+    /// By which is signed where neither the caller nor the upstream token names one of these.
+    pub default: Algorithm,
+}
+
+/// Keys and which of them signs, as they are now; another set takes their place as a whole.
+#[derive(Debug)]
+pub struct Keyring {
+    /// The keys.
+    pub keys: OwnKeys,
+    /// Which of them signs.
+    pub signing: Signing,
+    signers: BTreeMap<Algorithm, Signer>,
+}
+
+/// An entry without a private key that may sign.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum KeyringError {
+    /// There is no private key of this `kid` whose `use` is `sig` and whose `alg` is this.
+    #[error("the key file has no private key with kid {kid:?}, use \"sig\" and alg {}", algorithm.name())]
+    NoKey {
+        /// By which it was to sign.
+        algorithm: Algorithm,
+        /// Its name.
+        kid: String,
+    },
+    /// The default is not among those that sign.
+    #[error("{} is the default, and no key signs by it", .0.name())]
+    Default(Algorithm),
+}
+
+impl Keyring {
+    /// Each entry with its key.
+    pub fn new(keys: OwnKeys, signing: Signing) -> Result<Self, KeyringError> {
+        let mut signers = BTreeMap::new();
+        for (&algorithm, kid) in &signing.key_ids {
+            let missing = || KeyringError::NoKey { algorithm, kid: kid.clone() };
+            signers.insert(algorithm, keys.signer(kid, algorithm).ok_or_else(missing)?);
+        }
+        if !signers.contains_key(&signing.default) {
+            return Err(KeyringError::Default(signing.default));
+        }
+        Ok(Self { keys, signing, signers })
+    }
+
+    /// The key for a token: as the caller asks, else as the upstream token was signed, else the default.
+    fn choose(&self, asked: Option<&str>, upstream: Algorithm) -> Option<(&str, &Signer)> {
+        let algorithm = match asked {
+            Some(name) => name.parse().ok()?,
+            None if self.signers.contains_key(&upstream) => upstream,
+            None => self.signing.default,
+        };
+        let (kid, signer) = (self.signing.key_ids.get(&algorithm)?, self.signers.get(&algorithm)?);
+        Some((kid, signer))
+    }
+
+    /// By which is signed, sorted by name.
+    pub fn algorithms(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.signers.keys().map(|algorithm| algorithm.name()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// Why a token is not re-signed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is of no upstream, or does not verify.
+    #[error("the token does not prove itself: {0}")]
+    Token(JwtError),
+    /// The upstream's keys cannot be had.
+    #[error("the keys of the upstream issuer cannot be had")]
+    Keys(KeyError),
+    /// A claim that every upstream token has is missing.
+    #[error("the claim {0} is missing")]
+    ClaimMissing(&'static str),
+    /// It is for somebody for whom nothing is re-signed.
+    #[error("tokens for this audience are not re-signed here")]
+    Audience,
+    /// No rule holds.
+    #[error("no rule lets this token be re-signed")]
+    NoRule,
+    /// Its subject cannot be composed.
+    #[error("no subject can be composed: {0}")]
+    Subject(#[from] SubjectError),
+    /// No key signs by the algorithm that was asked for.
+    #[error("no key of this issuer signs by that algorithm")]
+    Algorithm,
+    /// It was re-signed before, or its re-signed one leaked.
+    #[error("this token is not re-signed again")]
+    Used,
+    /// What was issued could not be recorded.
+    #[error("what is issued cannot be recorded right now")]
+    Record(#[from] RecordError),
+    /// OpenSSL did not sign.
+    #[error("the token could not be signed")]
+    Sign(#[from] SignError),
+}
+
+/// What a caller asks for.
+#[derive(Debug)]
+pub struct Request {
+    /// The upstream's token.
+    pub token: SecretString,
+    /// By which algorithm to sign.
+    pub algorithm: Option<String>,
+    /// For whom alone the new token is to be: one of the upstream token's audiences.
+    pub audience: Option<String>,
+}
+
+/// A token of ours.
+#[derive(Debug)]
+pub struct Resigned {
+    /// The token.
+    pub token: SecretString,
+    /// When it expires.
+    pub expires_at: OffsetDateTime,
+}
+
+/// Re-signs tokens.
+pub struct ReSigner {
+    upstreams: Vec<Upstream>,
+    policy: Policy,
+    keyring: Arc<ArcSwap<Keyring>>,
+    record: Arc<dyn Record>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ReSigner {
+    /// A re-signer of these parts. `keyring` may be replaced at any time.
+    pub fn new(
+        upstreams: Vec<Upstream>,
+        policy: Policy,
+        keyring: Arc<ArcSwap<Keyring>>,
+        record: Arc<dyn Record>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { upstreams, policy, keyring, record, clock }
+    }
+
+    /// The keys as they are now.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.load_full()
+    }
+
+    /// The claims that a token of ours may have, sorted.
+    pub fn claims(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = COMPOSED.to_vec();
+        names.extend(self.policy.clone_claims.iter().map(String::as_str));
+        names.extend(self.policy.subject.as_ref().map(|_| "sub"));
+        names.extend(self.policy.token_id.then_some("jti"));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Fetches the upstreams' keys where they are not there or due.
+    pub async fn warm_up(&self) {
+        let all = self.upstreams.iter().map(|upstream| upstream.verifier.warm_up());
+        // What cannot be had is logged where it is fetched.
+        drop(futures_util::future::join_all(all).await);
+    }
+
+    /// How the keys of each upstream are doing.
+    pub fn health(&self) -> Vec<(&str, Health)> {
+        self.upstreams.iter().map(|one| (one.issuer.as_str(), one.verifier.health())).collect()
+    }
+
+    /// A token of ours, whose issuer is called `issuer`, for a token of an upstream.
+    pub async fn resign(&self, issuer: &str, request: &Request) -> Result<Resigned, Refusal> {
+        let claims = self.prove(&request.token).await?;
+        let audience = self.audience(&claims, request.audience.as_deref())?;
+        if !self.policy.rules.is_empty() && self.policy.rules.decide(&claims).is_none() {
+            return Err(Refusal::NoRule);
+        }
+        let keyring = self.keyring.load();
+        let upstream = claims.header().algorithm();
+        let (kid, signer) =
+            keyring.choose(request.algorithm.as_deref(), upstream).ok_or(Refusal::Algorithm)?;
+        let payload = self.compose(issuer, &claims, audience)?;
+        let expires_at = self.record(&claims, &payload).await?;
+        let header = json!({ "alg": signer.algorithm().name(), "kid": kid }).to_string();
+        let token = signer.sign(&header, &Value::Object(payload).to_string())?;
+        Ok(Resigned { token: token.into(), expires_at })
+    }
+
+    async fn prove(&self, token: &SecretString) -> Result<VerifiedClaims, Refusal> {
+        let token = token.expose_secret();
+        let named = claimed_issuers(token);
+        let upstream = self.upstreams.iter().find(|one| named.contains(&one.issuer));
+        // Of nobody's token too it is said what is wrong with it, as of the first upstream's.
+        let upstream = upstream.or(self.upstreams.first()).ok_or(Refusal::NoRule)?;
+        let claims = upstream.verifier.verify(token).await.map_err(|error| match error {
+            JwtError::KeysUnavailable(error) => Refusal::Keys(error),
+            error => Refusal::Token(error),
+        })?;
+        for (name, there) in [
+            ("iat", claims.issued_at().is_some()),
+            ("nbf", claims.not_before().is_some()),
+            ("exp", claims.expires_at().is_some()),
+            ("aud", claims.get("aud").is_some()),
+        ] {
+            if !there {
+                return Err(Refusal::ClaimMissing(name));
+            }
+        }
+        Ok(claims)
+    }
+
+    /// Whom the new token is for: all for whom the upstream's is, or the one of them that is asked for.
+    fn audience(&self, claims: &VerifiedClaims, asked: Option<&str>) -> Result<Value, Refusal> {
+        let meant = claims.audiences();
+        let allowed = |audience: &String| {
+            self.policy.audiences.as_ref().is_none_or(|allowed| allowed.contains(audience))
+        };
+        match asked {
+            Some(asked) => {
+                let found = meant.iter().find(|audience| *audience == asked);
+                found
+                    .filter(|audience| allowed(audience))
+                    .map(|a| json!(a))
+                    .ok_or(Refusal::Audience)
+            }
+            None if !meant.is_empty() && meant.iter().all(allowed) => {
+                Ok(claims.get("aud").cloned().unwrap_or_default())
+            }
+            None => Err(Refusal::Audience),
+        }
+    }
+
+    fn compose(
+        &self,
+        issuer: &str,
+        claims: &VerifiedClaims,
+        audience: Value,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let now = self.clock.now().unix_timestamp();
+        let mut payload = Map::new();
+        payload.insert("iss".to_owned(), issuer.into());
+        payload.insert("aud".to_owned(), audience);
+        payload.insert("iat".to_owned(), now.into());
+        payload.insert("nbf".to_owned(), now.into());
+        payload.insert("exp".to_owned(), self.expiry(now, claims));
+        for name in &self.policy.clone_claims {
+            if let Some(value) = claims.get(name).filter(|value| !value.is_null()) {
+                payload.insert(name.clone(), value.clone());
+            }
+        }
+        if let Some(template) = &self.policy.subject {
+            payload.insert("sub".to_owned(), template.compose(claims)?.into());
+        }
+        if self.policy.token_id {
+            payload.insert("jti".to_owned(), self.record.fresh_id().into());
+        }
+        Ok(payload)
+    }
+
+    /// The upstream token's own, as it wrote it, unless that is further off than is allowed.
+    fn expiry(&self, now: i64, claims: &VerifiedClaims) -> Value {
+        let theirs = claims.get("exp").cloned().unwrap_or_default();
+        let Some(longest) = self.policy.max_lifetime else { return theirs };
+        let latest = now.saturating_add(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
+        let further = claims.expires_at().is_none_or(|at| at.unix_timestamp() > latest);
+        if further { latest.into() } else { theirs }
+    }
+
+    /// Writes down what is about to be issued, where anything is to be remembered, and gives its expiry.
+    async fn record(
+        &self,
+        claims: &VerifiedClaims,
+        payload: &Map<String, Value>,
+    ) -> Result<OffsetDateTime, Refusal> {
+        let seconds = payload.get("exp").and_then(Value::as_f64).unwrap_or_default();
+        #[expect(clippy::cast_possible_truncation, reason = "the verifier bounds exp")]
+        let expires_at = OffsetDateTime::from_unix_timestamp(seconds as i64)
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let text = |name: &str| payload.get(name).and_then(Value::as_str);
+        let issued = Issued {
+            upstream: claims.issuer().unwrap_or_default(),
+            upstream_id: claims.id(),
+            subject: text("sub"),
+            token_id: text("jti"),
+            expires_at,
+            once: self.policy.once,
+        };
+        if self.record.issue(&issued).await? { Ok(expires_at) } else { Err(Refusal::Used) }
+    }
+}

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod endpoints;
 pub mod keys;
 pub mod record;
 pub mod resign;
 pub mod subject;
+
+pub use endpoints::{IssuerName, OidcProxy, routes};

@@ -239,6 +239,11 @@ impl ReSigner {
         Ok(Resigned { token: token.into(), expires_at })
     }
 
+    /// How many seconds it is until then, by this re-signer's clock.
+    pub fn seconds_until(&self, at: OffsetDateTime) -> u64 {
+        u64::try_from((at - self.clock.now()).whole_seconds()).unwrap_or(0)
+    }
+
     async fn prove(&self, token: &SecretString) -> Result<VerifiedClaims, Refusal> {
         let token = token.expose_secret();
         let named = claimed_issuers(token);

@@ -31,19 +31,17 @@ pub async fn next_chunk(payload: &mut Payload) -> Result<Option<Bytes>, Problem>
     next.transpose().map_err(|_| Problem::bad_request("body", "the body broke off"))
 }
 
-/// Reads a JSON body of at most `limit` bytes, whatever its Content-Type says. No answer repeats
-/// any of it.
-pub async fn json<T: DeserializeOwned>(
+/// Reads a body of at most `limit` bytes. It is overwritten when dropped, since it may hold secrets.
+pub async fn body(
     request: &HttpRequest,
     mut payload: Payload,
     limit: usize,
-) -> Result<T, Problem> {
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let too_large = || Problem::too_large(limit as u64);
     if announced_length(request).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    // Overwritten when dropped, since a body may hold secrets; with room for all that is announced,
-    // since a buffer that grows leaves copies behind.
+    // With room for all that is announced, since a buffer that grows leaves copies behind.
     let announced = announced_length(request).and_then(|length| usize::try_from(length).ok());
     let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit.min(16 * 1024))));
     while let Some(chunk) = next_chunk(&mut payload).await? {
@@ -52,6 +50,17 @@ pub async fn json<T: DeserializeOwned>(
         }
         body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
+
+/// Reads a JSON body of at most `limit` bytes, whatever its Content-Type says. No answer repeats
+/// any of it.
+pub async fn json<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+) -> Result<T, Problem> {
+    let body = body(request, payload, limit).await?;
     serde_json::from_slice(&body).map_err(|error| {
         // The first fault found may be one of shape in a text that is no JSON further on.
         let syntax = serde_json::from_slice::<IgnoredAny>(&body).err();

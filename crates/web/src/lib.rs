@@ -9,7 +9,7 @@ mod problem;
 mod routes;
 mod trace;
 
-pub use body::{announced_length, json, next_chunk};
+pub use body::{announced_length, body, json, next_chunk};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use limits::{PerAddress, PerClient, PerKey, Rate};
 pub use preshared::Preshared;

@@ -24,6 +24,8 @@ pub enum Access {
     Admin,
     /// A CI job, with the JWT that GitLab gave it.
     Job,
+    /// The holder of a token of an upstream issuer, which comes in the body.
+    UpstreamToken,
     /// Asks who the caller is, and answers 401 where nobody can tell.
     ForwardAuth,
 }

@@ -1,0 +1,58 @@
+//! The discovery document (OpenID Connect Discovery 1.0, section 3) and the keys.
+
+use actix_web::http::header::Header as _;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, IF_NONE_MATCH, IfNoneMatch};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use portcullis_web::Problem;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::OidcProxy;
+
+pub(super) async fn discovery(
+    request: HttpRequest,
+    proxy: Data<OidcProxy>,
+) -> Result<HttpResponse, Problem> {
+    let issuer = proxy.issuer(&request)?;
+    let resigner = proxy.resigner();
+    let document = json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": resigner.keyring().algorithms(),
+        "claims_supported": resigner.claims(),
+    })
+    .to_string();
+    let tag = hex::encode(&Sha256::digest(&document)[..16]);
+    Ok(cached(&request, &proxy, "application/json", tag, document))
+}
+
+pub(super) async fn keys(request: HttpRequest, proxy: Data<OidcProxy>) -> HttpResponse {
+    let keyring = proxy.resigner().keyring();
+    let (tag, document) = (keyring.keys.tag().to_owned(), keyring.keys.document().to_owned());
+    cached(&request, &proxy, "application/jwk-set+json", tag, document)
+}
+
+/// Whoever has this very document is told so (RFC 9110, section 13.1.2).
+fn cached(
+    request: &HttpRequest,
+    proxy: &OidcProxy,
+    kind: &'static str,
+    tag: String,
+    document: String,
+) -> HttpResponse {
+    let tag = EntityTag::new_strong(tag);
+    let known = request.headers().contains_key(IF_NONE_MATCH)
+        && match IfNoneMatch::parse(request) {
+            Ok(IfNoneMatch::Any) => true,
+            Ok(IfNoneMatch::Items(items)) => items.iter().any(|item| item.weak_eq(&tag)),
+            Err(_) => false,
+        };
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((CACHE_CONTROL, format!("public, max-age={}", proxy.0.max_age)))
+        .insert_header((ETAG, tag.to_string()));
+    if known { response.finish() } else { response.content_type(kind).body(document) }
+}

@@ -1,0 +1,129 @@
+//! OAuth 2.0 Token Exchange (RFC 8693).
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::OidcProxy;
+use super::token::{code, status};
+use crate::resign::{Refusal, Request};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+
+/// A form that has a `grant_type`.
+#[derive(Default)]
+pub(super) struct Form {
+    grant_type: String,
+    subject_token: Option<SecretString>,
+    subject_token_type: Option<String>,
+    requested_token_type: Option<String>,
+    audiences: Vec<String>,
+    /// A parameter that came twice, or that is not understood and would change what is issued.
+    fault: Option<&'static str>,
+}
+
+impl Form {
+    /// `None` where it is no form, or has no `grant_type`.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(text).ok()?.into_inner();
+        let mut form = Self::default();
+        let mut granted = 0;
+        for (name, value) in pairs {
+            match name.as_str() {
+                "grant_type" => {
+                    granted += 1;
+                    form.grant_type = value;
+                }
+                "subject_token" if form.subject_token.is_some() => {
+                    form.fault = Some("subject_token comes twice");
+                }
+                "subject_token" => form.subject_token = Some(value.into()),
+                "subject_token_type" => form.subject_token_type = Some(value),
+                "requested_token_type" => form.requested_token_type = Some(value),
+                "audience" => form.audiences.push(value),
+                "actor_token" | "actor_token_type" => {
+                    form.fault = Some("nobody acts for another here: actor_token is not taken");
+                }
+                "resource" => form.fault = Some("name an audience: resource is not taken"),
+                // Scopes mean nothing in an id_token, and unknown parameters are ignored (RFC 6749, section
+                // 3.2).
+                _ => {}
+            }
+        }
+        if granted > 1 {
+            form.fault = Some("grant_type comes twice");
+        }
+        (granted > 0).then_some(form)
+    }
+
+    fn request(self) -> Result<Request, (&'static str, &'static str)> {
+        if self.grant_type != GRANT {
+            return Err((
+                "unsupported_grant_type",
+                "only token exchange is offered here (RFC 8693)",
+            ));
+        }
+        if let Some(fault) = self.fault {
+            return Err(("invalid_request", fault));
+        }
+        let known = |kind: &str| kind == ID_TOKEN || kind == JWT;
+        if !self.subject_token_type.as_deref().is_some_and(known) {
+            return Err(("invalid_request", "subject_token_type must be id_token or jwt"));
+        }
+        if !self.requested_token_type.as_deref().is_none_or(known) {
+            return Err(("invalid_request", "requested_token_type must be id_token or jwt"));
+        }
+        if self.audiences.len() > 1 {
+            return Err(("invalid_target", "one audience at a time"));
+        }
+        let token = self.subject_token.filter(|token| !token.expose_secret().is_empty());
+        let token = token.ok_or(("invalid_request", "subject_token is missing"))?;
+        Ok(Request { token, algorithm: None, audience: self.audiences.into_iter().next() })
+    }
+}
+
+/// Errors have OAuth's form (RFC 6749, section 5.2; RFC 8693, section 2.2.2).
+pub(super) async fn answer(proxy: &OidcProxy, issuer: &str, form: Form) -> HttpResponse {
+    let kind = if form.requested_token_type.as_deref() == Some(JWT) { JWT } else { ID_TOKEN };
+    let request = match form.request() {
+        Ok(request) => request,
+        Err((error, detail)) => return refused(StatusCode::BAD_REQUEST, error, detail),
+    };
+    match proxy.resigner().resign(issuer, &request).await {
+        Ok(resigned) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+            "access_token": resigned.token.expose_secret(),
+            "issued_token_type": kind,
+            "token_type": "N_A",
+            "expires_in": proxy.resigner().seconds_until(resigned.expires_at),
+        })),
+        Err(refusal) => {
+            tracing::info!(oidc_proxy.code = code(&refusal), "a token is not exchanged");
+            let (status, error) = oauth(&refusal);
+            refused(status, error, &refusal.to_string())
+        }
+    }
+}
+
+fn oauth(refusal: &Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::Audience => (StatusCode::BAD_REQUEST, "invalid_target"),
+        Refusal::Token(_) | Refusal::ClaimMissing(_) | Refusal::Subject(_) | Refusal::Used => {
+            (StatusCode::BAD_REQUEST, "invalid_request")
+        }
+        Refusal::NoRule | Refusal::Algorithm => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+        Refusal::Keys(_) | Refusal::Record(_) => (status(refusal), "temporarily_unavailable"),
+        Refusal::Sign(_) => (status(refusal), "server_error"),
+    }
+}
+
+fn refused(status: StatusCode, error: &str, detail: &str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({ "error": error, "error_description": detail }))
+}

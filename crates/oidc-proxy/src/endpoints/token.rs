@@ -1,0 +1,110 @@
+//! `POST /token`: `{"token", "alg"?}` as JSON, or a token exchange as a form.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use portcullis_jwt_verify::sources::KeyError;
+use portcullis_web::Problem;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{OidcProxy, exchange};
+use crate::resign::{Refusal, Request};
+
+/// A token has at most 16 KiB, and a form writes some characters with three.
+const LONGEST: usize = 64 * 1024;
+
+pub(super) async fn resign(
+    request: HttpRequest,
+    payload: Payload,
+    proxy: Data<OidcProxy>,
+) -> Result<HttpResponse, Problem> {
+    let body = portcullis_web::body(&request, payload, LONGEST).await?;
+    if is_form(&request)
+        && let Some(form) = exchange::Form::read(&body)
+    {
+        let issuer = proxy.issuer(&request)?;
+        return Ok(exchange::answer(&proxy, &issuer, form).await);
+    }
+    let asked = asked(&body)?;
+    let issuer = proxy.issuer(&request)?;
+    match proxy.resigner().resign(&issuer, &asked).await {
+        Ok(resigned) => Ok(HttpResponse::Ok()
+            .content_type("application/jwt")
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .body(resigned.token.expose_secret().to_owned())),
+        Err(refusal) => {
+            tracing::info!(oidc_proxy.code = code(&refusal), "a token is not re-signed");
+            Ok(problem(&refusal).error_response())
+        }
+    }
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().starts_with("application/x-www-form-urlencoded"))
+}
+
+/// Whatever the Content-Type says, it is the body that counts.
+fn asked(body: &Zeroizing<Vec<u8>>) -> Result<Request, Problem> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| {
+        let detail = "the body is not JSON, and no form with a grant_type";
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    })?;
+    let token = value.get("token").and_then(Value::as_str).filter(|token| !token.is_empty());
+    let missing = || Problem::bad_request("no_token", "the body has no member token with a text");
+    let token = token.ok_or_else(missing)?.into();
+    let algorithm = match value.get("alg") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name.clone()),
+        Some(_) => return Err(Problem::bad_request("invalid_alg", "alg is a text")),
+    };
+    Ok(Request { token, algorithm, audience: None })
+}
+
+/// Stable, for answers and logs.
+pub(super) fn code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Token(_) => "invalid_token",
+        Refusal::Keys(KeyError::Timeout) => "upstream_timeout",
+        Refusal::Keys(_) => "upstream_unavailable",
+        Refusal::ClaimMissing(_) => "claim_missing",
+        Refusal::Audience => "audience",
+        Refusal::NoRule => "no_rule",
+        Refusal::Subject(_) => "subject",
+        Refusal::Algorithm => "algorithm",
+        Refusal::Used => "used",
+        Refusal::Record(_) => "unavailable",
+        Refusal::Sign(_) => "internal",
+    }
+}
+
+/// The status that a refusal has in either form.
+pub(super) fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Token(_)
+        | Refusal::ClaimMissing(_)
+        | Refusal::Audience
+        | Refusal::NoRule
+        | Refusal::Subject(_)
+        | Refusal::Algorithm
+        | Refusal::Used => StatusCode::FORBIDDEN,
+        Refusal::Keys(KeyError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+        Refusal::Keys(_) => StatusCode::BAD_GATEWAY,
+        Refusal::Record(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Sign(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Record(_) => Problem::unavailable(),
+        Refusal::Sign(_) => Problem::internal(),
+        Refusal::Keys(_) => {
+            Problem::new(status(refusal), code(refusal), "the upstream issuer's keys cannot be had")
+        }
+        _ => Problem::new(status(refusal), code(refusal), refusal.to_string()),
+    }
+}

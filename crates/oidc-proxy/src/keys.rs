@@ -8,7 +8,6 @@ use std::fmt;
 use openssl::pkey::{PKey, Private};
 use portcullis_jwt_verify::{Algorithm, KeySet};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -41,14 +40,37 @@ struct OwnKey {
     algorithm: Option<Algorithm>,
     signs: bool,
     pkey: Option<PKey<Private>>,
+    times: Times,
+    public: Value,
 }
 
-/// The keys of a file, and their public halves as they are published.
-pub struct OwnKeys {
-    keys: Vec<OwnKey>,
-    document: String,
-    tag: String,
+/// When a key is what, as `keys rotate` writes it into the file beside the key (`iat`, `nbf` and `exp`, in
+/// seconds since 1970, as OpenID Federation 1.0 has them for keys). A key without any is always what it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// When it was made.
+    pub made_at: Option<i64>,
+    /// From when on it signs; it is published before.
+    pub signs_from: Option<i64>,
+    /// When it is retired: no token that it signed is alive then, and it is published no more.
+    pub retired_at: Option<i64>,
 }
+
+/// A key as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its `kid`.
+    pub id: Option<String>,
+    /// Its `alg`.
+    pub algorithm: Option<Algorithm>,
+    /// Whether it has a private half that may sign.
+    pub signs: bool,
+    /// When it is what.
+    pub times: Times,
+}
+
+/// The keys of a file.
+pub struct OwnKeys(Vec<OwnKey>);
 
 impl OwnKeys {
     /// Reads a set. Keys for encryption are published and never used here; a symmetric one has no
@@ -56,48 +78,60 @@ impl OwnKeys {
     pub fn read(json: &[u8]) -> Result<Self, KeysError> {
         let value: Value = serde_json::from_slice(json).map_err(|_| KeysError::NotASet)?;
         let entries = value.get("keys").and_then(Value::as_array).ok_or(KeysError::NotASet)?;
-        let mut keys = Vec::with_capacity(entries.len());
-        let mut public = Vec::with_capacity(entries.len());
-        for (place, entry) in entries.iter().enumerate() {
+        let read = |(place, entry): (usize, &Value)| {
             let members = entry.as_object().ok_or(KeysError::NotASet)?;
             let kid = members.get("kid").and_then(Value::as_str).map(str::to_owned);
-            let key = own_key(members, kid.clone()).map_err(|why| KeysError::Key {
+            own_key(members, kid.clone()).map_err(|why| KeysError::Key {
                 place: place + 1,
                 kid,
                 why,
-            })?;
-            keys.push(key);
-            public.push(Value::Object(published(members)));
-        }
-        let document = json!({ "keys": public }).to_string();
-        let tag = hex::encode(&Sha256::digest(&document)[..16]);
-        Ok(Self { keys, document, tag })
+            })
+        };
+        entries.iter().enumerate().map(read).collect::<Result<_, _>>().map(Self)
     }
 
     /// What signs under this `kid` by this algorithm: the first private key whose `use` is `sig` and whose
     /// `alg` it is. Keys may share a `kid`.
     pub fn signer(&self, kid: &str, algorithm: Algorithm) -> Option<Signer> {
-        let fits = |key: &&OwnKey| {
-            key.signs && key.id.as_deref() == Some(kid) && key.algorithm == Some(algorithm)
+        self.signers(algorithm).find(|(key, _)| key.id.as_deref() == Some(kid)).map(|(_, s)| s)
+    }
+
+    /// All that sign by this algorithm and have a `kid`, each with its times, in the order of the file.
+    pub fn candidates(&self, algorithm: Algorithm) -> Vec<(String, Times, Signer)> {
+        let named = |(key, signer): (&OwnKey, Signer)| Some((key.id.clone()?, key.times, signer));
+        self.signers(algorithm).filter_map(named).collect()
+    }
+
+    fn signers(&self, algorithm: Algorithm) -> impl Iterator<Item = (&OwnKey, Signer)> {
+        let signs = move |key: &&OwnKey| key.signs && key.algorithm == Some(algorithm);
+        self.0.iter().filter(signs).filter_map(move |key| {
+            let pkey = key.pkey.clone()?;
+            Some((key, Signer::new(algorithm, pkey)))
+        })
+    }
+
+    /// The public halves, as a JWK set, of all keys that are not retired at this time.
+    pub fn published(&self, now: i64) -> String {
+        let kept = |key: &&OwnKey| key.times.retired_at.is_none_or(|at| at > now);
+        let public: Vec<&Value> = self.0.iter().filter(kept).map(|key| &key.public).collect();
+        json!({ "keys": public }).to_string()
+    }
+
+    /// What an operator sees of each, in the order of the file.
+    pub fn describe(&self) -> Vec<Described> {
+        let one = |key: &OwnKey| Described {
+            id: key.id.clone(),
+            algorithm: key.algorithm,
+            signs: key.signs && key.pkey.is_some(),
+            times: key.times,
         };
-        let pkey = self.keys.iter().filter(fits).find_map(|key| key.pkey.clone())?;
-        Some(Signer::new(algorithm, pkey))
-    }
-
-    /// The public halves of all keys as a JWK set.
-    pub fn document(&self) -> &str {
-        &self.document
-    }
-
-    /// Stands for [`Self::document`]: another one has another.
-    pub fn tag(&self) -> &str {
-        &self.tag
+        self.0.iter().map(one).collect()
     }
 }
 
 impl fmt::Debug for OwnKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
     }
 }
 
@@ -116,14 +150,24 @@ fn own_key(members: &Map<String, Value>, id: Option<String>) -> Result<OwnKey, &
     let pkey = if signs { private::read(members)? } else { None };
     // What signs must say so: a key whose use is left open is for others to use.
     let signs = signs && members.get("use").and_then(Value::as_str) == Some("sig");
-    Ok(OwnKey { id, algorithm, signs, pkey })
+    let (times, public) = (times(members)?, Value::Object(published(members)));
+    Ok(OwnKey { id, algorithm, signs, pkey, times, public })
+}
+
+fn times(members: &Map<String, Value>) -> Result<Times, &'static str> {
+    let time = |name| match members.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_i64().map(Some).ok_or("its times are not seconds since 1970"),
+    };
+    Ok(Times { made_at: time("iat")?, signs_from: time("nbf")?, retired_at: time("exp")? })
 }
 
 /// The public half, as whoever made the file described it. `key_ops` of a private key says `sign`, and of
 /// its public half `verify` (RFC 7517, section 4.3).
 fn published(members: &Map<String, Value>) -> Map<String, Value> {
     let mut public = members.clone();
-    public.retain(|name, _| !PRIVATE.contains(&name.as_str()));
+    let ours = |name: &str| PRIVATE.contains(&name) || ["iat", "nbf", "exp"].contains(&name);
+    public.retain(|name, _| !ours(name));
     if let Some(Value::Array(operations)) = public.get_mut("key_ops") {
         for operation in operations.iter_mut().filter(|operation| *operation == "sign") {
             *operation = Value::from("verify");

@@ -2,6 +2,8 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 mod endpoints;
+pub mod keyfile;
+pub mod keyring;
 pub mod keys;
 pub mod record;
 pub mod resign;

@@ -1,20 +1,18 @@
 //! From a token of an upstream issuer to one of ours.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use portcullis_jwt_verify::rules::Rules;
 use portcullis_jwt_verify::sources::{Health, KeyError};
-use portcullis_jwt_verify::{
-    Algorithm, Clock, Error as JwtError, VerifiedClaims, Verifier, claimed_issuers,
-};
+use portcullis_jwt_verify::{Clock, Error as JwtError, VerifiedClaims, Verifier, claimed_issuers};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use crate::keys::{OwnKeys, SignError, Signer};
+use crate::keyring::Keyring;
+use crate::keys::SignError;
 use crate::record::{Issued, Record, RecordError};
 use crate::subject::{SubjectError, Template};
 
@@ -47,74 +45,6 @@ pub struct Policy {
     pub token_id: bool,
     /// Whether an upstream token that has a `jti` is re-signed once only.
     pub once: bool,
-}
-
-/// Which of our keys signs by which algorithm.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signing {
-    /// `kid` by algorithm.
-    pub key_ids: BTreeMap<Algorithm, String>,
-    /// By which is signed where neither the caller nor the upstream token names one of these.
-    pub default: Algorithm,
-}
-
-/// Keys and which of them signs, as they are now; another set takes their place as a whole.
-#[derive(Debug)]
-pub struct Keyring {
-    /// The keys.
-    pub keys: OwnKeys,
-    /// Which of them signs.
-    pub signing: Signing,
-    signers: BTreeMap<Algorithm, Signer>,
-}
-
-/// An entry without a private key that may sign.
-#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
-pub enum KeyringError {
-    /// There is no private key of this `kid` whose `use` is `sig` and whose `alg` is this.
-    #[error("the key file has no private key with kid {kid:?}, use \"sig\" and alg {}", algorithm.name())]
-    NoKey {
-        /// By which it was to sign.
-        algorithm: Algorithm,
-        /// Its name.
-        kid: String,
-    },
-    /// The default is not among those that sign.
-    #[error("{} is the default, and no key signs by it", .0.name())]
-    Default(Algorithm),
-}
-
-impl Keyring {
-    /// Each entry with its key.
-    pub fn new(keys: OwnKeys, signing: Signing) -> Result<Self, KeyringError> {
-        let mut signers = BTreeMap::new();
-        for (&algorithm, kid) in &signing.key_ids {
-            let missing = || KeyringError::NoKey { algorithm, kid: kid.clone() };
-            signers.insert(algorithm, keys.signer(kid, algorithm).ok_or_else(missing)?);
-        }
-        if !signers.contains_key(&signing.default) {
-            return Err(KeyringError::Default(signing.default));
-        }
-        Ok(Self { keys, signing, signers })
-    }
-
-    /// The key for a token: as the caller asks, else as the upstream token was signed, else the default.
-    fn choose(&self, asked: Option<&str>, upstream: Algorithm) -> Option<(&str, &Signer)> {
-        let algorithm = match asked {
-            Some(name) => name.parse().ok()?,
-            None if self.signers.contains_key(&upstream) => upstream,
-            None => self.signing.default,
-        };
-        let (kid, signer) = (self.signing.key_ids.get(&algorithm)?, self.signers.get(&algorithm)?);
-        Some((kid, signer))
-    }
-
-    /// By which is signed, sorted by name.
-    pub fn algorithms(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.signers.keys().map(|algorithm| algorithm.name()).collect();
-        names.sort_unstable();
-        names
-    }
 }
 
 /// Why a token is not re-signed.
@@ -230,9 +160,10 @@ impl ReSigner {
         }
         let keyring = self.keyring.load();
         let upstream = claims.header().algorithm();
-        let (kid, signer) =
-            keyring.choose(request.algorithm.as_deref(), upstream).ok_or(Refusal::Algorithm)?;
-        let payload = self.compose(issuer, &claims, audience)?;
+        let now = self.clock.now().unix_timestamp();
+        let chosen = keyring.choose(request.algorithm.as_deref(), upstream, now);
+        let (kid, signer) = chosen.ok_or(Refusal::Algorithm)?;
+        let payload = self.compose(issuer, now, &claims, audience)?;
         let expires_at = self.record(&claims, &payload).await?;
         let header = json!({ "alg": signer.algorithm().name(), "kid": kid }).to_string();
         let token = signer.sign(&header, &Value::Object(payload).to_string())?;
@@ -291,10 +222,10 @@ impl ReSigner {
     fn compose(
         &self,
         issuer: &str,
+        now: i64,
         claims: &VerifiedClaims,
         audience: Value,
     ) -> Result<Map<String, Value>, Refusal> {
-        let now = self.clock.now().unix_timestamp();
         let mut payload = Map::new();
         payload.insert("iss".to_owned(), issuer.into());
         payload.insert("aud".to_owned(), audience);

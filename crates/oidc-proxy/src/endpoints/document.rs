@@ -31,7 +31,7 @@ pub(super) async fn discovery(
 
 pub(super) async fn keys(request: HttpRequest, proxy: Data<OidcProxy>) -> HttpResponse {
     let keyring = proxy.resigner().keyring();
-    let (tag, document) = (keyring.keys.tag().to_owned(), keyring.keys.document().to_owned());
+    let (tag, document) = (keyring.tag().to_owned(), keyring.document().to_owned());
     cached(&request, &proxy, "application/jwk-set+json", tag, document)
 }
 

@@ -1,0 +1,164 @@
+//! The file of our keys, read again when it changes.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use portcullis_jwt_verify::Clock;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::keyring::{Keyring, KeyringError, Signing};
+use crate::keys::{KeysError, OwnKeys};
+
+/// A set of keys has fewer bytes.
+const LONGEST: u64 = 1024 * 1024;
+
+/// Why a file of keys cannot be used. Carries nothing of a key but its `kid`.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum KeyFileError {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(io::ErrorKind),
+    /// It is no plain file, or longer than any set of keys.
+    #[error("is no plain file of at most 1 MiB")]
+    Kind,
+    /// It was written to while it was read.
+    #[error("is being written to")]
+    Changing,
+    /// What is in it cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// It lacks a key that is to sign.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+}
+
+/// What a file looks like from outside: when two of these are the same, the file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    #[cfg(unix)]
+    inode: (u64, u64, i64, i64),
+}
+
+/// The file and what was read of it last. A file that is gone or broken leaves the keys that were read
+/// before.
+pub struct KeyFile {
+    path: PathBuf,
+    signing: Signing,
+    clock: Arc<dyn Clock>,
+    keyring: Arc<ArcSwap<Keyring>>,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    stamp: Option<Stamp>,
+    fault: Option<KeyFileError>,
+}
+
+impl KeyFile {
+    /// Reads the file.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        signing: Signing,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, KeyFileError> {
+        let path = path.into();
+        let (stamp, keys) = read(&path)?;
+        let keyring = Keyring::new(keys, &signing, clock.now().unix_timestamp())?;
+        let seen = Mutex::new(Seen { stamp: Some(stamp), fault: None });
+        let keyring = Arc::new(ArcSwap::from_pointee(keyring));
+        Ok(Self { path, signing, clock, keyring, seen })
+    }
+
+    /// The keys as they are now; they change in place.
+    pub fn keyring(&self) -> Arc<ArcSwap<Keyring>> {
+        Arc::clone(&self.keyring)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with the file as it is now, where the keys in use are those of an earlier one.
+    pub fn fault(&self) -> Option<KeyFileError> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).fault.clone()
+    }
+
+    /// Looks whether the file changed, and takes what is in it if it can be used; and whether a key's time
+    /// to be published is over. To be called every second or so, off the paths of requests.
+    pub fn refresh(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now().unix_timestamp();
+        let stamp = look(&self.path).ok();
+        let time_passed = seen.fault.is_none() && self.keyring.load().is_stale(now);
+        if stamp == seen.stamp && !time_passed {
+            return;
+        }
+        let read = read(&self.path)
+            .and_then(|(stamp, keys)| Ok((stamp, Keyring::new(keys, &self.signing, now)?)));
+        match read {
+            Ok((stamp, keyring)) => {
+                tracing::info!(
+                    keys.file = %self.path.display(),
+                    keys.count = keyring.keys().describe().len(),
+                    keys.sign = ?keyring.signs_now(now),
+                    "our keys were read again"
+                );
+                self.keyring.store(Arc::new(keyring));
+                *seen = Seen { stamp: Some(stamp), fault: None };
+            }
+            // It is looked at again the next time.
+            Err(KeyFileError::Changing) => {}
+            Err(fault) => {
+                tracing::error!(
+                    keys.file = %self.path.display(),
+                    error = %fault,
+                    "our keys cannot be read; those from before stay in use"
+                );
+                *seen = Seen { stamp, fault: Some(fault) };
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyFile({})", self.path.display())
+    }
+}
+
+fn look(path: &Path) -> Result<Stamp, KeyFileError> {
+    let metadata = fs::metadata(path).map_err(|error| KeyFileError::Read(error.kind()))?;
+    if !metadata.is_file() || metadata.len() > LONGEST {
+        return Err(KeyFileError::Kind);
+    }
+    Ok(Stamp {
+        modified: metadata.modified().ok(),
+        length: metadata.len(),
+        #[cfg(unix)]
+        inode: {
+            use std::os::unix::fs::MetadataExt as _;
+            (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+        },
+    })
+}
+
+/// Reads the file whole: what changed meanwhile is read another time.
+fn read(path: &Path) -> Result<(Stamp, OwnKeys), KeyFileError> {
+    let cannot = |error: io::Error| KeyFileError::Read(error.kind());
+    let before = look(path)?;
+    let mut json =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(before.length).unwrap_or(0) + 1));
+    File::open(path).map_err(cannot)?.take(LONGEST + 1).read_to_end(&mut json).map_err(cannot)?;
+    if look(path)? != before || json.len() as u64 != before.length {
+        return Err(KeyFileError::Changing);
+    }
+    Ok((before, OwnKeys::read(&json)?))
+}

@@ -30,6 +30,9 @@ use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
 
 mod broker;
+mod resigner;
+
+pub(crate) use resigner::Resigner;
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
 const PAT_KEY: &str = "pat-signing";
@@ -41,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) pats: Pats,
     pub(crate) chain: Chain,
     pub(crate) broker: Option<Broker>,
+    pub(crate) resigner: Option<Resigner>,
     pub(crate) admins: Admins,
     pub(crate) revocation_api: RevocationApi,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
@@ -58,6 +62,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let vault = vault.map_err(of_vault)?;
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
+    let resigner = resigner::make(config, &store, &random, &clock)?;
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
@@ -75,6 +80,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         providers: providers(config, &pats, broker.as_ref())?,
         chain: Chain::new(config, &pats)?,
         broker,
+        resigner,
         worker: worker_options(config),
         store,
         vault,

@@ -2,11 +2,13 @@
 
 use actix_web::http::Method;
 use actix_web::web::{self, Data};
-use actix_web::{HttpResponse, http::header::ContentType};
+use actix_web::{HttpRequest, HttpResponse, http::header::ContentType};
 use portcullis_jwt_verify::sources::Health;
+use portcullis_oidc_proxy::OidcProxy;
+use portcullis_oidc_proxy::keyfile::KeyFile;
 use portcullis_store::Store;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -53,10 +55,36 @@ async fn ready(store: Data<Store>) -> Result<HttpResponse, Problem> {
 }
 
 /// With the keys of each issuer, whose names are not for the world.
-async fn ready_in_detail(store: Data<Store>, chain: Data<Chain>) -> Result<HttpResponse, Problem> {
+async fn ready_in_detail(
+    request: HttpRequest,
+    store: Data<Store>,
+    chain: Data<Chain>,
+) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
-    let issuers: Vec<Value> = chain.keys().iter().map(|(name, keys)| shown(name, keys)).collect();
-    Ok(HttpResponse::Ok().json(json!({ "ready": true, "issuers": issuers })))
+    let resigner: Option<&Data<OidcProxy>> = request.app_data();
+    let upstreams = resigner.map(|resigner| resigner.resigner().health()).unwrap_or_default();
+    let issuers = chain.keys().into_iter().chain(upstreams);
+    let issuers: Vec<Value> = issuers.map(|(name, keys)| shown(name, &keys)).collect();
+    let mut detail = json!({ "ready": true, "issuers": issuers });
+    if let (Some(resigner), Some(file)) = (resigner, request.app_data::<Data<KeyFile>>()) {
+        detail["signing_keys"] = own_keys(resigner, file);
+    }
+    Ok(HttpResponse::Ok().json(detail))
+}
+
+/// What signs, and whether the file that it came from can still be read.
+fn own_keys(resigner: &OidcProxy, file: &KeyFile) -> Value {
+    let resigner = resigner.resigner();
+    let signing: Map<String, Value> = resigner
+        .signs_now()
+        .into_iter()
+        .map(|(algorithm, kid)| (algorithm.name().to_owned(), kid.into()))
+        .collect();
+    json!({
+        "file": file.path().display().to_string(),
+        "sign": signing,
+        "fault": file.fault().map(|fault| fault.to_string()),
+    })
 }
 
 fn shown(issuer: &str, health: &Health) -> Value {

@@ -10,6 +10,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use portcullis_impersonation::{Broker, Sweep};
+use portcullis_oidc_proxy::OidcProxy;
+use portcullis_oidc_proxy::keyfile::KeyFile;
 use portcullis_revocation::worker::Worker;
 use portcullis_store::Store;
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
@@ -41,6 +43,9 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
 /// for its source to say.
 const LOOK_AFTER_KEYS: Duration = Duration::from_secs(5);
 
+/// How often the file of our own keys is looked at.
+const LOOK_AT_OWN_KEYS: Duration = Duration::from_secs(1);
+
 /// A running gateway.
 pub struct Gateway {
     public: SocketAddr,
@@ -49,7 +54,7 @@ pub struct Gateway {
     worker: Worker,
     sweep: Option<Sweep>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
-    beside: [JoinHandle<()>; 2],
+    beside: Vec<JoinHandle<()>>,
     patience: Duration,
 }
 
@@ -64,16 +69,26 @@ impl Gateway {
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
+        let resigner = data.resigner.clone();
+        let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
         // A listener that waited for somebody else's keys would keep PATs from passing.
         let warm_up = tokio::spawn(async move {
             loop {
-                tokio::join!(chain.warm_up(), async {
-                    if let Some(broker) = &broker {
-                        broker.warm_up().await;
-                    }
-                });
+                tokio::join!(
+                    chain.warm_up(),
+                    async {
+                        if let Some(broker) = &broker {
+                            broker.warm_up().await;
+                        }
+                    },
+                    async {
+                        if let Some(resigner) = &resigner {
+                            resigner.resigner().warm_up().await;
+                        }
+                    },
+                );
                 tokio::time::sleep(LOOK_AFTER_KEYS).await;
             }
         });
@@ -84,7 +99,7 @@ impl Gateway {
             worker,
             sweep,
             servers: vec![public_server, admin_server],
-            beside: [followers, warm_up],
+            beside: [followers, warm_up].into_iter().chain(own_keys).collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }
@@ -147,12 +162,26 @@ impl Gateway {
     }
 }
 
+/// Takes a changed file of keys up. A disk that hangs keeps nobody waiting but this.
+fn follow_own_keys(keys: Data<KeyFile>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_AT_OWN_KEYS).await;
+            let keys = keys.clone();
+            // Where it panics the keys in use stay, and it is tried again.
+            drop(tokio::task::spawn_blocking(move || keys.refresh()).await);
+        }
+    })
+}
+
 /// What handlers take as app data, and what starts the worker.
 struct Shared {
     store: Data<Store>,
     pats: Data<pats::Pats>,
     chain: Data<auth::Chain>,
     broker: Option<Data<Broker>>,
+    resigner: Option<Data<OidcProxy>>,
+    own_keys: Option<Data<KeyFile>>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
     worker: WorkerParts,
@@ -173,11 +202,15 @@ impl WorkerParts {
 
 impl Shared {
     fn take(parts: Parts) -> Self {
+        let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
+        let (surface, own_keys) = resigner.unzip();
         Self {
             store: Data::new(parts.store),
             pats: Data::new(parts.pats),
             chain: Data::new(parts.chain),
             broker: parts.broker.map(Data::new),
+            resigner: surface,
+            own_keys,
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
             worker: WorkerParts {
@@ -198,6 +231,9 @@ pub fn public_routes(config: &Config) -> RouteTable {
     table.extend(portcullis_revocation_api::routes(&config.revocation_api.mount));
     if let Some(section) = &config.impersonation {
         table.extend(portcullis_impersonation::routes(&section.mount));
+    }
+    if let Some(section) = &config.oidc_proxy {
+        table.extend(portcullis_oidc_proxy::routes(&section.mount));
     }
     table
 }
@@ -220,7 +256,8 @@ fn listen(
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
     let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
-    let broker = data.broker.clone();
+    let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
+    let own_keys = data.own_keys.clone();
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -231,9 +268,13 @@ fn listen(
             .app_data(api.clone())
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config));
-        match &broker {
+        let app = match &broker {
             Some(broker) => app.app_data(broker.clone()),
             None => app,
+        };
+        match (&resigner, &own_keys) {
+            (Some(resigner), Some(keys)) => app.app_data(resigner.clone()).app_data(keys.clone()),
+            _ => app,
         }
     })
     .disable_signals()

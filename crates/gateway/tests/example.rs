@@ -11,7 +11,7 @@ use openssl::pkey::PKey;
 use openssl::x509::X509;
 use portcullis_gateway::config::{self, Environment, KnownKey, Reading, Sources};
 use portcullis_gateway::data_dir::{DEFAULT, DataDir};
-use portcullis_test_support::{SigningKey, jwks};
+use portcullis_test_support::{SigningKey, jwks, private_jwks};
 
 const EXAMPLE: &str = include_str!("../../../config/portcullis.example.toml");
 
@@ -38,6 +38,10 @@ fn uncommented(dir: &Path) -> String {
     fs::write(&ca, certificate()).unwrap();
     let keys = dir.join("keys.json");
     fs::write(&keys, jwks([&SigningKey::generate("ES256", "k1")]).to_string()).unwrap();
+    let own = dir.join("signing-keys.json");
+    let ours = [("RS256", "2026-11"), ("ES256", "2026-11-ec"), ("EdDSA", "2026-11-ed")];
+    let ours = ours.map(|(algorithm, id)| SigningKey::generate(algorithm, id));
+    fs::write(&own, private_jwks(&ours).to_string()).unwrap();
     let in_force = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
             key.to_owned()
@@ -53,6 +57,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
+        .replace("/etc/portcullis/signing-keys.json", own.to_str().unwrap())
 }
 
 /// The same with each "# or:" in the place of the key before it.
@@ -177,6 +182,39 @@ fn these_are_all_the_keys() {
             "impersonation.sudo_user",
             "log.filter",
             "log.format",
+            "oidc_proxy.audiences",
+            "oidc_proxy.ca_file",
+            "oidc_proxy.cache_max_age",
+            "oidc_proxy.clone_upstream_claims",
+            "oidc_proxy.default_signing_alg",
+            "oidc_proxy.extra_request_headers.x-forwarded-proto",
+            "oidc_proxy.issuer",
+            "oidc_proxy.jwks_file",
+            "oidc_proxy.max_lifetime",
+            "oidc_proxy.mount",
+            "oidc_proxy.once",
+            "oidc_proxy.rules",
+            "oidc_proxy.rules[].claims",
+            "oidc_proxy.signing_algs",
+            "oidc_proxy.signing_key_ids",
+            "oidc_proxy.subject",
+            "oidc_proxy.subject_separator",
+            "oidc_proxy.token_id",
+            "oidc_proxy.upstream_authority",
+            "oidc_proxy.upstream_issuer",
+            "oidc_proxy.upstream_jwks_cache_max_age",
+            "oidc_proxy.upstream_jwks_file",
+            "oidc_proxy.upstream_jwks_uri",
+            "oidc_proxy.upstream_timeout",
+            "oidc_proxy.upstreams",
+            "oidc_proxy.upstreams[].authority",
+            "oidc_proxy.upstreams[].ca_file",
+            "oidc_proxy.upstreams[].extra_request_headers.x-forwarded-proto",
+            "oidc_proxy.upstreams[].issuer",
+            "oidc_proxy.upstreams[].jwks_cache_max_age",
+            "oidc_proxy.upstreams[].jwks_file",
+            "oidc_proxy.upstreams[].jwks_uri",
+            "oidc_proxy.upstreams[].timeout",
             "pat.max_lifetime",
             "pat.prefix",
             "pat.signing_keys",

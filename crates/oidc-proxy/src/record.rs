@@ -17,6 +17,8 @@ pub struct Issued<'a> {
     pub token_id: Option<&'a str>,
     /// When ours expires.
     pub expires_at: OffsetDateTime,
+    /// When the upstream's expires, which may be later; its verifier's leeway is not in it.
+    pub upstream_expires_at: OffsetDateTime,
     /// Whether an upstream token is good for one of ours only.
     pub once: bool,
 }

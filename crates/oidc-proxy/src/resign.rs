@@ -6,7 +6,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use portcullis_jwt_verify::rules::Rules;
 use portcullis_jwt_verify::sources::{Health, KeyError};
-use portcullis_jwt_verify::{Clock, Error as JwtError, VerifiedClaims, Verifier, claimed_issuers};
+use portcullis_jwt_verify::{
+    Algorithm, Clock, Error as JwtError, VerifiedClaims, Verifier, claimed_issuers,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -126,6 +128,13 @@ impl ReSigner {
     /// The keys as they are now.
     pub fn keyring(&self) -> Arc<Keyring> {
         self.keyring.load_full()
+    }
+
+    /// The `kid` that signs by each algorithm at this moment.
+    pub fn signs_now(&self) -> Vec<(Algorithm, String)> {
+        let keyring = self.keyring.load();
+        let now = keyring.signs_now(self.clock.now().unix_timestamp()).into_iter();
+        now.map(|(algorithm, kid)| (algorithm, kid.to_owned())).collect()
     }
 
     /// The claims that a token of ours may have, sorted.
@@ -272,6 +281,7 @@ impl ReSigner {
             subject: text("sub"),
             token_id: text("jti"),
             expires_at,
+            upstream_expires_at: claims.expires_at().unwrap_or(expires_at),
             once: self.policy.once,
         };
         if self.record.issue(&issued).await? { Ok(expires_at) } else { Err(Refusal::Used) }

@@ -6,6 +6,7 @@
 
 mod issue;
 mod sweep;
+mod used;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 pub use cluster::Cluster;
 pub use database::{PgDatabase, postgres};
-pub use signer::{SigningKey, base64url, jwks};
+pub use signer::{SigningKey, base64url, jwks, private_jwks};
 pub use site::{Reply, Site};
 
 /// Everything in a database as text, as `pg_dump` writes it: to search it for what must not be there.

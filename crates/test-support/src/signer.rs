@@ -159,6 +159,45 @@ impl SigningKey {
         }
         jwk
     }
+
+    /// The same with its private half.
+    ///
+    /// # Panics
+    /// Where the key is none that this type generates.
+    pub fn private_jwk(&self) -> Value {
+        let mut jwk = self.jwk();
+        match self.pkey.id() {
+            Id::RSA => {
+                let rsa = self.pkey.rsa().expect("an RSA key");
+                jwk["d"] = base64url(rsa.d().to_vec()).into();
+                for (name, number) in [
+                    ("p", rsa.p()),
+                    ("q", rsa.q()),
+                    ("dp", rsa.dmp1()),
+                    ("dq", rsa.dmq1()),
+                    ("qi", rsa.iqmp()),
+                ] {
+                    jwk[name] = base64url(number.expect("a generated key has it").to_vec()).into();
+                }
+            }
+            Id::ED25519 => {
+                let d = self.pkey.raw_private_key().expect("an Ed25519 key");
+                jwk["d"] = base64url(d).into();
+            }
+            _ => {
+                let key = self.pkey.ec_key().expect("an EC key");
+                let width = i32::try_from(key.group().degree().div_ceil(8)).expect("a width");
+                let d = key.private_key().to_vec_padded(width).expect("it fits");
+                jwk["d"] = base64url(d).into();
+            }
+        }
+        jwk
+    }
+}
+
+/// The whole keys of these as a JWK set: what somebody who signs keeps to himself.
+pub fn private_jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
+    json!({"keys": keys.into_iter().map(SigningKey::private_jwk).collect::<Vec<_>>()})
 }
 
 /// The public halves of these as a JWK set.

@@ -17,8 +17,16 @@ pub(crate) fn keys_of(
     keys: &KeysFrom,
     ca: Option<&CaFile>,
 ) -> Result<Arc<dyn KeySource>, StartError> {
+    keys_with(issuer, keys, || remote_options(config, ca))
+}
+
+/// The same, fetched as `options` say.
+pub(crate) fn keys_with(
+    issuer: &str,
+    keys: &KeysFrom,
+    options: impl Fn() -> Result<RemoteOptions, StartError>,
+) -> Result<Arc<dyn KeySource>, StartError> {
     let bad = |error: KeyError| StartError::new("keys", format!("{issuer}: {error}"));
-    let options = || remote_options(config, ca);
     Ok(match keys {
         KeysFrom::Discovery(authority) => {
             Arc::new(RemoteKeys::discover(authority, options()?).map_err(bad)?)

@@ -68,6 +68,11 @@ impl<'n> Section<'n> {
         self.entries.contains_key(key)
     }
 
+    /// The names of the keys not yet taken, for tables under the operator's own.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
     /// Leaves the rest unread, where a problem noted already makes its keys meaningless.
     pub(super) fn ignore_rest(&mut self) {
         self.entries.clear();

@@ -5,6 +5,7 @@ mod gerrit;
 mod impersonation;
 mod intake;
 mod oidc;
+mod oidc_proxy;
 mod providers;
 mod revocation;
 mod server;
@@ -15,6 +16,7 @@ pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
 pub use intake::{Client, RateLimit, RevocationApi};
 pub use oidc::{KeysFrom, Oidc};
+pub use oidc_proxy::{OidcProxy, OidcUpstream};
 pub use providers::{Gitlab, Provider};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
@@ -50,6 +52,8 @@ pub struct Config {
     pub auth: Auth,
     /// `[impersonation]`, where it is there.
     pub impersonation: Option<Impersonation>,
+    /// `[oidc_proxy]`, where it is there.
+    pub oidc_proxy: Option<OidcProxy>,
 }
 
 impl Config {
@@ -73,6 +77,9 @@ impl Config {
         let impersonation = root
             .has("impersonation")
             .then(|| root.table("impersonation", Impersonation::read).flatten());
+        let read_proxy = |section: &mut Section<'_>| OidcProxy::read(section, server.as_ref());
+        let oidc_proxy =
+            root.has("oidc_proxy").then(|| root.table("oidc_proxy", read_proxy).flatten());
         let auth = root.table("auth", Auth::read);
         if let Some(auth) = &auth {
             warn_of_idle(root, auth, gerrit.is_some());
@@ -93,6 +100,10 @@ impl Config {
             auth: auth?,
             impersonation: match impersonation {
                 Some(impersonation) => Some(impersonation?),
+                None => None,
+            },
+            oidc_proxy: match oidc_proxy {
+                Some(oidc_proxy) => Some(oidc_proxy?),
                 None => None,
             },
         })

@@ -82,9 +82,11 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
                 if credential.is_some() {
                     request = request.bearer_auth(match route.access {
                         Access::RevocationClient => pat.as_str(),
-                        Access::Admin | Access::ForwardAuth | Access::Job | Access::Public => {
-                            REPORTING
-                        }
+                        Access::Admin
+                        | Access::ForwardAuth
+                        | Access::Job
+                        | Access::Public
+                        | Access::UpstreamToken => REPORTING,
                     });
                 }
                 let answer = send(request).await;

@@ -1,6 +1,6 @@
 //! One request, bounded.
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response};
 use url::Url;
 
@@ -16,8 +16,16 @@ pub(super) struct Answer {
 }
 
 /// Gets what is there, if it has at most `limit` bytes. Whoever calls sees to the deadline.
-pub(super) async fn get(http: &Client, url: &Url, limit: usize) -> Result<Answer, KeyError> {
-    let request = http.get(url.clone()).header(ACCEPT, "application/json");
+pub(super) async fn get(
+    http: &Client,
+    url: &Url,
+    headers: Option<&HeaderMap>,
+    limit: usize,
+) -> Result<Answer, KeyError> {
+    let mut request = http.get(url.clone()).header(ACCEPT, "application/json");
+    if let Some(headers) = headers {
+        request = request.headers(headers.clone());
+    }
     let response = request.send().await.map_err(|error| not_answered(&error))?;
     if !is_same_place(response.url(), url) {
         return Err(KeyError::Redirected);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis_base::{Clock, SystemClock};
 use reqwest::Client;
+use reqwest::header::HeaderMap;
 
 /// How [`RemoteKeys`](super::RemoteKeys) fetches and keeps: `RemoteOptions::new(http)` with what
 /// should be different.
@@ -12,6 +13,9 @@ use reqwest::Client;
 pub struct RemoteOptions {
     /// The client: one of `portcullis_base::http::client`, since it must not follow redirects.
     pub http: Client,
+    /// What is sent beside the usual headers, to the address that was given and to its origin alone. A
+    /// value that is a credential has to be marked as sensitive, so that `Debug` keeps it.
+    pub headers: HeaderMap,
     /// The clock that lives are held against; the machine's where nothing is said.
     pub clock: Arc<dyn Clock>,
     /// Keys live at least so long, whatever the answer says; 60 s, and never less than twice the
@@ -39,6 +43,7 @@ impl RemoteOptions {
     pub fn new(http: Client) -> Self {
         Self {
             http,
+            headers: HeaderMap::new(),
             clock: Arc::new(SystemClock),
             floor: Duration::from_mins(1),
             ceiling: Duration::from_hours(24),

@@ -54,12 +54,16 @@ impl Place {
 
     /// Fetches once. Whoever calls sees to the deadline.
     pub(super) async fn fetch(&self, options: &RemoteOptions) -> Result<Fetched, KeyError> {
-        let get = |url| fetch::get(&options.http, url, options.max_body);
+        let headers = Some(&options.headers);
+        let get = |url, headers| fetch::get(&options.http, url, headers, options.max_body);
         let Answer { body, life } = match self {
-            Self::Jwks(url) | Self::Certificates(url) => get(url).await?,
+            Self::Jwks(url) | Self::Certificates(url) => get(url, headers).await?,
             Self::Discovery { authority, document } => {
-                let answer = get(document).await?;
-                get(&document::keys_of(&answer.body, authority, document)?).await?
+                let answer = get(document, headers).await?;
+                let keys = document::keys_of(&answer.body, authority, document)?;
+                // The document may name a place that is not meant to see what was meant for this one.
+                let headers = headers.filter(|_| keys.origin() == document.origin());
+                get(&keys, headers).await?
             }
         };
         let keys = prepare(body, self.reader()).await?;

@@ -9,6 +9,7 @@ use portcullis_jwt_verify::rules::Rules;
 use url::Url;
 
 pub use jwt::ImpersonationJwt;
+pub(super) use rules::json_of_node;
 
 use super::super::section::Section;
 use super::intake::{Mount, RateLimit};

@@ -83,7 +83,7 @@ fn unknown(name: &str) -> String {
 }
 
 /// What is no condition becomes null, which `rule_claims` refuses by name.
-fn json_of_node(node: Node) -> Value {
+pub(in super::super) fn json_of_node(node: Node) -> Value {
     match node.expanded() {
         Node::Text { text, .. } => Value::String(text),
         Node::Value(value) => json_of(value),

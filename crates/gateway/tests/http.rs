@@ -30,29 +30,31 @@ mod queue;
 mod raw;
 #[path = "http/replicas.rs"]
 mod replicas;
+#[path = "http/resign.rs"]
+mod resign;
 #[path = "http/routes.rs"]
 mod routes;
 mod support;
 
+/// Each test on one database.
+macro_rules! on {
+    ($name:ident, $database:ident: $($module:ident :: $test:ident),* $(,)?) => {
+        mod $name {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::log::watch();
+                super::$module::$test(super::support::Database::$database().await).await;
+                super::log::assert_clean();
+            })*
+        }
+    };
+}
+
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
     ($($module:ident :: $test:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                super::log::watch();
-                super::$module::$test(super::support::Database::sqlite().await).await;
-                super::log::assert_clean();
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                super::log::watch();
-                super::$module::$test(super::support::Database::postgres().await).await;
-                super::log::assert_clean();
-            })*
-        }
+        on!(on_sqlite, sqlite: $($module::$test),*);
+        on!(on_postgres, postgres: $($module::$test),*);
     };
 }
 
@@ -102,6 +104,31 @@ on_both_databases![
     queue::an_operator_approves_or_cancels_what_is_held,
     queue::a_fingerprint_is_found_by_how_it_begins,
     queue::what_an_operator_gets_wrong_is_told,
+    resign::an_upstream_token_may_be_good_once,
     routes::nobody_enters_without_the_credential,
     routes::other_methods_are_refused_with_those_allowed,
+];
+
+on![
+    on_sqlite_alone, sqlite:
+    resign::what_comes_in_is_answered_as_by_the_origin,
+    resign::a_token_that_does_not_prove_is_refused,
+    resign::the_key_is_chosen_as_asked_as_signed_or_by_default,
+    resign::a_token_of_ours_has_these_claims,
+    resign::what_is_cloned_is_what_is_there,
+    resign::the_discovery_document_has_six_members,
+    resign::public_halves_are_published_and_nothing_else,
+    resign::documents_can_be_kept,
+    resign::the_issuer_is_fixed_or_follows_the_host,
+    resign::both_surfaces_share_their_path,
+    resign::an_upstream_that_is_away_or_slow_is_said,
+    resign::a_slow_upstream_delays_nobody_else,
+    resign::keys_come_from_file_address_or_discovery,
+    resign::headers_go_where_the_configuration_says,
+    resign::a_token_is_exchanged,
+    resign::an_exchange_that_fails_is_told_as_oauth_tells_it,
+    resign::subjects_never_collide,
+    resign::rules_and_audiences_let_in,
+    resign::a_life_is_capped_and_an_id_given,
+    resign::keys_are_replaced_while_it_runs,
 ];

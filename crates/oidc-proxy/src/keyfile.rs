@@ -162,3 +162,6 @@ fn read(path: &Path) -> Result<(Stamp, OwnKeys), KeyFileError> {
     }
     Ok((before, OwnKeys::read(&json)?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,3 +164,6 @@ fn latest(all: &[Candidate], now: i64) -> Option<&Candidate> {
     };
     all.iter().filter(may).max_by_key(|one| from(one))
 }
+
+#[cfg(test)]
+mod tests;

@@ -176,3 +176,6 @@ fn published(members: &Map<String, Value>) -> Map<String, Value> {
     }
     public
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ impl Template {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests;

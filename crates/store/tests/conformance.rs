@@ -3,6 +3,8 @@
 #[path = "conformance/support.rs"]
 mod support;
 
+#[path = "conformance/once.rs"]
+mod once;
 #[path = "conformance/pats.rs"]
 mod pats;
 #[path = "conformance/queue.rs"]
@@ -64,6 +66,9 @@ on_both_databases![
     pats::a_deleted_pat_stays_in_the_list,
     pats::use_is_remembered_to_the_minute,
     pats::changes_are_told,
+    once::a_token_is_used_once_until_it_has_expired,
+    once::of_many_at_once_one_uses_it,
+    once::what_has_expired_is_forgotten,
 ];
 
 #[tokio::test]

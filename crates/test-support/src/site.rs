@@ -49,6 +49,7 @@ impl Reply {
 struct World {
     replies: HashMap<String, Reply>,
     requests: Vec<String>,
+    heads: Vec<String>,
 }
 
 /// The server; gone when dropped.
@@ -97,6 +98,13 @@ impl Site {
         lock(&self.world).requests.iter().filter(|asked| *asked == path).count()
     }
 
+    /// What was asked at a path, line by line with all headers, in order.
+    pub fn heads(&self, path: &str) -> Vec<String> {
+        let world = lock(&self.world);
+        let both = world.requests.iter().zip(&world.heads);
+        both.filter(|(asked, _)| *asked == path).map(|(_, head)| head.clone()).collect()
+    }
+
     /// Every path that was asked for, in order.
     pub fn requests(&self) -> Vec<String> {
         lock(&self.world).requests.clone()
@@ -123,13 +131,16 @@ fn serve(mut stream: TcpStream, world: &Mutex<World>) -> std::io::Result<()> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut head = String::new();
     while line.trim_end() != "" {
+        head += &line;
         line.clear();
         reader.read_line(&mut line)?;
     }
     let reply = {
         let mut world = lock(world);
         world.requests.push(path.clone());
+        world.heads.push(head);
         world.replies.get(&path).cloned().unwrap_or_else(|| Reply::status(404))
     };
     std::thread::sleep(reply.delay);

@@ -69,6 +69,24 @@ impl Database {
         }
     }
 
+    /// The number that a statement of the test's own gives.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        use secrecy::ExposeSecret as _;
+        let options = self.options();
+        let url = options.url.expose_secret();
+        if self.store.is_shared() {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            let count = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+            pool.close().await;
+            count
+        } else {
+            let pool = sqlx::SqlitePool::connect(url).await.unwrap();
+            let count = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+            pool.close().await;
+            count
+        }
+    }
+
     pub(crate) async fn report(&self, items: &[NewRevocation]) {
         self.store.report(items).await.unwrap();
     }

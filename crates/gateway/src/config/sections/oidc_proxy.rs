@@ -63,7 +63,12 @@ impl OidcProxy {
         let upstreams = upstream::read(section);
         let token_id = section.or("token_id", false);
         let subject = claims::read_subject(section);
-        let cloned = claims::read_cloned(section, subject.is_some(), token_id);
+        // One that is broken is there all the same.
+        let composed = !matches!(subject, Some(None));
+        let cloned = claims::read_cloned(section, composed, token_id);
+        if upstreams.len() > 1 {
+            claims::warn_of_namesakes(section, subject.as_ref(), &cloned);
+        }
         let audiences = claims::read_audiences(section);
         let rules = claims::read_rules(section);
         let max_lifetime = section.optional::<Seconds>("max_lifetime").map(|Seconds(longest)| {

@@ -68,6 +68,24 @@ pub(super) fn read_cloned(section: &mut Section<'_>, subject: bool, token_id: bo
     cloned
 }
 
+/// What one issuer calls somebody another may call somebody else.
+pub(super) fn warn_of_namesakes(
+    section: &mut Section<'_>,
+    subject: Option<&Option<Template>>,
+    cloned: &[String],
+) {
+    let told_apart = match subject {
+        Some(Some(template)) => template.claims().any(|claim| claim == "iss"),
+        Some(None) => !cloned.iter().any(|claim| claim == "sub"),
+        None => true,
+    };
+    if !told_apart {
+        let warning = "sub does not say of which of them a token is: whoever has the same name at \
+                       two of them has the same sub here";
+        section.warn("upstreams", warning);
+    }
+}
+
 /// Whom tokens may be for.
 pub(super) fn read_audiences(section: &mut Section<'_>) -> Option<Vec<String>> {
     let given = section.has("audiences");

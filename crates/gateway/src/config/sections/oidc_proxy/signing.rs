@@ -36,11 +36,11 @@ pub(super) fn read(section: &mut Section<'_>) -> (Option<PathBuf>, Option<Signin
     let file: Option<PathBuf> = section.required(FILE);
     let file = file.filter(|path| is_file(section, path));
     let choices = read_choices(section);
-    if let (Some(file), Some(choices)) = (&file, &choices) {
-        check_keys(section, file, choices);
+    if let Some(file) = &file {
+        check_keys(section, file, &choices);
     }
     let choices: BTreeMap<Algorithm, Choice> =
-        choices.into_iter().flatten().map(|(_, algorithm, choice)| (algorithm, choice)).collect();
+        choices.into_iter().map(|(_, algorithm, choice)| (algorithm, choice)).collect();
     let default = read_default(section, &choices);
     (file, default.map(|default| Signing { choices, default }))
 }
@@ -63,14 +63,13 @@ fn is_file(section: &mut Section<'_>, path: &Path) -> bool {
 
 type Choices = Vec<(String, Algorithm, Choice)>;
 
-/// What signs by which algorithm, each with the key that says so; `None` with a problem noted.
-fn read_choices(section: &mut Section<'_>) -> Option<Choices> {
+/// What signs by which algorithm, each with the key that says so. What cannot is noted.
+fn read_choices(section: &mut Section<'_>) -> Choices {
     if !section.has(PINNED) && !section.has(LATEST) {
         let problem = format!("is required (or {LATEST}): by which algorithms is signed");
         section.problem(PINNED, problem);
     }
     let mut choices = Choices::new();
-    let mut good = true;
     for (name, kid) in section.map::<String>(PINNED) {
         let key = format!("{PINNED}.{name}");
         // Variables are read in lower case.
@@ -80,7 +79,6 @@ fn read_choices(section: &mut Section<'_>) -> Option<Choices> {
             Some(algorithm) => choices.push((key, algorithm, Choice::Pinned(kid))),
             None => {
                 section.problem(&key, "is none of the algorithms that can sign");
-                good = false;
             }
         }
     }
@@ -91,10 +89,9 @@ fn read_choices(section: &mut Section<'_>) -> Option<Choices> {
         if choices[..i].iter().any(|(_, before, _)| *before == choices[i].1) {
             let key = choices[i].0.clone();
             section.problem(&key, "the algorithm is named twice");
-            good = false;
         }
     }
-    good.then_some(choices)
+    choices
 }
 
 /// Each choice by itself, as the start opens the file: so that every one that cannot be met is told.

@@ -57,7 +57,8 @@ pub struct KeyFile {
 }
 
 struct Seen {
-    stamp: Option<Stamp>,
+    /// What it looked like; why not is a look of its own.
+    stamp: Result<Stamp, KeyFileError>,
     fault: Option<KeyFileError>,
 }
 
@@ -71,7 +72,7 @@ impl KeyFile {
         let path = path.into();
         let (stamp, keys) = read(&path)?;
         let keyring = Keyring::new(keys, &signing, clock.now().unix_timestamp())?;
-        let seen = Mutex::new(Seen { stamp: Some(stamp), fault: None });
+        let seen = Mutex::new(Seen { stamp: Ok(stamp), fault: None });
         let keyring = Arc::new(ArcSwap::from_pointee(keyring));
         Ok(Self { path, signing, clock, keyring, seen })
     }
@@ -96,7 +97,7 @@ impl KeyFile {
     pub fn refresh(&self) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now().unix_timestamp();
-        let stamp = look(&self.path).ok();
+        let stamp = look(&self.path);
         let time_passed = seen.fault.is_none() && self.keyring.load().is_stale(now);
         if stamp == seen.stamp && !time_passed {
             return;
@@ -112,7 +113,7 @@ impl KeyFile {
                     "our keys were read again"
                 );
                 self.keyring.store(Arc::new(keyring));
-                *seen = Seen { stamp: Some(stamp), fault: None };
+                *seen = Seen { stamp: Ok(stamp), fault: None };
             }
             // It is looked at again the next time.
             Err(KeyFileError::Changing) => {}

@@ -2,6 +2,7 @@
 
 use portcullis_jwt_verify::sources::{KeyError, KeySource as _, RemoteKeys};
 use portcullis_test_support::{Reply, Site};
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
 use crate::world::{MINUTE, World, found, key, last_error, options, set};
@@ -98,4 +99,21 @@ fn insecure_and_senseless_addresses_are_refused_before_anything_is_asked() {
     assert!(RemoteKeys::jwks("http://[::1]:1/keys", options()).is_ok());
     let secret = RemoteKeys::jwks("https://user:hidden@example.com/keys?key=hidden", options());
     assert_eq!(format!("{:?}", secret.unwrap()), "RemoteKeys(https://example.com/keys)");
+}
+
+#[tokio::test]
+async fn headers_of_the_callers_own_are_sent_and_credentials_not_shown() {
+    let world = World::start();
+    world.site.set(DOCUMENT, Reply::json(document(world.site.url(), &world.at("/keys"))));
+    world.site.set("/keys", set(&[&key("a")]));
+    let mut options = world.options();
+    let mut value = HeaderValue::from_static("a-credential");
+    value.set_sensitive(true);
+    options.headers.insert("x-key", value);
+    assert!(!format!("{options:?}").contains("a-credential"));
+    let source = RemoteKeys::discover(world.site.url(), options).unwrap();
+    assert_eq!(found(&source, None).await.unwrap(), ["a"]);
+    for path in [DOCUMENT, "/keys"] {
+        assert!(world.site.heads(path)[0].contains("x-key: a-credential\r\n"), "{path}");
+    }
 }

@@ -8,7 +8,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
-use openssl::rsa::RsaPrivateKeyBuilder;
+use openssl::rsa::{Rsa, RsaPrivateKeyBuilder};
 use openssl::sign::{Signer, Verifier};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -61,8 +61,22 @@ fn rsa(members: &Map<String, Value>) -> Result<PKey<Private>, &'static str> {
     } else {
         Ok(builder.build())
     };
-    let key = rsa.and_then(PKey::from_rsa).map_err(|_| MALFORMED)?;
+    let rsa = rsa.map_err(|_| MALFORMED)?;
+    if !is_product(&rsa).unwrap_or(false) {
+        return Err(APART);
+    }
+    let key = PKey::from_rsa(rsa).map_err(|_| MALFORMED)?;
     if verifies_itself(&key).unwrap_or(false) { Ok(key) } else { Err(APART) }
+}
+
+/// Whether the primes, where they are there, are those of the modulus. With others OpenSSL signs all the
+/// same, by the exponent alone, several times as slowly.
+fn is_product(rsa: &Rsa<Private>) -> Result<bool, ErrorStack> {
+    let (Some(p), Some(q)) = (rsa.p(), rsa.q()) else { return Ok(true) };
+    let mut product = BigNum::new()?;
+    let mut context = BigNumContext::new_secure()?;
+    product.checked_mul(p, q, &mut context)?;
+    Ok(&*product == rsa.n())
 }
 
 /// Whether what the private half signs holds under the public one.

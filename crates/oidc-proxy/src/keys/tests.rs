@@ -71,8 +71,9 @@ fn an_rsa_key_need_not_bring_its_primes() {
     let token = keys.signer("k", Algorithm::Rs256).unwrap();
     let token = token.sign(&key.header().to_string(), "{}").unwrap();
     assert!(verifies(&keys, &token));
-    for name in all {
-        assert_eq!(why(&with(&key, &json!({ name: null }))), "its private members are malformed");
+    // Without `p` the others stand for nothing; with it they have to be there (section 6.3.2).
+    for name in &all[1..] {
+        assert_eq!(why(&with(&key, &json!({ *name: null }))), "its private members are malformed");
     }
 }
 
@@ -101,13 +102,13 @@ fn what_would_publish_or_sign_nonsense_is_refused() {
         (&rsa, json!({"n": "!"})),
         (&rsa, json!({"d": "!"})),
         (&rsa, json!({"d": 7})),
-        (&rsa, json!({"d": ""})),
         (&rsa, json!({"d": null, "n": null})),
         (&rsa, json!({"kty": "XYZ"})),
         (&rsa, json!({"kty": null})),
         (&rsa, json!({"alg": "ES256"})),
         (&rsa, json!({"p": "AQ"})),
         (&ec, json!({"d": "AA"})),
+        (&ec, json!({"d": ""})),
         (&ec, json!({"x": "AA"})),
         (&ec, json!({"crv": "P-384"})),
         (&ec, json!({"crv": "secp256k1"})),

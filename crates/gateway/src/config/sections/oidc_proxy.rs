@@ -62,9 +62,9 @@ impl OidcProxy {
         let (jwks_file, signing) = signing::read(section);
         let upstreams = upstream::read(section);
         let token_id = section.or("token_id", false);
-        let subject = claims::read_subject(section);
         // One that is broken is there all the same.
-        let composed = !matches!(subject, Some(None));
+        let composed = section.has("subject");
+        let subject = claims::read_subject(section);
         let cloned = claims::read_cloned(section, composed, token_id);
         if upstreams.len() > 1 {
             claims::warn_of_namesakes(section, subject.as_ref(), &cloned);
@@ -86,7 +86,7 @@ impl OidcProxy {
             clone_upstream_claims: cloned,
             audiences,
             rules,
-            subject: subject?,
+            subject,
             max_lifetime,
             token_id,
             once,

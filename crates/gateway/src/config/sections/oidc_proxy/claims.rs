@@ -23,29 +23,28 @@ impl Setting for Separator {
     }
 }
 
-/// How `sub` is composed, if it is; `None` with a problem noted.
-pub(super) fn read_subject(section: &mut Section<'_>) -> Option<Option<Template>> {
-    let given = section.has("subject");
+/// How `sub` is composed, if it is; `None` also with a problem noted.
+pub(super) fn read_subject(section: &mut Section<'_>) -> Option<Template> {
     let text: Option<String> = section.optional("subject");
     let separated = section.has("subject_separator");
     let Separator(separator) = section.or("subject_separator", Separator(':'));
-    if separated && !given {
-        section.warn("subject_separator", "is not used: there is no subject");
-    }
-    let Some(text) = text else { return (!given).then_some(None) };
-    match Template::parse(&text, separator) {
-        Ok(template) => Some(Some(template)),
-        Err(error) => {
-            let key = match error {
-                TemplateError::Separator => "subject_separator",
-                TemplateError::Brace | TemplateError::NoClaim | TemplateError::TooClose(..) => {
-                    "subject"
-                }
-            };
-            section.problem(key, error.to_string());
-            None
+    let Some(text) = text else {
+        if separated {
+            section.warn("subject_separator", "is not used: there is no subject");
         }
+        return None;
+    };
+    let parsed = Template::parse(&text, separator);
+    if let Err(error) = &parsed {
+        let key = match error {
+            TemplateError::Separator => "subject_separator",
+            TemplateError::Brace | TemplateError::NoClaim | TemplateError::TooClose(..) => {
+                "subject"
+            }
+        };
+        section.problem(key, error.to_string());
     }
+    parsed.ok()
 }
 
 /// Claims that are taken over: none of those that are composed here.
@@ -71,13 +70,12 @@ pub(super) fn read_cloned(section: &mut Section<'_>, subject: bool, token_id: bo
 /// What one issuer calls somebody another may call somebody else.
 pub(super) fn warn_of_namesakes(
     section: &mut Section<'_>,
-    subject: Option<&Option<Template>>,
+    subject: Option<&Template>,
     cloned: &[String],
 ) {
     let told_apart = match subject {
-        Some(Some(template)) => template.claims().any(|claim| claim == "iss"),
-        Some(None) => !cloned.iter().any(|claim| claim == "sub"),
-        None => true,
+        Some(template) => template.claims().any(|claim| claim == "iss"),
+        None => !cloned.iter().any(|claim| claim == "sub"),
     };
     if !told_apart {
         let warning = "sub does not say of which of them a token is: whoever has the same name at \

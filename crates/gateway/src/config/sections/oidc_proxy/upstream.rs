@@ -1,6 +1,6 @@
 //! Whose tokens are signed anew: the first one in the section itself, more in `upstreams`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,14 +134,8 @@ fn read_keys(section: &mut Section<'_>, prefix: &str, issuer: Option<&str>) -> O
 /// Their values may be credentials: each is a secret, and may stand in a file.
 fn read_headers(section: &mut Section<'_>) -> Vec<(HeaderName, SecretString)> {
     let mut headers = Vec::new();
-    let mut names: Vec<String> = section.names();
-    names.iter_mut().for_each(|name| {
-        if let Some(bare) = name.strip_suffix("_file") {
-            *name = bare.to_owned();
-        }
-    });
-    names.dedup();
-    for name in names {
+    let bare = |name: &String| name.strip_suffix("_file").unwrap_or(name).to_owned();
+    for name in section.names().iter().map(bare).collect::<BTreeSet<String>>() {
         let Some(value) = section.secret(&name) else { continue };
         let header = name.parse::<HeaderName>();
         let fits = HeaderValue::from_str(value.expose_secret()).is_ok();

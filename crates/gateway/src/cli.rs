@@ -52,12 +52,26 @@ pub enum Command {
     /// Look at a JWT, and prove it
     #[command(subcommand)]
     Jwt(JwtCommand),
+    /// Move to the re-signer
+    #[command(subcommand)]
+    Oidc(OidcCommand),
     /// Make, list and revoke personal access tokens at a running gateway
     #[command(subcommand)]
     Pats(PatsCommand),
     /// Look at reported secrets at a running gateway, and take a hand in what becomes of them
     #[command(subcommand)]
     Revocations(RevocationsCommand),
+}
+
+/// `portcullis oidc …`
+#[derive(Debug, Subcommand)]
+pub enum OidcCommand {
+    /// Print what an oidc-token-proxy is configured to do as the TOML that says the same here
+    Import {
+        /// Its configuration
+        #[arg(value_name = "SITE.INI")]
+        file: PathBuf,
+    },
 }
 
 /// Where the configuration comes from.

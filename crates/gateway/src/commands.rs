@@ -5,6 +5,7 @@ mod demo;
 mod jwt;
 mod listing;
 mod migrate;
+mod oidc;
 mod output;
 mod pat;
 mod pats;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use portcullis_base::SystemRandomness;
 
-use crate::cli::{Cli, Command, PatCommand, SecretsCommand};
+use crate::cli::{Cli, Command, OidcCommand, PatCommand, SecretsCommand};
 use crate::config::Environment;
 use crate::error::StartError;
 use output::Output;
@@ -56,6 +57,7 @@ fn dispatch(
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),
+        Command::Oidc(OidcCommand::Import { file }) => oidc::import(file, output),
         Command::Jwt(command) => jwt::run(command, output),
         Command::Pats(command) => return pats::run(command, environment, output),
         Command::Revocations(command) => return revocations::run(command, environment, output),

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use portcullis_test_support::{SigningKey, private_jwks};
 use tempfile::TempDir;
 
 const TOKEN: &str = "a-token-of-22-or-more-characters";
@@ -255,4 +256,28 @@ fn bad_key_files_are_errors_that_name_the_line_alone() {
         assert!(stderr(&output).starts_with("error: key-file: "), "{}", stderr(&output));
         assert!(!stderr(&output).contains("hunter2"));
     }
+}
+
+#[test]
+fn what_an_oidc_token_proxy_does_can_be_checked_and_served() {
+    let keys = private_jwks(&[SigningKey::generate("ES256", "one")]).to_string();
+    let site = b"[app:proxy]\nuse = egg:oidc-token-proxy\nupstream_issuer = https://a.example\n\
+        jwks_file = %(here)s/keys.json\nsigning_key_ids =\n  ES256 = one\n\
+        clone_upstream_claims = sub\n[server:main]\nport = 8080\n";
+    let dir = dir_with(&[("site.ini", site), ("keys.json", keys.as_bytes())]);
+    let import = |arguments: &[&str]| portcullis(dir.path(), arguments);
+    let output = import(&["oidc", "import", "site.ini"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("warning: name the issuer"), "{}", stderr(&output));
+    fs::write(dir.path().join("as-it-is.toml"), &output.stdout).unwrap();
+    let checked = import(&["check", "--config", "as-it-is.toml"]);
+    assert_eq!(code(&checked), 1);
+    assert!(stderr(&checked).contains("oidc_proxy.issuer: "), "{}", stderr(&checked));
+    let text = stdout(&output).replace("0.0.0.0:", "127.0.0.1:");
+    fs::write(dir.path().join("local.toml"), text).unwrap();
+    let checked = import(&["check", "--config", "local.toml"]);
+    assert_eq!(code(&checked), 0, "{}", stderr(&checked));
+    let missing = import(&["oidc", "import", "missing.ini"]);
+    assert_eq!(code(&missing), 1);
+    assert!(stderr(&missing).starts_with("error: ini: missing.ini: "), "{}", stderr(&missing));
 }

@@ -114,7 +114,7 @@ pub(crate) async fn the_issuer_is_fixed_or_follows_the_host(database: Database) 
     assert_eq!(document["issuer"], "https://oidc.example.com/x");
     assert_eq!(document["jwks_uri"], format!("https://oidc.example.com/x{KEYS}"));
     assert_eq!(gateway.get(DISCOVERY).await.status, 404);
-    let token = upstream.key.sign(&super::claims(&upstream, json!({})));
+    let token = upstream.key.sign(&super::claims(&upstream, &json!({})));
     let request = gateway.request(Method::POST, "/below/token").header(HOST, "evil.example");
     let answer = send(request.body(json!({"token": token}).to_string())).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -131,7 +131,7 @@ pub(crate) async fn both_surfaces_share_their_path(database: Database) {
     let rest = section(&file, &rest) + &broker_toml(&lender, "");
     let gateway = TestGateway::start(&database, &rest).await;
     assert_eq!(gateway.get("/token").await.status, 401);
-    let token = upstream.key.sign(&super::claims(&upstream, json!({})));
+    let token = upstream.key.sign(&super::claims(&upstream, &json!({})));
     let answer = super::post(&gateway, &json!({"token": token}).to_string()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     for method in [Method::HEAD, Method::PUT, Method::OPTIONS] {

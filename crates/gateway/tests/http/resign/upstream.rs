@@ -18,7 +18,7 @@ async fn gateway(database: &Database, rest: &str) -> TestGateway {
 }
 
 fn token(issuer: &Issuer, name: &str) -> String {
-    let token = issuer.key.sign(&super::claims(issuer, json!({"iss": name})));
+    let token = issuer.key.sign(&super::claims(issuer, &json!({"iss": name})));
     json!({"token": token}).to_string()
 }
 

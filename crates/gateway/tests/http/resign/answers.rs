@@ -111,7 +111,11 @@ pub(crate) async fn the_key_is_chosen_as_asked_as_signed_or_by_default(database:
         (&first, json!("ES384"), "ES384", "c"),
         (&second, json!("PS512"), "PS512", "d"),
     ] {
-        let answer = world.post(json!({"token": token, "alg": asked})).await;
+        let mut body = json!({"token": token});
+        if asked.is_string() {
+            body["alg"] = asked.clone();
+        }
+        let answer = world.post(body).await;
         assert_eq!(answer.status, 200, "{asked}: {answer:?}");
         let claims = verified(&world.gateway, &answer.text).await;
         assert_eq!(claims.header().algorithm().name(), algorithm, "{asked}");

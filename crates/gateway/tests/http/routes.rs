@@ -25,6 +25,13 @@ POST /v1/pats Admin Entry(\"pat.create\")
 POST /v1/pats/{id}/regenerate Admin Entry(\"pat.regenerate\")
 POST /v1/revoke_tokens RevocationClient Entry(\"revocation.report\")";
 
+const RESIGNER: &str = "\
+GET /.well-known/jwks.json Public Nothing
+GET /.well-known/openid-configuration Public Nothing
+HEAD /.well-known/jwks.json Public Nothing
+HEAD /.well-known/openid-configuration Public Nothing
+POST /token UpstreamToken Entry(\"oidc_proxy.issue\")";
+
 const ADMIN: &str = "\
 GET /health Public Nothing
 GET /ready Public Nothing
@@ -69,6 +76,9 @@ async fn these_are_all_the_routes() {
     let [(public, _), (admin, _)] = tables(&database);
     assert_eq!(listed(&public), PUBLIC);
     assert_eq!(listed(&admin), ADMIN);
+    assert_eq!(listed(&portcullis_oidc_proxy::routes("/")), RESIGNER);
+    let below = portcullis_oidc_proxy::routes("/a/b");
+    assert!(below.iter().all(|route| route.path.starts_with("/a/b/")));
 }
 
 /// With nothing, and with a credential that is good elsewhere.

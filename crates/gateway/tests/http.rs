@@ -4,7 +4,7 @@
 
 #[path = "http/auth.rs"]
 mod auth;
-#[path = "http/broker.rs"]
+#[path = "http/broker/mod.rs"]
 mod broker;
 #[path = "http/clients.rs"]
 mod clients;
@@ -33,6 +33,8 @@ mod replicas;
 #[path = "http/routes.rs"]
 mod routes;
 mod support;
+
+use broker::{answers, credentials, ends, keys, limits, logs, moved, once, policy, trouble};
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -65,7 +67,37 @@ on_both_databases![
     auth::every_method_is_the_same_and_no_body_is_read,
     auth::garbage_is_refused_with_a_status_that_proxies_know,
     broker::a_job_is_given_a_token_that_dies,
-    broker::a_job_gives_its_tokens_back,
+    answers::the_answer_is_json_for_whom_it_is_the_best,
+    answers::the_json_says_what_was_given,
+    answers::gitlab_is_asked_as_the_origin_did,
+    answers::less_may_be_asked_for_and_never_more,
+    credentials::who_shows_none_is_asked_for_one,
+    credentials::a_bad_jwt_opens_nothing,
+    credentials::other_methods_are_refused,
+    ends::all_of_a_job_and_nothing_of_others,
+    ends::without_a_job_id_the_jwt_counts,
+    ends::who_was_given_nothing_has_nothing_to_end,
+    ends::what_is_being_made_meanwhile_is_not_handed_out,
+    keys::a_job_waits_for_an_issuer_that_is_away,
+    keys::every_key_that_is_published_counts,
+    limits::a_user_has_a_limit,
+    limits::a_project_has_a_limit,
+    logs::what_is_searched_for_is_what_there_is,
+    logs::an_audience_that_nobody_checks_is_told,
+    logs::claims_are_logged_where_that_is_wanted,
+    moved::it_lives_where_it_is_mounted,
+    once::a_jwt_brings_one_token,
+    once::what_gitlab_did_not_do_may_be_asked_for_again,
+    once::at_once_is_once,
+    policy::the_first_rule_that_holds_decides,
+    policy::forks_get_nothing_unless_allowed,
+    policy::odd_claims_get_nothing,
+    policy::administrators_get_nothing_unless_allowed,
+    policy::who_cannot_be_asked_for_gets_nothing,
+    trouble::its_failures_are_told_in_our_words,
+    trouble::what_it_refuses_by_itself_is_told_alike,
+    trouble::a_token_that_comes_too_late_is_swept,
+    trouble::one_that_is_away_at_the_deadline_is_asked_again,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

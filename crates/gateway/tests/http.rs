@@ -16,6 +16,8 @@ mod garbage;
 mod gerrit;
 #[path = "http/leak.rs"]
 mod leak;
+#[path = "http/lent.rs"]
+mod lent;
 #[path = "http/log.rs"]
 mod log;
 #[path = "http/odd.rs"]
@@ -102,6 +104,12 @@ on_both_databases![
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,
     gerrit::a_signer_that_is_away_is_unavailable,
+    lent::a_reported_one_dies_whatever_it_is_taken_for,
+    lent::others_are_rejected_beside_it_by_their_index,
+    lent::of_many_rejections_the_first_are_listed,
+    lent::one_that_is_late_is_said_to_be_overdue_until_it_is_done,
+    lent::a_report_while_it_is_being_revoked_changes_nothing,
+    lent::an_operator_cannot_cancel_it,
     odd::an_odd_request_is_answered_as_proxies_know_it,
     oidc::a_token_of_a_configured_issuer_passes,
     oidc::a_bad_token_is_refused,

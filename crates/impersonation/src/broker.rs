@@ -270,6 +270,7 @@ impl Broker {
         let made = Made {
             id,
             token_id: created.id,
+            user_id: order.job.user_id(),
             token: &created.token,
             lifetime: order.grant.lifetime,
             location: place(&order.job),

@@ -15,6 +15,7 @@ use portcullis_base::{Clock, Randomness};
 use portcullis_store::Store;
 use portcullis_store::issuances::{NewIssuance, NewIssue, Once};
 use portcullis_store::report::Sighting;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -55,6 +56,8 @@ pub struct Made<'a> {
     pub id: &'a str,
     /// The provider's number of the token.
     pub token_id: u64,
+    /// The provider's number of the user.
+    pub user_id: u64,
     /// The token.
     pub token: &'a SecretString,
     /// How long from now it may live.
@@ -154,6 +157,7 @@ impl Issuances {
             fingerprint,
             token_type: LENT_TYPE,
             provider: LENT_PROVIDER,
+            about: json!({ "id": made.token_id, "user_id": made.user_id }).to_string(),
             sealed,
             key_version: self.vault.key_version(),
             lifetime: made.lifetime,

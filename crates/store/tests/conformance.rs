@@ -3,12 +3,18 @@
 #[path = "conformance/support.rs"]
 mod support;
 
+#[path = "conformance/issuances.rs"]
+mod issuances;
+#[path = "conformance/lent.rs"]
+mod lent;
 #[path = "conformance/pats.rs"]
 mod pats;
 #[path = "conformance/queue.rs"]
 mod queue;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/sweep.rs"]
+mod sweep;
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -64,6 +70,33 @@ on_both_databases![
     pats::a_deleted_pat_stays_in_the_list,
     pats::use_is_remembered_to_the_minute,
     pats::changes_are_told,
+    issuances::an_installation_is_named_once,
+    issuances::a_token_is_due_when_its_time_is_over,
+    issuances::after_its_lease_a_token_is_not_handed_out,
+    issuances::a_lease_that_is_void_never_comes_back,
+    issuances::a_refused_intent_ends_without_a_token,
+    issuances::what_a_job_was_given_ends_with_it,
+    issuances::a_token_is_handed_out_in_time_or_due_at_once,
+    issuances::a_jwt_is_used_once,
+    issuances::of_many_uses_at_once_one_wins,
+    issuances::the_tables_refuse_what_cannot_be,
+    sweep::users_are_swept_the_longest_waiting_first,
+    sweep::the_pause_before_the_next_look_grows,
+    sweep::only_what_nobody_hands_out_is_swept,
+    sweep::everybody_with_a_token_is_known,
+    sweep::what_nobody_needs_is_forgotten,
+    sweep::an_intent_is_kept_while_its_token_may_be_alive,
+    sweep::rows_of_lent_tokens_go_with_all_that_belongs_to_them,
+    sweep::many_rows_are_forgotten_in_pieces,
+    sweep::a_duty_is_one_replicas_until_its_time_runs_out,
+    sweep::intents_and_duties_after_a_restart,
+    lent::a_reported_one_is_due_now_whatever_it_is_taken_for,
+    lent::a_report_while_it_is_being_revoked_changes_nothing,
+    lent::a_failed_one_is_tried_again_once_a_day,
+    lent::no_other_end_changes,
+    lent::an_operator_cannot_cancel_it,
+    lent::it_is_no_backlog_and_claimed_when_it_is_due,
+    lent::lent_tokens_are_known_by_their_fingerprints,
 ];
 
 #[tokio::test]

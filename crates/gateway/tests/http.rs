@@ -66,6 +66,8 @@ on_both_databases![
     auth::garbage_is_refused_with_a_status_that_proxies_know,
     broker::a_job_is_given_a_token_that_dies,
     broker::a_job_gives_its_tokens_back,
+    broker::a_lost_admin_token_is_told,
+    broker::a_poor_admin_token_is_told_before_any_job_comes,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

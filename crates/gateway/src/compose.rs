@@ -30,7 +30,7 @@ use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit}
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
 
-mod broker;
+pub(crate) mod broker;
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
 const PAT_KEY: &str = "pat-signing";

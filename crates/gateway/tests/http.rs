@@ -36,7 +36,7 @@ mod replicas;
 mod routes;
 mod support;
 
-use broker::{answers, credentials, ends, keys, limits, logs, moved, once, policy, trouble};
+use broker::{answers, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch};
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -100,6 +100,8 @@ on_both_databases![
     trouble::what_it_refuses_by_itself_is_told_alike,
     trouble::a_token_that_comes_too_late_is_swept,
     trouble::one_that_is_away_at_the_deadline_is_asked_again,
+    watch::a_lost_admin_token_is_told,
+    watch::a_poor_admin_token_is_told_before_any_job_comes,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

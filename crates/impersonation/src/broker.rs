@@ -14,6 +14,7 @@ use portcullis_web::{PerKey, Rate};
 use secrecy::{ExposeSecret as _, SecretString};
 use time::{Date, OffsetDateTime};
 
+use crate::CredentialHealth;
 use crate::audience::Audiences;
 use crate::failure::Failure;
 use crate::marker;
@@ -118,6 +119,31 @@ impl Broker {
     /// How the keys of the issuer are doing.
     pub fn keys(&self) -> Health {
         self.0.verifier.health()
+    }
+
+    /// What the issuer of jobs' JWTs is called.
+    pub fn issuers(&self) -> &[String] {
+        self.0.verifier.issuers().unwrap_or_default()
+    }
+
+    /// The address of the GitLab that makes the tokens.
+    pub fn gitlab(&self) -> String {
+        self.0.upstream.label()
+    }
+
+    /// How the administrator's token is doing.
+    pub fn credential(&self) -> CredentialHealth {
+        self.0.upstream.credential()
+    }
+
+    /// How many whole days it lives, where that is known.
+    pub fn credential_days_left(&self) -> Option<i64> {
+        self.credential().days_left(self.0.issuances.now())
+    }
+
+    /// Asks GitLab how the administrator's token is doing.
+    pub(crate) async fn look_at_credential(&self) {
+        self.0.upstream.look_at_credential(self.0.issuances.now()).await;
     }
 
     pub(crate) fn upstream(&self) -> &Arc<Upstream> {

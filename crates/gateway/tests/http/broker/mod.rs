@@ -10,6 +10,7 @@ pub(crate) mod moved;
 pub(crate) mod once;
 pub(crate) mod policy;
 pub(crate) mod trouble;
+pub(crate) mod watch;
 
 use portcullis_fake_gitlab::{JobSpec, TokenState};
 

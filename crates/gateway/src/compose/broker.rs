@@ -54,8 +54,8 @@ pub(crate) fn policy(section: &Impersonation) -> Policy {
 
 fn verifier(config: &Config, section: &Impersonation) -> Result<Verifier, StartError> {
     let jwt = &section.jwt;
-    let keys = keys_of(config, &jwt.issuer, &jwt.keys, section.ca_file.as_ref())?;
-    let builder = Verifier::builder(keys).issuer(&jwt.issuer);
+    let keys = keys_of(config, &jwt.issuers.join(", "), &jwt.keys, section.ca_file.as_ref())?;
+    let builder = Verifier::builder(keys).issuers(jwt.issuers.iter().cloned());
     Ok(match &jwt.audiences {
         Some(audiences) => builder.audiences(audiences.iter().cloned()).build(),
         None => builder.any_audience().build(),

@@ -40,12 +40,11 @@ fn shell(job: &str, key: &str) -> String {
     let jobs = jobs();
     let named = |name: &str| jobs.iter().find(|(one, _)| one == name).unwrap().1.clone();
     let own = named(job);
-    let lines = match own.as_mapping_get(key) {
-        Some(lines) => lines.clone(),
-        None => {
-            assert_eq!(own.as_mapping_get("extends").unwrap().as_str(), Some(".portcullis"));
-            named(".portcullis").as_mapping_get(key).unwrap().clone()
-        }
+    let lines = if let Some(lines) = own.as_mapping_get(key) {
+        lines.clone()
+    } else {
+        assert_eq!(own.as_mapping_get("extends").unwrap().as_str(), Some(".portcullis"));
+        named(".portcullis").as_mapping_get(key).unwrap().clone()
     };
     let lines = lines.as_sequence().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
     lines.collect::<Vec<_>>().join("\n")
@@ -91,9 +90,11 @@ impl World {
         );
         std::fs::write(&settings, runners).unwrap();
         let mut command = Command::new("sh");
-        command.args(["-e", "-c", lines]).current_dir(self.folder.path()).env_clear();
+        command.args(["-e", "-c", lines]).current_dir(self.folder.path());
+        for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(proxy);
+        }
         command
-            .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", self.folder.path())
             .env("GIT_CONFIG_GLOBAL", settings)
             .env("GIT_CONFIG_NOSYSTEM", "1")

@@ -21,6 +21,7 @@ CREATE TABLE issuances (
     CHECK (state <> 'issued' OR (token_id IS NOT NULL AND fingerprint IS NOT NULL))
 );
 CREATE INDEX issuances_open ON issuances (sweep_at) WHERE state = 'open';
+CREATE INDEX issuances_open_by_user ON issuances (user_id) WHERE state = 'open';
 CREATE INDEX issuances_by_job ON issuances (job);
 CREATE INDEX issuances_by_end ON issuances (live_until);
 CREATE UNIQUE INDEX issuances_by_fingerprint ON issuances (fingerprint);

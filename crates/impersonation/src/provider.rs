@@ -16,6 +16,10 @@ use crate::upstream::Trouble;
 /// quarter of an hour after its GitLab came back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// The longest pause that GitLab, or what stands before it, may ask for: a page of maintenance says an hour,
+/// and GitLab's own limits are by the minute.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
 /// A token is not given up before GitLab's own expiry has ended it: a day after it was due at the latest,
 /// and wherever GitLab's days begin.
 const GIVE_UP_AFTER: Duration = Duration::from_hours(48);
@@ -78,7 +82,7 @@ fn not_yet(trouble: &Trouble) -> Verdict {
     let after = match trouble {
         Trouble::Said(
             UserFailure::RateLimited { retry_after } | UserFailure::Server { retry_after, .. },
-        ) => *retry_after,
+        ) => retry_after.map(|asked| asked.min(LONGEST_WAIT)),
         Trouble::Said(_) | Trouble::Silence => None,
     };
     let verdict = again(after, trouble.may_have_happened(), trouble.code());
@@ -168,6 +172,20 @@ mod tests {
             assert_eq!((adjusted.retry_cap, adjusted.give_up_after), expected);
             assert_eq!(adjusted.retry_base, configured.retry_base);
             assert_eq!(adjusted.concurrency, configured.concurrency);
+        }
+    }
+
+    #[test]
+    fn nobody_is_waited_for_longer_than_a_minute() {
+        let hour = Some(Duration::from_hours(1));
+        for failure in [
+            UserFailure::RateLimited { retry_after: hour },
+            UserFailure::Server { status: 503, retry_after: hour },
+        ] {
+            let Finding::Retry { after, .. } = not_yet(&Trouble::Said(failure)).finding else {
+                panic!("it is tried again");
+            };
+            assert_eq!(after, Some(LONGEST_WAIT));
         }
     }
 }

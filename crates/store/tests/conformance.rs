@@ -63,6 +63,7 @@ on_both_databases![
     queue::events_are_told_after_the_commit,
     queue::leases_after_a_restart,
     queue::reports_and_settlements_do_not_stand_in_each_others_way,
+    issuances::a_whole_day_is_forgotten_without_holding_anybody_up,
     pats::a_pat_is_kept_found_listed_and_changed,
     pats::a_reported_pat_dies_in_the_reporting_transaction,
     pats::a_regenerated_pat_leaves_a_tombstone,

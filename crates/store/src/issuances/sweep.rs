@@ -143,18 +143,26 @@ impl Store {
     }
 
     /// Ends the intents of which nothing can be alive any more, and forgets what nobody needs: JWTs that
-    /// have expired, intents a day after nothing of them could be alive, and some of the lent tokens' rows
-    /// that ended well longer ago than `keep`, with what belongs to them. Returns how many of these rows.
-    pub async fn forget_issuances(&self, keep: Duration) -> Result<usize, StoreError> {
+    /// have expired, intents a day after nothing of them could be alive, and the lent tokens' rows that
+    /// ended well longer ago than `keep`, with what belongs to them. A thousand of each at most, since all
+    /// intents of a day end at the same midnight, and SQLite has one writer. Returns whether there may be
+    /// more.
+    pub async fn forget_issuances(&self, keep: Duration) -> Result<bool, StoreError> {
         const EXPIRE: Sql = sql!(
-            "UPDATE issuances SET state = 'expired' WHERE state = 'open' AND live_until <= " NOW
+            "UPDATE issuances SET state = 'expired' WHERE id IN (SELECT id FROM issuances
+                WHERE state = 'open' AND live_until <= " NOW " LIMIT 1000)"
         );
-        const FORGET_USED: Sql = sql!("DELETE FROM used_tokens WHERE valid_until <= " NOW);
+        const FORGET_USED: Sql = sql!(
+            "DELETE FROM used_tokens WHERE digest IN
+                (SELECT digest FROM used_tokens WHERE valid_until <= " NOW " LIMIT 1000)"
+        );
         // A token whose revocation still waits is found by its intent.
         const FORGET: Sql = sql!(
-            "DELETE FROM issuances WHERE live_until <= " NOW " - 86400000 AND NOT EXISTS
-                (SELECT 1 FROM revocations r
-                 WHERE r.fingerprint = issuances.fingerprint AND r.sealed IS NOT NULL)"
+            "DELETE FROM issuances WHERE id IN (SELECT id FROM issuances i
+                WHERE live_until <= " NOW " - 86400000 AND NOT EXISTS
+                    (SELECT 1 FROM revocations r
+                     WHERE r.fingerprint = i.fingerprint AND r.sealed IS NOT NULL)
+                ORDER BY live_until LIMIT 1000)"
         );
         const OLD: Sql = sql!(
             "SELECT fingerprint FROM revocations
@@ -164,10 +172,14 @@ impl Store {
         let texts = [EXPIRE, FORGET_USED, FORGET].map(|sql| self.text(sql));
         let (old, rows) = (self.text(OLD), ROWS.map(|sql| self.text(sql)));
         let keep = millis(keep);
-        Ok(on!(write self, conn => {
-            for text in texts {
-                sqlx::query(text).execute(&mut *conn).await?;
-            }
+        let mut more = false;
+        for text in texts {
+            // Each by itself: in between others write.
+            let done =
+                on!(write self, conn => sqlx::query(text).execute(&mut *conn).await?.rows_affected())?;
+            more |= done >= 1000;
+        }
+        let forgot = on!(write self, conn => {
             let found: Vec<Vec<u8>> =
                 sqlx::query_scalar(old).bind(keep).fetch_all(&mut *conn).await?;
             if !found.is_empty() {
@@ -180,7 +192,8 @@ impl Store {
                 transaction.commit().await?;
             }
             found.len()
-        })?)
+        })?;
+        Ok(more || forgot >= 1000)
     }
 
     /// Takes on what one replica does for all, for this long, or goes on with it; `false` where another

@@ -188,3 +188,33 @@ pub(crate) async fn the_tables_refuse_what_cannot_be(db: Database) {
     assert!(db.store.issue(&made("again", 1)).await.is_err(), "the same token for another intent");
     assert_eq!(db.stage("again").await, Some(Stage::Leased), "and nothing of it is kept");
 }
+
+/// All intents of one day end at the same midnight, and are forgotten at the same one.
+pub(crate) async fn a_whole_day_is_forgotten_without_holding_anybody_up(database: Database) {
+    if database.store.is_shared() {
+        database
+            .execute(
+                "INSERT INTO issuances SELECT i::text, i % 500,
+                    decode(md5(i::text), 'hex'), 'issued', 0, 0, 0,
+                    (extract(epoch from now()) * 1000)::bigint - 90000000, i, decode(md5('f' || i::text), 'hex')
+                 FROM generate_series(1, 5000) AS i",
+            )
+            .await;
+    } else {
+        database
+            .execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+                 INSERT INTO issuances SELECT CAST(i AS TEXT), i % 500, randomblob(32), 'issued', 0, 0,
+                    0, CAST(unixepoch('subsec') * 1000 AS INTEGER) - 90000000, i, randomblob(32) FROM n",
+            )
+            .await;
+    }
+    let ids: Vec<String> = (1..=5000).map(|i| i.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let left = async || database.store.traces(&ids).await.unwrap().len();
+    for round in 1..=5 {
+        assert!(database.store.forget_issuances(Duration::from_hours(24)).await.unwrap());
+        assert_eq!(left().await, 5000 - round * 1000, "a thousand at a time");
+    }
+    assert!(!database.store.forget_issuances(Duration::from_hours(24)).await.unwrap());
+}

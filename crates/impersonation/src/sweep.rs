@@ -21,8 +21,9 @@ use crate::upstream::Trouble;
 /// How often is looked for what to do.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How long the duty is held without being taken on again: longer than one user takes.
-const HOLD: Duration = Duration::from_mins(2);
+/// How long the duty is held without being taken on again: longer than a call to GitLab takes, and short,
+/// since a replica that dies holds it for as long. It divides the work; safe is the sweep without it, too.
+const HOLD: Duration = Duration::from_secs(20);
 
 /// Users with open intents that are looked through in one go.
 const AT_MOST: u32 = 100;
@@ -41,6 +42,10 @@ const KEEP: Duration = Duration::from_hours(30 * 24);
 
 /// How much older than the longest lifetime a token without an intent must be.
 const OLDER_BY: Duration = Duration::from_mins(10);
+
+/// How often a user's tokens are listed again because some of them were revoked, in one go. A GitLab that
+/// shows revoked ones as alive must not keep everybody else waiting.
+const LISTED_AT_MOST: usize = 3;
 
 /// A running sweep.
 #[derive(Debug)]
@@ -65,6 +70,9 @@ impl Sweep {
     }
 }
 
+/// Turns true when the sweep is to end.
+type Stopped = watch::Receiver<bool>;
+
 struct Sweeper {
     broker: Broker,
     /// Who is still to be looked through of those without an open intent.
@@ -78,6 +86,8 @@ struct Sweeper {
 enum Obstacle {
     Queue(QueueError),
     Gitlab(Trouble),
+    /// It is another replica's to do by now, or it is to end.
+    Released,
 }
 
 impl From<QueueError> for Obstacle {
@@ -93,10 +103,10 @@ impl From<Trouble> for Obstacle {
 }
 
 impl Sweeper {
-    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    async fn run(mut self, mut stopped: Stopped) {
         while !*stopped.borrow() {
             match self.go(&stopped).await {
-                Ok(()) => {}
+                Ok(()) | Err(Obstacle::Released) => {}
                 Err(Obstacle::Queue(error)) => {
                     tracing::warn!(error = %error, "the sweep could not be done");
                 }
@@ -115,8 +125,9 @@ impl Sweeper {
     }
 
     /// What is most urgent first. The first obstacle ends it: a GitLab that is down need not be asked
-    /// about everybody.
-    async fn go(&mut self, stopped: &watch::Receiver<bool>) -> Result<(), Obstacle> {
+    /// about everybody. Whoever was in its way goes to the end of the line, or one user of whom GitLab
+    /// will not speak would keep everybody else waiting for ever.
+    async fn go(&mut self, stopped: &Stopped) -> Result<(), Obstacle> {
         let issuances = self.broker.issuances().clone();
         if !issuances.take_sweep(HOLD).await? {
             self.everybody = None;
@@ -128,15 +139,17 @@ impl Sweeper {
         let urgent = users.len();
         users.extend(self.others.iter().take(others));
         for (place, user_id) in users.into_iter().enumerate() {
-            if *stopped.borrow() || !issuances.take_sweep(HOLD).await? {
-                return Ok(());
+            let looked = self.look_through(user_id, stopped).await;
+            if let Err(Obstacle::Queue(_) | Obstacle::Released) = looked {
+                return looked;
             }
-            self.look_through(user_id).await?;
             if place < urgent {
                 issuances.looked_through(user_id).await?;
             } else {
                 self.others.pop_front();
+                self.others.extend(looked.is_err().then_some(user_id));
             }
+            looked?;
         }
         if self.forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             issuances.forget(KEEP).await?;
@@ -155,15 +168,27 @@ impl Sweeper {
 
     /// Revokes a user's orphans, and begins again until there is none: what is revoked moves the pages
     /// behind it.
-    async fn look_through(&self, user_id: u64) -> Result<(), Obstacle> {
-        while self.sweep(user_id).await? {}
+    async fn look_through(&self, user_id: u64, stopped: &Stopped) -> Result<(), Obstacle> {
+        for _ in 0..LISTED_AT_MOST {
+            if !self.sweep(user_id, stopped).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Before each call to GitLab: whether it is still ours to make.
+    async fn go_on(&self, stopped: &Stopped) -> Result<(), Obstacle> {
+        if *stopped.borrow() || !self.broker.issuances().take_sweep(HOLD).await? {
+            return Err(Obstacle::Released);
+        }
         Ok(())
     }
 
     /// Whether anything was revoked.
-    async fn sweep(&self, user_id: u64) -> Result<bool, Obstacle> {
+    async fn sweep(&self, user_id: u64, stopped: &Stopped) -> Result<bool, Obstacle> {
         let issuances = self.broker.issuances();
-        let marked = self.marked(user_id).await?;
+        let marked = self.marked(user_id, stopped).await?;
         let ids: Vec<&str> = marked.iter().map(|(id, _)| id.as_str()).collect();
         if ids.is_empty() {
             return Ok(false);
@@ -174,6 +199,7 @@ impl Sweeper {
         for (id, token) in &marked {
             let trace = traces.get(id.as_str()).copied();
             if self.is_orphan(trace, token) {
+                self.go_on(stopped).await?;
                 self.revoke(user_id, id, token).await?;
                 revoked = true;
             }
@@ -182,16 +208,21 @@ impl Sweeper {
     }
 
     /// The tokens of a user that carry our marker, each with its intent's name; all pages of them.
-    async fn marked(&self, user_id: u64) -> Result<Vec<(String, ListedToken)>, Trouble> {
+    async fn marked(
+        &self,
+        user_id: u64,
+        stopped: &Stopped,
+    ) -> Result<Vec<(String, ListedToken)>, Obstacle> {
         let instance = self.broker.issuances().instance();
         let mut marked = Vec::new();
         let mut page = Some(1);
         while let Some(number) = page {
+            self.go_on(stopped).await?;
             let listed = self.broker.upstream().list(user_id, number).await;
             let listed = match listed {
                 // A user who is gone has no tokens.
                 Err(Trouble::Said(portcullis_gitlab::UserFailure::UnknownUser)) => break,
-                listed => listed?,
+                listed => listed.map_err(Obstacle::Gitlab)?,
             };
             marked.extend(listed.items.into_iter().filter_map(|token| {
                 let id = marker::intent(&token.name, instance)?.to_owned();

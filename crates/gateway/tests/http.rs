@@ -33,6 +33,8 @@ mod replicas;
 #[path = "http/routes.rs"]
 mod routes;
 mod support;
+#[path = "http/sweep.rs"]
+mod sweep;
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -66,6 +68,9 @@ on_both_databases![
     auth::garbage_is_refused_with_a_status_that_proxies_know,
     broker::a_job_is_given_a_token_that_dies,
     broker::a_job_gives_its_tokens_back,
+    sweep::what_is_carried_out_late_is_swept,
+    sweep::only_orphans_of_this_installation_are_swept,
+    sweep::a_gitlab_in_trouble_is_asked_again,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// How long the duty is held without being taken on again: longer than a call to GitLab takes, and short,
 /// since a replica that dies holds it for as long. It divides the work; safe is the sweep without it, too.
-const HOLD: Duration = Duration::from_secs(20);
+const HOLD: Duration = Duration::from_secs(30);
 
 /// Users with open intents that are looked through in one go.
 const AT_MOST: u32 = 100;

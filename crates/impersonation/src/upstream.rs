@@ -9,8 +9,9 @@ use portcullis_gitlab::{
 };
 use tokio::time::timeout;
 
-/// How long a call may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a call to GitLab may take before the broker gives it up: the client that it is given must have
+/// at least as much patience.
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long what GitLab said of a user's rights is believed.
 const BELIEVED: Duration = Duration::from_secs(30);

@@ -27,11 +27,14 @@ pub struct Words {
 
 impl Words {
     /// As they stand.
-    pub fn of<W: AsRef<[u8]>>(words: impl IntoIterator<Item = W>) -> Self {
+    pub(crate) fn of<W: AsRef<[u8]>>(words: impl IntoIterator<Item = W>) -> Self {
         Self { all: AhoCorasick::new(words).expect("a few thousand words make an automaton") }
     }
 
     /// Secrets, in the forms in which a database or a log might hold them.
+    ///
+    /// # Panics
+    /// Where there are too many to make an automaton of.
     pub fn hidden(secrets: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let forms = secrets.into_iter().flat_map(|secret| {
             let coded = [
@@ -46,12 +49,12 @@ impl Words {
     }
 
     /// How many are looked for, each form counted.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.all.patterns_len()
     }
 
     /// How often they occur, where they do not overlap.
-    pub fn count(&self, content: &[u8]) -> usize {
+    pub(crate) fn count(&self, content: &[u8]) -> usize {
         self.all.find_iter(content).count()
     }
 }

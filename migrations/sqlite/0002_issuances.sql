@@ -9,6 +9,7 @@ CREATE TABLE instance (
 -- One row per token that GitLab was or will be asked for, written before it is asked.
 CREATE TABLE issuances (
     id          TEXT   PRIMARY KEY, -- stands in the token's name at GitLab
+    provider    TEXT   NOT NULL,    -- the address of the GitLab that is asked
     user_id     INTEGER NOT NULL,    -- GitLab's number of the user
     job         BLOB   NOT NULL,    -- digest of issuer and job
     state       TEXT   NOT NULL CHECK (state IN ('open', 'issued', 'refused', 'swept', 'expired')),

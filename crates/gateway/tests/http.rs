@@ -35,6 +35,8 @@ mod replicas;
 #[path = "http/routes.rs"]
 mod routes;
 mod support;
+#[path = "http/sweep.rs"]
+mod sweep;
 
 use broker::{answers, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch};
 
@@ -102,6 +104,9 @@ on_both_databases![
     trouble::one_that_is_away_at_the_deadline_is_asked_again,
     watch::a_lost_admin_token_is_told,
     watch::a_poor_admin_token_is_told_before_any_job_comes,
+    sweep::what_is_carried_out_late_is_swept,
+    sweep::only_orphans_of_this_installation_are_swept,
+    sweep::a_gitlab_in_trouble_is_asked_again,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

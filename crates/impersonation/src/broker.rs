@@ -53,6 +53,8 @@ pub struct BrokerOptions {
     pub per_project: Rate,
     /// Whether the claims of each job are logged.
     pub log_claims: bool,
+    /// Whether nothing is lent any more: what was lent is revoked all the same.
+    pub paused: bool,
 }
 
 /// The broker. Cheap to clone.
@@ -67,7 +69,10 @@ struct Inner {
     issuances: Issuances,
     per_user: PerKey<u64>,
     per_project: PerKey<u64>,
+    /// Of their own: whoever has asked for too much must still be able to give it back.
+    ends_per_user: PerKey<u64>,
     log_claims: bool,
+    paused: bool,
 }
 
 /// What a job asks for beside a token: less than it is granted.
@@ -106,7 +111,9 @@ impl Broker {
             issuances: options.issuances,
             per_user: PerKey::new(options.per_user),
             per_project: PerKey::new(options.per_project),
+            ends_per_user: PerKey::new(options.per_user),
             log_claims: options.log_claims,
+            paused: options.paused,
         }))
     }
 
@@ -171,6 +178,7 @@ impl Broker {
     pub(crate) async fn end(&self, jwt: &SecretString) -> Result<(), Failure> {
         let claims = self.prove(jwt).await?;
         let job = Job::read(&claims)?;
+        self.0.ends_per_user.check(job.user_id()).map_err(Failure::TooMany)?;
         let count = self.0.issuances.end_job(&key(&job, jwt)).await?;
         tracing::info!(
             impersonation.user_id = job.user_id(),
@@ -206,6 +214,9 @@ impl Broker {
         jwt: &SecretString,
         wish: &Wish,
     ) -> Result<Handed, Failure> {
+        if self.0.paused {
+            return Err(Failure::Paused);
+        }
         let granted = self.0.policy.grant(claims, job)?;
         let grant = granted.narrowed(wish.scopes.as_deref(), wish.ttl.as_deref())?;
         let once = self.once(claims)?;
@@ -301,9 +312,12 @@ impl Broker {
             lifetime: order.grant.lifetime,
             location: place(&order.job),
         };
-        let Some(planned) = self.0.issuances.issue(made).await? else {
-            self.free(id).await;
-            return Err(Failure::TooLate);
+        let planned = match self.0.issuances.issue(made).await {
+            Ok(Some(planned)) => planned,
+            not_planned => {
+                self.free(id).await;
+                return Err(not_planned.map_or_else(Failure::Queue, |_| Failure::TooLate));
+            }
         };
         if created.active == Some(false) {
             tracing::error!(

@@ -41,12 +41,16 @@ impl Provider for LentTokens {
                 return again(None, false, "database");
             }
         };
-        let Some((user_id, token_id)) = found else {
+        let Some(lent) = found else {
             return Verdict::new(Finding::Refused, "unknown_issuance")
                 .because("nothing is kept of its issuance");
         };
-        let verdict = verdict(self.0.upstream().revoke(user_id, token_id).await);
-        Verdict { about: Some(json!({ "id": token_id, "user_id": user_id })), ..verdict }
+        if let Some(elsewhere) = lent.elsewhere {
+            return again(None, false, "other_gitlab")
+                .because(format!("it was made at {elsewhere}, and impersonation.gitlab_url is another"));
+        }
+        let verdict = verdict(self.0.upstream().revoke(lent.user_id, lent.token_id).await);
+        Verdict { about: Some(json!({ "id": lent.token_id, "user_id": lent.user_id })), ..verdict }
     }
 
     fn adjust(&self, configured: &Options) -> Options {

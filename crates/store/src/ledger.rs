@@ -82,7 +82,7 @@ pub struct Detail {
     pub revocation: Revocation,
     /// Its sightings that were kept, the first one first.
     pub sightings: Vec<KeptSighting>,
-    /// Its attempts, the first one first.
+    /// Its last hundred attempts, the first one first.
     pub attempts: Vec<Attempt>,
 }
 
@@ -185,7 +185,7 @@ impl Store {
         const SIGHTINGS: &str = "SELECT token_type, reporter, location, times, first_seen_at,
             last_seen_at FROM sightings WHERE fingerprint = $1 ORDER BY first_seen_at, digest";
         const ATTEMPTS: &str = "SELECT lease, at, outcome, code FROM attempts
-            WHERE fingerprint = $1 ORDER BY lease";
+            WHERE fingerprint = $1 ORDER BY lease DESC LIMIT 100";
         let (one, key) = (self.text(ONE), fingerprint.as_slice());
         let found = on!(read self, conn => {
             match sqlx::query_as(one).bind(key).fetch_optional(&mut *conn).await? {
@@ -193,7 +193,12 @@ impl Store {
                 Some(revocation) => Some(Detail {
                     revocation,
                     sightings: sqlx::query_as(SIGHTINGS).bind(key).fetch_all(&mut *conn).await?,
-                    attempts: sqlx::query_as(ATTEMPTS).bind(key).fetch_all(&mut *conn).await?,
+                    attempts: {
+                        let mut last: Vec<Attempt> =
+                            sqlx::query_as(ATTEMPTS).bind(key).fetch_all(&mut *conn).await?;
+                        last.reverse();
+                        last
+                    },
                 }),
             }
         })?;

@@ -28,9 +28,13 @@ pub(super) async fn make(
     random: &Arc<dyn Randomness>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Option<Broker>, StartError> {
-    let Some(section) = &config.impersonation else { return Ok(None) };
-    let issuances =
-        Issuances::open(store.clone(), vault.clone(), Arc::clone(random), Arc::clone(clock));
+    let Some(section) = &config.impersonation else {
+        tell_of_outstanding(store).await?;
+        return Ok(None);
+    };
+    let (random, clock) = (Arc::clone(random), Arc::clone(clock));
+    let gitlab = section.gitlab_url.as_str().trim_end_matches('/');
+    let issuances = Issuances::open(store.clone(), vault.clone(), random, clock, gitlab);
     let issuances = issuances.await.map_err(|error| StartError::new("database", error))?;
     Ok(Some(Broker::new(BrokerOptions {
         verifier: verifier(config, section)?,
@@ -42,7 +46,23 @@ pub(super) async fn make(
         per_user: rate(section.user_limit),
         per_project: rate(section.project_limit),
         log_claims: section.log_claims,
+        paused: section.paused,
     })))
+}
+
+/// Without the section nobody revokes what was lent before.
+async fn tell_of_outstanding(store: &Store) -> Result<(), StartError> {
+    let outstanding = store.outstanding().await;
+    let (tokens, intents) = outstanding.map_err(|error| StartError::new("database", error))?;
+    if tokens + intents > 0 {
+        tracing::error!(
+            impersonation.tokens = tokens,
+            impersonation.intents = intents,
+            "lent tokens are still to be revoked, and nobody does it without [impersonation]: put the \
+             section back, with paused = true if it is to lend nothing more"
+        );
+    }
+    Ok(())
 }
 
 /// Who gets what.

@@ -11,7 +11,8 @@ use crate::{Store, StoreError};
 pub enum Stage {
     /// Its lease still runs: whoever asked may hand its token out.
     Leased,
-    /// Its lease has run out, and nobody will hand its token out.
+    /// [`Store::to_sweep`] has found that its lease ran out: nobody will hand its token out, whatever the
+    /// clock says later.
     Lost,
     /// Its token was handed out, or was to be, and the queue revokes it.
     Issued {
@@ -61,7 +62,8 @@ macro_rules! pause {
 }
 
 impl Store {
-    /// The users whose tokens are to be looked through now, at most `limit`, the longest waiting first.
+    /// The users whose tokens are to be looked through now, at most `limit`, those with the youngest
+    /// intents first: what timed out just now is carried out soonest.
     /// From then on the intents of theirs whose lease has run out can only be swept.
     pub async fn to_sweep(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
         // Whatever the clock may do later, a lease that was seen to have run out does not come back.
@@ -72,7 +74,7 @@ impl Store {
         const USERS: Sql = sql!(
             "SELECT user_id FROM issuances
              WHERE state = 'open' AND lease_until = 0 AND sweep_at <= " NOW " AND live_until > " NOW
-            " GROUP BY user_id ORDER BY min(sweep_at) LIMIT $1"
+            " GROUP BY user_id ORDER BY max(created_at) DESC, user_id LIMIT $1"
         );
         let (void, users) = (self.text(VOID), self.text(USERS));
         Ok(on!(write self, conn => {
@@ -93,11 +95,10 @@ impl Store {
     /// The intents of these names, as far as there are any.
     pub async fn traces(&self, ids: &[&str]) -> Result<Vec<Trace>, StoreError> {
         const FIND: Sql = Sql {
-            postgres: "SELECT id, user_id, state, token_id, lease_until >
-                    (extract(epoch from statement_timestamp()) * 1000)::bigint AS leased
-                FROM issuances WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
+            postgres: "SELECT id, user_id, state, token_id, lease_until > 0 AS leased FROM issuances
+                WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
             sqlite: "SELECT id, user_id, state, token_id,
-                    lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) AS leased
+                    lease_until > 0 AS leased
                 FROM issuances WHERE id IN (SELECT value FROM json_each($1))",
         };
         let text = self.text(FIND);
@@ -131,13 +132,10 @@ impl Store {
 
     /// The token of an intent that nobody had heard of was found, and is dead.
     pub async fn swept(&self, id: &str, token_id: i64) -> Result<(), StoreError> {
-        const SWEPT: Sql = sql!(
-            "UPDATE issuances SET state = 'swept', token_id = $2, lease_until = 0
-             WHERE id = $1 AND state = 'open' AND lease_until <= " NOW
-        );
-        let swept = self.text(SWEPT);
+        const SWEPT: &str = "UPDATE issuances SET state = 'swept', token_id = $2
+            WHERE id = $1 AND state = 'open' AND lease_until = 0";
         on!(write self, conn => {
-            sqlx::query(swept).bind(id).bind(token_id).execute(&mut *conn).await?;
+            sqlx::query(SWEPT).bind(id).bind(token_id).execute(&mut *conn).await?;
         })?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use portcullis_jwt_verify::{
 
 use super::caller::Caller;
 use super::chain::Failure;
-use super::keys::remote_options;
+use super::keys::{NamedKeys, remote_options};
 use crate::config::{self, Config};
 use crate::error::StartError;
 
@@ -38,7 +38,7 @@ pub(super) fn method(config: &Config, entry: &config::Gerrit) -> Result<Gerrit, 
 pub(super) fn signers(
     config: &Config,
     entry: &config::Gerrit,
-) -> Result<Vec<(String, Arc<dyn KeySource>)>, StartError> {
+) -> Result<Vec<NamedKeys>, StartError> {
     let options = remote_options(config, entry.ca_file.as_ref())?;
     let signer = |account: &String| {
         let keys = RemoteKeys::google(entry.certs_url.as_str(), account, options.clone());

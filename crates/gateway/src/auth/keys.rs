@@ -11,6 +11,9 @@ use super::gerrit;
 use crate::config::{CaFile, Config, KeysFrom};
 use crate::error::StartError;
 
+/// The keys of an issuer, by its name.
+pub(crate) type NamedKeys = (String, Arc<dyn KeySource>);
+
 /// The keys of an issuer. Nothing is fetched yet; a file is read.
 pub(crate) fn keys_of(
     config: &Config,
@@ -30,9 +33,7 @@ pub(crate) fn keys_of(
 }
 
 /// The keys of everybody whose tokens pass at `/auth`, each by its issuer. Nothing is fetched yet.
-pub(crate) fn keys_of_all(
-    config: &Config,
-) -> Result<Vec<(String, Arc<dyn KeySource>)>, StartError> {
+pub(crate) fn keys_of_all(config: &Config) -> Result<Vec<NamedKeys>, StartError> {
     let mut all = match &config.gerrit {
         Some(entry) => gerrit::signers(config, entry)?,
         None => Vec::new(),

@@ -40,7 +40,14 @@ pub enum Command {
         once: bool,
     },
     /// Validate the configuration, tell every problem, make nothing
-    Check(SourceArgs),
+    Check {
+        /// Where the configuration is.
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// Ask every upstream too: issuers' keys, each GitLab and its admin token, the database
+        #[arg(long)]
+        online: bool,
+    },
     /// Bring the database to this version
     Migrate(SourceArgs),
     /// Look at the gateway's own secrets

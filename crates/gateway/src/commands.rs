@@ -48,7 +48,9 @@ fn dispatch(
 ) -> Result<ExitCode, StartError> {
     let random = &SystemRandomness;
     match &cli.command {
-        Command::Check(args) => return check::run(&args.sources(environment), output),
+        Command::Check { sources, online } => {
+            return check::run(&sources.sources(environment), *online, output);
+        }
         Command::Demo { once } => return demo::run(*once, environment, output),
         Command::Explain { sources, claims } => {
             return explain::run(&sources.sources(environment), claims.as_ref(), output);

@@ -188,7 +188,7 @@ fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
 }
 
 /// A client with the CA of this upstream, or else that of all.
-fn gitlab_client(
+pub(crate) fn gitlab_client(
     config: &Config,
     url: &Url,
     ca: Option<&CaFile>,

@@ -17,12 +17,14 @@ const LONGEST_BODY: usize = 64 * 1024;
 const SELF: &str = "api/v4/personal_access_tokens/self";
 const ADMIN: &str = "api/v4/admin/token";
 const USERS: &str = "api/v4/users";
+const METADATA: &str = "api/v4/metadata";
 const USER: &str = "api/v4/user";
 
 /// One GitLab. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct GitlabClient {
     self_url: Url,
+    metadata_url: Url,
     pub(crate) admin_url: Url,
     pub(crate) users_url: Url,
     pub(crate) user_url: Url,
@@ -44,6 +46,7 @@ impl GitlabClient {
         };
         Self {
             self_url: at(SELF),
+            metadata_url: at(METADATA),
             admin_url: at(ADMIN),
             users_url: at(USERS),
             user_url: at(USER),
@@ -55,6 +58,18 @@ impl GitlabClient {
     pub fn label(&self) -> String {
         let path = self.self_url.path().strip_suffix(SELF).unwrap_or_default();
         format!("{}{}", self.self_url.origin().ascii_serialization(), path.trim_end_matches('/'))
+    }
+
+    /// Whether a GitLab is there: `GET /api/v4/metadata` without a token, of which it says that it wants
+    /// one.
+    pub async fn is_there(&self) -> Result<(), Failure> {
+        let request = self.http.get(self.metadata_url.clone()).header("Accept", "application/json");
+        let response = self.send(request).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        match answer::failure(status, &headers, &body(response).await?) {
+            Failure::Unauthorized => Ok(()),
+            failure => Err(failure),
+        }
     }
 
     /// Asks the token who it is: `GET /api/v4/personal_access_tokens/self`. Any scope will do.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenSpec, TokenState, UserSpec};
-use portcullis_gitlab::{Administrator, GitlabClient, Lack, Rights, UserFailure};
+use portcullis_gitlab::{Administrator, Failure, GitlabClient, Lack, Rights, UserFailure};
 use time::macros::date;
 
 const TOKEN: &str = "glpat-of-an-administrator-00";
@@ -57,6 +57,19 @@ async fn each_lack_is_told() {
     }
     let without = rights(&gitlab(&["read_api"], 1), Some("issuer")).await.unwrap();
     assert_eq!((without.missing_scopes, without.administrator), (vec!["api", "sudo"], None));
+}
+
+#[tokio::test]
+async fn a_gitlab_is_told_from_others_without_a_token() {
+    let gitlab = gitlab(&["api"], 1);
+    let options = ClientOptions { timeout: Duration::from_secs(5), ..ClientOptions::default() };
+    let client = GitlabClient::new(gitlab.url().parse().unwrap(), client(&options).unwrap());
+    assert_eq!(client.is_there().await, Ok(()));
+    assert_eq!(gitlab.requests()[0].private_token, None);
+    for status in [200, 401] {
+        gitlab.fault_next(1, Fault::Html { status });
+        assert_eq!(client.is_there().await, Err(Failure::NotGitlab { status }));
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,23 @@ impl Store {
         }
     }
 
+    /// Whether a Postgres takes us: a connection and a question, and nothing is made or changed. Of SQLite
+    /// nothing is asked, since opening it would make it.
+    pub async fn reach(url: &secrecy::SecretString) -> Result<(), StoreError> {
+        use secrecy::ExposeSecret as _;
+        use sqlx::{Connection as _, PgConnection};
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            return Ok(());
+        }
+        let connect = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+        let connect = connect.application_name("portcullis");
+        let mut connection = PgConnection::connect_with(&connect).await?;
+        sqlx::query("SELECT 1").execute(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     async fn connect_postgres(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Address)?

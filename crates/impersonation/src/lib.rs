@@ -15,3 +15,4 @@ pub use broker::{Broker, BrokerOptions};
 pub use endpoints::routes;
 pub use provider::LentTokens;
 pub use sweep::Sweep;
+pub use upstream::DEADLINE;

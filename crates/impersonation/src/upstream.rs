@@ -9,8 +9,8 @@ use portcullis_gitlab::{
 };
 use tokio::time::timeout;
 
-/// How long a call may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+/// How long GitLab is waited for, at each call. A client for it has to be more patient.
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long what GitLab said of a user's rights is believed.
 const BELIEVED: Duration = Duration::from_secs(30);

@@ -1,11 +1,12 @@
 //! The broker, where it is configured.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_base::{Clock, Randomness};
 use portcullis_gitlab::Administrator;
 use portcullis_impersonation::policy::{Policy, PolicyOptions};
-use portcullis_impersonation::{Broker, BrokerOptions};
+use portcullis_impersonation::{Broker, BrokerOptions, DEADLINE};
 use portcullis_jwt_verify::Verifier;
 use portcullis_revocation::issuance::Issuances;
 use portcullis_revocation::vault::Vault;
@@ -15,6 +16,9 @@ use super::{gitlab_client, rate};
 use crate::auth::keys_of;
 use crate::config::{Config, Impersonation};
 use crate::error::StartError;
+
+/// Longer than the broker waits by itself: it tells a GitLab that is late from one that hangs up.
+const TIMEOUT: Duration = DEADLINE.saturating_add(Duration::from_secs(5));
 
 /// The broker of a configuration that has one.
 pub(super) async fn make(
@@ -32,7 +36,7 @@ pub(super) async fn make(
         verifier: verifier(config, section)?,
         audience_checked: section.jwt.audiences.is_some(),
         policy: policy(section),
-        gitlab: gitlab_client(config, &section.gitlab_url, section.ca_file.as_ref())?,
+        gitlab: gitlab_client(config, &section.gitlab_url, section.ca_file.as_ref(), TIMEOUT)?,
         by: Administrator { token: section.admin_token.clone(), sudo: section.sudo_user.clone() },
         issuances,
         per_user: rate(section.user_limit),

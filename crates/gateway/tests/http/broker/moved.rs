@@ -6,7 +6,7 @@ use portcullis_base::SystemRandomness;
 use portcullis_fake_gitlab::JobSpec;
 use portcullis_gateway::config::{self, Environment, Sources};
 use portcullis_gateway::data_dir::DataDir;
-use portcullis_test_support::free_port;
+use portcullis_test_support::{free_port, scratch_dir};
 use reqwest::Method;
 
 use crate::support::broker::{ADMIN_TOKEN, TOKENS, broker_toml, gitlab, jwt, revoked, token};
@@ -31,9 +31,10 @@ pub(crate) async fn it_lives_where_it_is_mounted(database: Database) {
     gateway.stop().await;
 }
 
-/// No file: only what gitlab-jwt-2-pat was told, and where the rest of the gateway has its own.
-pub(crate) async fn its_predecessors_variables_start_one_that_works(database: Database) {
-    let (gitlab, port) = (gitlab(), free_port());
+/// No file: only what gitlab-jwt-2-pat was told, and an address that no other test has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_predecessors_variables_start_one_that_works() {
+    let (gitlab, port, folder) = (gitlab(), free_port(), scratch_dir());
     let authority = format!("{}/", gitlab.url());
     let listen = format!("http://localhost:{port}");
     let variables = [
@@ -48,11 +49,10 @@ pub(crate) async fn its_predecessors_variables_start_one_that_works(database: Da
         ("JWT__VALIDATE__AUDIENCE", "False"),
         ("ASPNETCORE_URLS", &listen),
         ("PORTCULLIS__SERVER__ADMIN_LISTEN", "127.0.0.1:0"),
-        ("PORTCULLIS__DATABASE__URL", &database.url),
     ];
     let sources = Sources {
         file: None,
-        data_dir: DataDir::at(database.folder().join("data")),
+        data_dir: DataDir::at(folder.path().join("data")),
         environment: variables.into_iter().collect::<Environment>(),
     };
     let loaded = config::load(&sources, &SystemRandomness).unwrap();

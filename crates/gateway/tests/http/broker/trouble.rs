@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portcullis_base::{Clock as _, SystemClock};
-use portcullis_fake_gitlab::{Fault, JobSpec, TokenSpec, TokenState};
+use portcullis_fake_gitlab::{Fault, JobSpec, TokenSpec, TokenState, UserSpec};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -91,17 +91,24 @@ fn root() -> TokenSpec {
     TokenSpec { admin: true, user_id: 1, scopes, ..TokenSpec::default() }
 }
 
-/// It makes the token all the same, after nobody waits for it any more.
+/// It makes the token all the same, after nobody waits for it any more; and of another user it does not
+/// say in time whether they are an administrator.
 pub(crate) async fn a_token_that_comes_too_late_is_swept(database: Database) {
     let gitlab = gitlab();
+    gitlab.add_user(UserSpec { id: 3, ..UserSpec::default() });
     let gateway = TestGateway::start(&database, &broker_toml(&gitlab, "")).await;
     let late = Fault::LateUnanswered(Duration::from_secs(11));
-    gitlab.fault_next_at("POST", TOKENS, 1, late);
-    let answer = ask(&gateway, &gitlab, &JobSpec::default()).await;
-    assert_eq!(said(&answer), (504, "gitlab_timeout".to_owned()));
+    gitlab.fault_next_at("POST", TOKENS, 1, late.clone());
+    gitlab.fault_next_at("GET", "/users/3", 1, late);
+    let (job, other) = (JobSpec::default(), JobSpec { user_id: 3, ..JobSpec::default() });
+    let answers = tokio::join!(ask(&gateway, &gitlab, &job), ask(&gateway, &gitlab, &other));
+    for answer in <[Answer; 2]>::from(answers) {
+        assert_eq!(said(&answer), (504, "gitlab_timeout".to_owned()));
+    }
     let made =
         eventually(PATIENCE, async || gitlab.impersonation_tokens(2).into_iter().next()).await;
     revoked(&gitlab, &made.token).await;
+    assert!(gitlab.impersonation_tokens(3).is_empty(), "no answer, no token");
     assert!(gateway.revocations("").await.is_empty());
     gateway.stop().await;
 }

@@ -136,7 +136,7 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_pushes_as_its_user_for_seconds() {
-    let world = World::new(Database::sqlite().await, "revoke_seconds = 10").await;
+    let world = World::new(Database::sqlite().await, "revoke_seconds = 15").await;
     let head = world.scratch.git("-C clone rev-parse HEAD");
     let pushed = world.run(LINE, "HEAD:refs/heads/a-change", &world.job()).await;
     assert!(pushed.status.success(), "{}", said(&pushed));

@@ -46,8 +46,9 @@ impl Provider for LentTokens {
                 .because("nothing is kept of its issuance");
         };
         if let Some(elsewhere) = lent.elsewhere {
-            return again(None, false, "other_gitlab")
-                .because(format!("it was made at {elsewhere}, and impersonation.gitlab_url is another"));
+            return again(None, false, "other_gitlab").because(format!(
+                "it was made at {elsewhere}, and impersonation.gitlab_url is another"
+            ));
         }
         let verdict = verdict(self.0.upstream().revoke(lent.user_id, lent.token_id).await);
         Verdict { about: Some(json!({ "id": lent.token_id, "user_id": lent.user_id })), ..verdict }

@@ -180,7 +180,9 @@ impl Sweeper {
                 end = Ok(false);
             }
             let looked = match end {
-                Ok(true) => join_all(few.iter().map(|user| self.look_through(*user, stopped))).await,
+                Ok(true) => {
+                    join_all(few.iter().map(|user| self.look_through(*user, stopped))).await
+                }
                 _ => few.iter().map(|_| Err(Obstacle::Released)).collect(),
             };
             for (&user_id, outcome) in few.iter().zip(looked) {

@@ -34,6 +34,9 @@ pub const LENT_TYPE: &str = "impersonation_token";
 /// The duty of the sweep, which one replica has at a time.
 const SWEEP: &str = "sweep";
 
+/// So many pieces of what nobody needs are forgotten in one go: some ten thousand rows.
+const FORGET_ROUNDS: usize = 20;
+
 /// A token that is about to be asked for.
 #[derive(Debug, Clone)]
 pub struct Intent {
@@ -262,8 +265,12 @@ impl Issuances {
 
     /// Forgets what nobody needs any more; rows of lent tokens that ended longer ago than `keep`.
     pub async fn forget(&self, keep: Duration) -> Result<(), QueueError> {
-        // Some at a time, so that no statement is long.
-        while self.store.forget_issuances(keep).await? {}
+        // Some at a time, so that no statement is long; what is left comes the next time.
+        for _ in 0..FORGET_ROUNDS {
+            if !self.store.forget_issuances(keep).await? {
+                break;
+            }
+        }
         Ok(())
     }
 }

@@ -195,6 +195,26 @@ impl Store {
             sqlx::query_as(GET).bind(fingerprint.as_slice()).fetch_optional(&mut *conn).await?)?)
     }
 
+    /// Which of these rows are of tokens that were lent, whatever has become of them.
+    pub async fn lent(
+        &self,
+        fingerprints: &[Fingerprint],
+    ) -> Result<HashSet<Fingerprint>, StoreError> {
+        const LENT: Sql = Sql {
+            postgres: "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
+                AND fingerprint IN
+                    (SELECT decode(v, 'hex') FROM jsonb_array_elements_text($1::jsonb) AS v)",
+            sqlite: "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
+                AND fingerprint IN (SELECT unhex(value) FROM json_each($1))",
+        };
+        let text = self.text(LENT);
+        let named: Vec<String> = fingerprints.iter().map(hex::encode).collect();
+        let named = serde_json::json!(named).to_string();
+        let found: Vec<Vec<u8>> = on!(read self, conn =>
+            sqlx::query_scalar(text).bind(&named).fetch_all(&mut *conn).await?)?;
+        Ok(found.into_iter().map(crate::queue::fingerprint).collect::<Result<_, _>>()?)
+    }
+
     /// How many lent tokens wait to be revoked, and how many intents are open.
     pub async fn outstanding(&self) -> Result<(i64, i64), StoreError> {
         const COUNT: &str = "SELECT (SELECT count(*) FROM revocations

@@ -81,7 +81,7 @@ on_both_databases![
     issuances::a_jwt_is_used_once,
     issuances::of_many_uses_at_once_one_wins,
     issuances::the_tables_refuse_what_cannot_be,
-    sweep::users_are_swept_the_longest_waiting_first,
+    sweep::users_with_the_youngest_intents_are_swept_first,
     sweep::the_pause_before_the_next_look_grows,
     sweep::only_what_nobody_hands_out_is_swept,
     sweep::everybody_with_a_token_is_known,

@@ -23,8 +23,8 @@ const FIRST_USER: usize = 1000;
 /// What issuing leaves behind, all of it at once. Which secret is which number does not matter: GitLab is
 /// told the number alone.
 const ISSUE: &str = "INSERT INTO issuances
-        (id, user_id, job, state, created_at, lease_until, sweep_at, live_until, token_id, fingerprint)
-    SELECT 'bench-' || n, $1 + (n - 1) / $2, fingerprint, 'issued', created_at, created_at,
+        (id, provider, user_id, job, state, created_at, lease_until, sweep_at, live_until, token_id, fingerprint)
+    SELECT 'bench-' || n, 'http://127.0.0.1:' || CAST($3 AS BIGINT), $1 + (n - 1) / $2, fingerprint, 'issued', created_at, created_at,
         created_at, created_at + 172800000, n, fingerprint
     FROM (SELECT fingerprint, created_at, row_number() OVER (ORDER BY fingerprint) AS n
         FROM revocations) AS made";
@@ -58,12 +58,16 @@ impl Loans {
         let store = open(&database.url()).await;
         fill(&intake(&store).await, 0..self.due + self.later).await;
         let (random, clock) = (Arc::new(SystemRandomness), Arc::new(SystemClock));
-        let issuances = Issuances::open(store.clone(), vault(&store).await, random, clock).await;
+        let issuances =
+            Issuances::open(store.clone(), vault(&store).await, random, clock, gitlab.url());
+        let issuances = issuances.await;
         let instance = issuances.expect("a database").instance().to_owned();
         store.close().await;
         drop(store);
         let small = |number: usize| i64::try_from(number).expect("it fits");
-        database.execute(ISSUE, &[small(FIRST_USER), small(PER_USER)]).await;
+        let port = gitlab.url().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port: i64 = port.expect("it listens on a port of loopback");
+        database.execute(ISSUE, &[small(FIRST_USER), small(PER_USER), port]).await;
         for number in 1..=self.due + self.later {
             gitlab.add_token_with(&token(number), spec(&instance, number));
         }

@@ -95,7 +95,8 @@ impl Store {
     /// The intents of these names, as far as there are any.
     pub async fn traces(&self, ids: &[&str]) -> Result<Vec<Trace>, StoreError> {
         const FIND: Sql = Sql {
-            postgres: "SELECT id, user_id, state, token_id, lease_until > 0 AS leased FROM issuances
+            postgres:
+                "SELECT id, user_id, state, token_id, lease_until > 0 AS leased FROM issuances
                 WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
             sqlite: "SELECT id, user_id, state, token_id,
                     lease_until > 0 AS leased
@@ -173,8 +174,7 @@ impl Store {
         let mut more = false;
         for text in texts {
             // Each by itself: in between others write.
-            let done =
-                on!(write self, conn => sqlx::query(text).execute(&mut *conn).await?.rows_affected())?;
+            let done = on!(write self, conn => sqlx::query(text).execute(&mut *conn).await?.rows_affected())?;
             more |= done >= 1000;
         }
         let forgot = on!(write self, conn => {

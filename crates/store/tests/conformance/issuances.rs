@@ -33,7 +33,9 @@ pub(crate) async fn a_token_is_due_when_its_time_is_over(db: Database) {
     assert_eq!((row.due_at, row.run_at), (due, due));
     assert!((-600_000..=-540_000).contains(&row.late), "{}", row.late);
     assert_eq!(detail.sightings[0].reporter, LENT);
-    assert_eq!(db.store.issued(&fp(1)).await.unwrap(), Some((7, 1)));
+    let issued = db.store.issued(&fp(1)).await.unwrap().unwrap();
+    assert_eq!((issued.user_id, issued.token_id), (7, 1));
+    assert_eq!(issued.provider, "https://gitlab.example.com");
     assert_eq!(db.store.issued(&fp(2)).await.unwrap(), None);
     assert_eq!(db.store.issue(&made("a", 2)).await.unwrap(), None, "one token per intent");
     assert_eq!(db.store.issue(&made("b", 2)).await.unwrap(), None, "none without an intent");
@@ -43,10 +45,11 @@ pub(crate) async fn a_token_is_due_when_its_time_is_over(db: Database) {
 pub(crate) async fn after_its_lease_a_token_is_not_handed_out(db: Database) {
     db.store.intend(&intent("a")).await.unwrap();
     db.execute(RUN_OUT).await;
-    assert_eq!(db.stage("a").await, Some(Stage::Lost));
+    assert_eq!(db.stage("a").await, Some(Stage::Leased), "until somebody finds that it ran out");
     assert_eq!(db.store.issue(&made("a", 1)).await.unwrap(), None);
     assert!(db.store.revocation(&fp(1)).await.unwrap().is_none(), "and leaves no row");
-    assert_eq!(db.stage("a").await, Some(Stage::Lost), "the sweep looks for it");
+    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7], "the sweep looks for it");
+    assert_eq!(db.stage("a").await, Some(Stage::Lost));
 }
 
 pub(crate) async fn a_lease_that_is_void_never_comes_back(db: Database) {
@@ -159,10 +162,10 @@ pub(crate) async fn of_many_uses_at_once_one_wins(db: Database) {
 
 pub(crate) async fn the_tables_refuse_what_cannot_be(db: Database) {
     for wrong in [
-        "INSERT INTO issuances VALUES ('a', 1, 'job', 'lost', 1, 1, 1, 1, NULL, NULL)",
-        "INSERT INTO issuances VALUES ('a', 1, 'job', 'issued', 1, 1, 1, 1, NULL, NULL)",
-        "INSERT INTO issuances VALUES ('a', 1, 'job', 'issued', 1, 1, 1, 1, 5, NULL)",
-        "INSERT INTO issuances VALUES ('a', 1, 'job', 'issued', 1, 1, 1, 1, NULL, 'f')",
+        "INSERT INTO issuances VALUES ('a', 'x', 1, 'job', 'lost', 1, 1, 1, 1, NULL, NULL)",
+        "INSERT INTO issuances VALUES ('a', 'x', 1, 'job', 'issued', 1, 1, 1, 1, NULL, NULL)",
+        "INSERT INTO issuances VALUES ('a', 'x', 1, 'job', 'issued', 1, 1, 1, 1, 5, NULL)",
+        "INSERT INTO issuances VALUES ('a', 'x', 1, 'job', 'issued', 1, 1, 1, 1, NULL, 'f')",
         "INSERT INTO instance VALUES (2, 'x')",
     ] {
         let done = db.try_execute(wrong).await;
@@ -172,10 +175,11 @@ pub(crate) async fn the_tables_refuse_what_cannot_be(db: Database) {
             "{error}"
         );
     }
-    db.execute("INSERT INTO issuances VALUES ('a', 1, 'job', 'issued', 1, 1, 1, 1, 5, 'f')").await;
+    db.execute("INSERT INTO issuances VALUES ('a', 'x', 1, 'job', 'issued', 1, 1, 1, 1, 5, 'f')")
+        .await;
     for twice in [
-        "INSERT INTO issuances VALUES ('a', 1, 'job', 'open', 1, 1, 1, 1, NULL, NULL)",
-        "INSERT INTO issuances VALUES ('b', 1, 'job', 'issued', 1, 1, 1, 1, 6, 'f')",
+        "INSERT INTO issuances VALUES ('a', 'x', 1, 'job', 'open', 1, 1, 1, 1, NULL, NULL)",
+        "INSERT INTO issuances VALUES ('b', 'x', 1, 'job', 'issued', 1, 1, 1, 1, 6, 'f')",
     ] {
         let error = db.try_execute(twice).await.expect_err(twice);
         assert!(
@@ -194,7 +198,7 @@ pub(crate) async fn a_whole_day_is_forgotten_without_holding_anybody_up(database
     if database.store.is_shared() {
         database
             .execute(
-                "INSERT INTO issuances SELECT i::text, i % 500,
+                "INSERT INTO issuances SELECT i::text, 'x', i % 500,
                     decode(md5(i::text), 'hex'), 'issued', 0, 0, 0,
                     (extract(epoch from now()) * 1000)::bigint - 90000000, i, decode(md5('f' || i::text), 'hex')
                  FROM generate_series(1, 5000) AS i",
@@ -204,7 +208,7 @@ pub(crate) async fn a_whole_day_is_forgotten_without_holding_anybody_up(database
         database
             .execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
-                 INSERT INTO issuances SELECT CAST(i AS TEXT), i % 500, randomblob(32), 'issued', 0, 0,
+                 INSERT INTO issuances SELECT CAST(i AS TEXT), 'x', i % 500, randomblob(32), 'issued', 0, 0,
                     0, CAST(unixepoch('subsec') * 1000 AS INTEGER) - 90000000, i, randomblob(32) FROM n",
             )
             .await;

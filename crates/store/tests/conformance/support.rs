@@ -209,6 +209,7 @@ pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome, code: &'static str
 pub(crate) fn intent(id: &str) -> NewIssuance {
     NewIssuance {
         id: id.to_owned(),
+        provider: "https://gitlab.example.com".to_owned(),
         user_id: 7,
         job: JOB,
         lease: Duration::from_secs(20),

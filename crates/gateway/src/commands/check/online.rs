@@ -93,7 +93,7 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
     }
     for provider in &config.revocation.providers {
         let Provider::Gitlab(entry) = provider else { continue };
-        let client = gitlab_client(config, &entry.url, entry.ca_file.as_ref())?;
+        let client = gitlab_client(config, &entry.url, entry.ca_file.as_ref(), PATIENCE)?;
         let by = entry.admin_token.clone().map(|token| Administrator { token, sudo: None });
         all.push(Upstream::new(format!("gitlab {}", entry.name), gitlab::ask(client, by)));
     }
@@ -106,7 +106,7 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
 fn of_broker(config: &Config, section: &Impersonation) -> Result<[Upstream; 2], StartError> {
     let (names, ca) = (section.jwt.issuers.join(" "), section.ca_file.as_ref());
     let source = keys_of(config, &names, &section.jwt.keys, ca)?;
-    let client = gitlab_client(config, &section.gitlab_url, ca)?;
+    let client = gitlab_client(config, &section.gitlab_url, ca, PATIENCE)?;
     let (token, sudo) = (section.admin_token.clone(), section.sudo_user.clone());
     let gitlab = format!("impersonation, gitlab {}", client.label());
     Ok([

@@ -162,6 +162,7 @@ fn these_are_all_the_keys() {
             "impersonation.jwt.jwks_url",
             "impersonation.jwt.validate_audience",
             "impersonation.log_claims",
+            "impersonation.paused",
             "impersonation.mount",
             "impersonation.per_project.burst",
             "impersonation.per_project.per_second",

@@ -38,7 +38,7 @@ mod support;
 #[path = "http/sweep.rs"]
 mod sweep;
 
-use broker::{answers, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch};
+use broker::{answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch};
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -75,6 +75,9 @@ on_both_databases![
     answers::the_json_says_what_was_given,
     answers::gitlab_is_asked_as_the_origin_did,
     answers::less_may_be_asked_for_and_never_more,
+    changes::at_another_gitlab_nothing_is_revoked_in_its_place,
+    changes::while_paused_nothing_is_lent_and_all_is_revoked,
+    changes::a_start_that_forgets_what_was_lent_is_told,
     credentials::who_shows_none_is_asked_for_one,
     credentials::a_bad_jwt_opens_nothing,
     credentials::other_methods_are_refused,

@@ -1,6 +1,7 @@
 //! `GET /token` and `DELETE /token`.
 
 pub(crate) mod answers;
+pub(crate) mod changes;
 pub(crate) mod credentials;
 pub(crate) mod ends;
 pub(crate) mod keys;

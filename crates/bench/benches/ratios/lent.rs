@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::issue;
 use crate::loans::{Loans, section};
 use crate::measure::{median, per_second, percentile, worst};
-use crate::process::Gateway;
+use crate::process::{Gateway, portcullis};
 use crate::row::Row;
 
 /// Over so long that GitLab, the gateway and the database, all on the same cores, keep up.
@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const REVOKED: &str = "SELECT count(*) FROM revocations WHERE state = 'revoked'";
 
 pub(crate) async fn rows() -> Vec<Row> {
+    // Built before anything has its time.
+    portcullis();
     let (sqlite, postgres) = (Database::sqlite(), Database::postgres().await);
     let (late, memory) = lateness(&sqlite).await;
     let what = "memory with 100,000 lent, on SQLite, the most that was seen";

@@ -38,7 +38,9 @@ mod support;
 #[path = "http/sweep.rs"]
 mod sweep;
 
-use broker::{answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch};
+use broker::{
+    answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
+};
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {

@@ -4,7 +4,7 @@ use portcullis_fake_gitlab::{JobSpec, TokenState};
 use reqwest::Method;
 
 use crate::log;
-use crate::support::broker::{ask, broker_toml, given, gitlab, jwt, revoked, said, token};
+use crate::support::broker::{ask, broker_toml, gitlab, given, jwt, revoked, said, token};
 use crate::support::{Database, PATIENCE, TestGateway, eventually};
 
 /// Numbers of users and tokens mean something else at another GitLab, or nothing.

@@ -24,7 +24,7 @@ impl io::Write for Searched {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         LINES.fetch_add(1, Ordering::Relaxed);
         let text = String::from_utf8_lossy(line);
-        if text.contains("portcullis_impersonation") {
+        if text.contains("impersonation") {
             *OF_THE_BROKER.lock().unwrap_or_else(PoisonError::into_inner) += &text;
         }
         if has_secret(&text) {

@@ -15,6 +15,9 @@ ONLY ?=
 # The fuzz targets are a workspace of their own: its lock file must fit its manifests and ours.
 FUZZ_LOCK = $(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 
+# The program that can be ordered to die; nobody needs the shipped one to be able to.
+FAULTY = $(CARGO) build --locked -p portcullis-gateway --features fault-injection --bin portcullis-faulty
+
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
 help: ## Say what there is to make
@@ -36,6 +39,7 @@ demo: setup-build ## Watch the whole loop, a line per step, against a pretended 
 	$(CARGO) run --release --locked --bin portcullis -- demo --once
 
 test: setup-test ## Run every test, on SQLite and on a private Postgres
+	$(FAULTY)
 	$(CARGO) test --workspace --locked
 
 lint: setup-build ## Check format, lints, documentation, dependencies and scripts
@@ -53,7 +57,7 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 	@for script in $(SCRIPTS); do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
 
 chaos: setup-test ## Kill real gateways under load and look for losses (ARGS="--long", "--seed N")
-	$(CARGO) build --locked -p portcullis-gateway --features fault-injection --bin portcullis-faulty
+	$(FAULTY)
 	$(CARGO) run --locked -p portcullis-chaos -- $(ARGS)
 
 fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs cargo-fuzz and nightly Rust)

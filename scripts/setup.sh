@@ -44,6 +44,10 @@ check_test() {
   has nginx || [ -x /usr/sbin/nginx ] ||
     need nginx "the tests start it with the configuration of docs/proxies, not the service that Debian adds"
   has caddy || need caddy "the same"
+  # A git without its server's half is a package of its own elsewhere; in Debian's it is there.
+  has git && [ -x "$(git --exec-path)/git-http-backend" ] ||
+    need git "a test pushes to a server that git itself brings (git http-backend)"
+  has curl || need curl "the same test gets its token with the line of shell that jobs have"
 }
 
 check_aws_lc() {

@@ -9,6 +9,7 @@ CREATE TABLE instance (
 -- One row per token that GitLab was or will be asked for, written before it is asked.
 CREATE TABLE issuances (
     id          TEXT   PRIMARY KEY, -- stands in the token's name at GitLab
+    provider    TEXT   NOT NULL,    -- the address of the GitLab that is asked
     user_id     INTEGER NOT NULL,    -- GitLab's number of the user
     job         BLOB   NOT NULL,    -- digest of issuer and job
     state       TEXT   NOT NULL CHECK (state IN ('open', 'issued', 'refused', 'swept', 'expired')),
@@ -21,6 +22,7 @@ CREATE TABLE issuances (
     CHECK (state <> 'issued' OR (token_id IS NOT NULL AND fingerprint IS NOT NULL))
 );
 CREATE INDEX issuances_open ON issuances (sweep_at) WHERE state = 'open';
+CREATE INDEX issuances_open_by_user ON issuances (user_id) WHERE state = 'open';
 CREATE INDEX issuances_by_job ON issuances (job);
 CREATE INDEX issuances_by_end ON issuances (live_until);
 CREATE UNIQUE INDEX issuances_by_fingerprint ON issuances (fingerprint);

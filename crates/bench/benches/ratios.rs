@@ -8,10 +8,16 @@ mod claims;
 mod database;
 #[path = "ratios/ingest.rs"]
 mod ingest;
+#[path = "ratios/issue.rs"]
+mod issue;
 #[path = "ratios/jwt.rs"]
 mod jwt;
+#[path = "ratios/lent.rs"]
+mod lent;
 #[path = "ratios/load.rs"]
 mod load;
+#[path = "ratios/loans.rs"]
+mod loans;
 #[path = "ratios/measure.rs"]
 mod measure;
 #[path = "ratios/pat.rs"]
@@ -42,7 +48,7 @@ type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
 type Theme = (&'static str, fn() -> Rows);
 
 /// What can be measured alone, by name.
-const THEMES: [Theme; 9] = [
+const THEMES: [Theme; 10] = [
     ("pat", || Box::pin(async { pat::rows() })),
     ("jwt", || Box::pin(async { jwt::rows() })),
     ("auth", || Box::pin(auth::rows())),
@@ -51,6 +57,7 @@ const THEMES: [Theme; 9] = [
     ("replicas", || Box::pin(replicas::rows())),
     ("revoked", || Box::pin(revoked::rows())),
     ("waiting", || Box::pin(waiting::rows())),
+    ("lent", || Box::pin(lent::rows())),
     ("start", || Box::pin(start::rows())),
 ];
 

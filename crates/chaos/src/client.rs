@@ -110,6 +110,15 @@ impl Client {
         request.header("Authorization", REPORTER).json(&items).send().await
     }
 
+    /// Asks for a token with a job's JWT: the status, and the token where it is 200.
+    ///
+    /// # Errors
+    /// Where no answer comes.
+    pub async fn borrow(&self, jwt: &str) -> reqwest::Result<(u16, String)> {
+        let response = self.http.get(self.public("/token")).bearer_auth(jwt).send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+
     /// Whether it lives.
     pub async fn is_healthy(&self) -> bool {
         self.says_yes("/health").await

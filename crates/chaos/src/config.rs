@@ -13,7 +13,8 @@ pub(crate) const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 pub(crate) fn of(setup: &Setup, ports: Ports) -> String {
     let Ports { public, admin } = ports;
-    let Setup { gitlab, max_batch, .. } = setup;
+    let Setup { gitlab, max_batch, more, .. } = setup;
+    let call_timeout = setup.call_timeout.as_secs();
     let database = match &setup.place {
         Place::Sqlite => String::new(),
         Place::Postgres(url) => format!("[database]\nurl = \"{url}\"\n"),
@@ -31,7 +32,7 @@ filter = "debug"
 master_key = "{MASTER}"
 admin_tokens = ["{ADMIN}"]
 [revocation]
-call_timeout = "2s"
+call_timeout = "{call_timeout}s"
 lease_margin = "1s"
 retry_base = "50ms"
 retry_cap = "2s"
@@ -45,6 +46,7 @@ max_batch = {max_batch}
 name = "gitlab"
 token = "{REPORTER}"
 rate_limit = {{ per_second = 100000, burst = 100000 }}
+{more}
 "#
     )
 }

@@ -17,6 +17,9 @@ const RELUCTANCE: Duration = Duration::from_secs(10);
 /// Less than a report holds, so that a crash can fall between the commits of one body.
 const PIECE: usize = 10;
 
+/// How long a GitLab is waited for: shorter than it may be slow.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// All gateways, each with its own folder and its own way to the database.
 pub(crate) struct Fleet {
     processes: Vec<Process>,
@@ -40,7 +43,15 @@ impl Fleet {
             std::fs::create_dir(&directory).expect("a fresh folder can be written to");
             let (place, proxy) = database.place().await;
             let (binary, gitlab): (PathBuf, _) = (binary.to_owned(), gitlab.to_owned());
-            let setup = Setup { binary, place, directory, gitlab, max_batch: PIECE };
+            let setup = Setup {
+                binary,
+                place,
+                directory,
+                gitlab,
+                max_batch: PIECE,
+                call_timeout: CALL_TIMEOUT,
+                more: String::new(),
+            };
             if let (Some(point), 1) = (first_dies_at, number) {
                 Process::die_at_start(&setup, point).await;
             }

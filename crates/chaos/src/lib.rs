@@ -25,5 +25,6 @@ pub use plan::{Death, Leaving, Plan, Round, Size};
 pub use process::{Place, Process, Setup, Stall};
 pub use proxy::Proxy;
 pub use run::{Options, run};
+pub use search::{Searched, Words};
 pub use summary::{Deaths, Delays, Summary};
 pub use weather::Weather;

@@ -16,7 +16,10 @@ use crate::config;
 
 const SIGKILL: i32 = 9;
 
-/// A grace of 2 s, a call of 2 s and what is written after that, on a busy machine.
+/// How `portcullis-faulty` says that it has heard an order.
+const HEARD: &str = "ordered to die: ";
+
+/// A grace of 2 s, a call of 2 s or 10 s and what is written after that, on a busy machine.
 const STOPPING: Duration = Duration::from_secs(30);
 
 /// Where a gateway keeps what must survive.
@@ -41,6 +44,10 @@ pub struct Setup {
     pub gitlab: String,
     /// Reported secrets in one commit.
     pub max_batch: usize,
+    /// How long it waits for its GitLab, in whole seconds.
+    pub call_timeout: Duration,
+    /// TOML that follows the rest of its configuration.
+    pub more: String,
 }
 
 /// A gateway, running or dead. Killed when dropped.
@@ -153,6 +160,27 @@ impl Process {
         let Some(orders) = self.child.stdin.as_mut() else { return };
         // Where it is dead already, its exit says so.
         drop(writeln!(orders, "{} {count}", point.name()));
+    }
+
+    /// Orders it to die when it comes by a point, and returns when it has heard that.
+    ///
+    /// # Panics
+    /// Where it does not hear.
+    pub async fn arm(&mut self, point: Point) {
+        let before = self.orders_heard();
+        self.order(point, 1);
+        for _ in 0..600 {
+            if self.orders_heard() > before {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it does not take orders");
+    }
+
+    fn orders_heard(&self) -> usize {
+        let log = std::fs::read_to_string(self.setup.directory.join(config::LOG));
+        log.unwrap_or_default().lines().filter(|line| line.starts_with(HEARD)).count()
     }
 
     /// SIGKILL: nothing of it runs any more when this returns.

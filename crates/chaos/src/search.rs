@@ -10,16 +10,18 @@ use crate::config;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Default)]
-pub(crate) struct Searched {
-    pub(crate) files: usize,
-    pub(crate) bytes: u64,
+pub struct Searched {
+    /// How much was looked at.
+    pub files: usize,
+    /// The same in bytes.
+    pub bytes: u64,
     /// A place each, without the word.
-    pub(crate) found: Vec<String>,
+    pub found: Vec<String>,
 }
 
 /// What must not be found.
 #[derive(Debug)]
-pub(crate) struct Words {
+pub struct Words {
     all: AhoCorasick,
 }
 
@@ -30,7 +32,10 @@ impl Words {
     }
 
     /// Secrets, in the forms in which a database or a log might hold them.
-    pub(crate) fn hidden(secrets: impl IntoIterator<Item = Vec<u8>>) -> Self {
+    ///
+    /// # Panics
+    /// Where there are too many to make an automaton of.
+    pub fn hidden(secrets: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let forms = secrets.into_iter().flat_map(|secret| {
             let coded = [
                 hex::encode(&secret),
@@ -57,7 +62,7 @@ impl Words {
 impl Searched {
     /// Takes in every file under a folder: databases, logs, whatever was left behind. The configuration
     /// of a gateway holds secrets by its nature.
-    pub(crate) fn folder(&mut self, folder: &Path, words: &Words) {
+    pub fn folder(&mut self, folder: &Path, words: &Words) {
         // What vanishes while it is looked at was not left behind.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -72,7 +77,7 @@ impl Searched {
     }
 
     /// Takes in what lies at a place.
-    pub(crate) fn content(&mut self, content: &[u8], place: &str, words: &Words) {
+    pub fn content(&mut self, content: &[u8], place: &str, words: &Words) {
         self.files += 1;
         self.bytes += content.len() as u64;
         let hits = words.all.find_iter(content);

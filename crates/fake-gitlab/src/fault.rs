@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Fault {
     /// The answer comes late, and the deed is done late.
     Delay(Duration),
+    /// The deed is done at once, and the answer comes late.
+    AnsweredLate(Duration),
     /// Nothing is done, and this is the status.
     Status {
         /// The status.

@@ -229,6 +229,11 @@ async fn handle(request: HttpRequest, body: web::Bytes, site: web::Data<Site>) -
             rt::time::sleep(delay).await;
             site.answer(call.as_ref(), number)
         }
+        Some(Fault::AnsweredLate(delay)) => {
+            let answer = site.answer(call.as_ref(), number);
+            rt::time::sleep(delay).await;
+            answer
+        }
         Some(Fault::Status { status, retry_after }) => answer::failure(status, retry_after, number),
         Some(Fault::DropBefore) => cut(&request),
         Some(Fault::DropAfter) => {

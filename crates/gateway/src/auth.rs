@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
 
 pub(crate) use chain::Chain;
-pub(crate) use keys::{keys_of, keys_with};
+pub(crate) use keys::{keys_of, keys_of_all, keys_with};
 
 use chain::Verdict;
 

@@ -40,12 +40,28 @@ pub enum Command {
         once: bool,
     },
     /// Validate the configuration, tell every problem, make nothing
-    Check(SourceArgs),
+    Check {
+        /// Where the configuration is.
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// Ask every upstream too: issuers' keys, each GitLab and its admin token, the database
+        #[arg(long)]
+        online: bool,
+    },
     /// Bring the database to this version
     Migrate(SourceArgs),
     /// Look at the gateway's own secrets
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Say why a job would be given a token, or would not; without claims, what the rules are
+    Explain {
+        /// Where the rules are.
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// The claims of a job as a JSON file, or its JWT; '-' reads either from standard input
+        #[arg(long, value_name = "FILE|TOKEN|-")]
+        claims: Option<SecretString>,
+    },
     /// Work with personal access tokens, without a gateway
     #[command(subcommand)]
     Pat(PatCommand),

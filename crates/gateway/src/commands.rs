@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod jwt;
 mod listing;
 mod migrate;
@@ -48,8 +49,13 @@ fn dispatch(
 ) -> Result<ExitCode, StartError> {
     let random = &SystemRandomness;
     match &cli.command {
-        Command::Check(args) => return check::run(&args.sources(environment), output),
+        Command::Check { sources, online } => {
+            return check::run(&sources.sources(environment), *online, output);
+        }
         Command::Demo { once } => return demo::run(*once, environment, output),
+        Command::Explain { sources, claims } => {
+            return explain::run(&sources.sources(environment), claims.as_ref(), output);
+        }
         Command::Serve(args) => serve::run(&args.sources(environment), random),
         Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {

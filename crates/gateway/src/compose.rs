@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
@@ -29,7 +30,7 @@ use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit}
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
 
-mod broker;
+pub(crate) mod broker;
 mod resigner;
 
 pub(crate) use resigner::Resigner;
@@ -181,24 +182,27 @@ fn providers(
 fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
     Ok(Instance {
         name: gitlab.name.clone(),
-        client: gitlab_client(config, &gitlab.url, gitlab.ca_file.as_ref())?,
+        client: gitlab_client(
+            config,
+            &gitlab.url,
+            gitlab.ca_file.as_ref(),
+            config.revocation.call_timeout,
+        )?,
         types: gitlab.types.clone(),
         admin_token: gitlab.admin_token.clone(),
     })
 }
 
 /// A client with the CA of this upstream, or else that of all.
-fn gitlab_client(
+pub(crate) fn gitlab_client(
     config: &Config,
     url: &Url,
     ca: Option<&CaFile>,
+    timeout: Duration,
 ) -> Result<GitlabClient, StartError> {
     let options = ClientOptions {
-        timeout: config.revocation.call_timeout,
-        connect_timeout: config
-            .revocation
-            .call_timeout
-            .min(ClientOptions::default().connect_timeout),
+        timeout,
+        connect_timeout: timeout.min(ClientOptions::default().connect_timeout),
         ca_pem: ca.or(config.http.ca_file.as_ref()).map(|file| file.pem.clone()),
         proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
     };

@@ -5,8 +5,10 @@
 
 mod api;
 mod approval;
+mod jobs;
 mod layout;
 mod leaks;
+mod lent;
 mod lifecycle;
 mod outage;
 mod own;
@@ -59,6 +61,7 @@ fn chapters() -> Vec<Chapter<World>> {
         reporting::chapter(),
         outage::chapter(),
         approval::chapter(),
+        lent::chapter(),
         lifecycle::again(),
         search::chapter(),
     ]

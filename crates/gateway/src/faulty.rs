@@ -43,7 +43,8 @@ fn obey(order: &str) {
     if order.is_empty() {
         return;
     }
-    if let Err(error) = fault::arm(order) {
-        eprintln!("error: fault: {error}");
+    match fault::arm(order) {
+        Ok(()) => eprintln!("ordered to die: {order}"),
+        Err(error) => eprintln!("error: fault: {error}"),
     }
 }

@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, http::header::ContentType};
+use portcullis_impersonation::Broker;
 use portcullis_jwt_verify::sources::Health;
 use portcullis_oidc_proxy::OidcProxy;
 use portcullis_oidc_proxy::keyfile::KeyFile;
@@ -49,9 +50,22 @@ async fn health() -> HttpResponse {
 /// Our own keys were opened at the start, or there would be no process; the database may go at any
 /// time. An issuer that is away changes nothing here: its callers alone would gain from another
 /// replica, which has the same issuer, and everybody else would lose this one.
-async fn ready(store: Data<Store>) -> Result<HttpResponse, Problem> {
+///
+/// Nor does a broker whose GitLab takes its token no more: no replica's broker could do better, and
+/// PATs, `/auth` and the revocation of leaks work on behind a load balancer that asks here. It is said
+/// as `degraded`, for those who watch.
+async fn ready(store: Data<Store>, broker: Option<Data<Broker>>) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
-    Ok(HttpResponse::Ok().json(json!({ "ready": true })))
+    Ok(HttpResponse::Ok().json(told(broker.as_ref().map(Data::get_ref))))
+}
+
+/// What the world is told.
+fn told(broker: Option<&Broker>) -> Value {
+    if broker.is_some_and(|broker| broker.credential().is_lost()) {
+        json!({ "ready": true, "degraded": ["impersonation"] })
+    } else {
+        json!({ "ready": true })
+    }
 }
 
 /// With the keys of each issuer, whose names are not for the world.
@@ -59,17 +73,29 @@ async fn ready_in_detail(
     request: HttpRequest,
     store: Data<Store>,
     chain: Data<Chain>,
+    broker: Option<Data<Broker>>,
 ) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
+    let broker = broker.as_ref().map(Data::get_ref);
+    let mut body = told(broker);
     let resigner: Option<&Data<OidcProxy>> = request.app_data();
     let upstreams = resigner.map(|resigner| resigner.resigner().health()).unwrap_or_default();
     let issuers = chain.keys().into_iter().chain(upstreams);
-    let issuers: Vec<Value> = issuers.map(|(name, keys)| shown(name, &keys)).collect();
-    let mut detail = json!({ "ready": true, "issuers": issuers });
-    if let (Some(resigner), Some(file)) = (resigner, request.app_data::<Data<KeyFile>>()) {
-        detail["signing_keys"] = own_keys(resigner, file);
+    let mut issuers: Vec<Value> = issuers.map(|(name, keys)| shown(name, &keys)).collect();
+    if let Some(broker) = broker {
+        let keys = shown(&broker.issuers().join(" "), &broker.keys());
+        issuers.push(keys.clone());
+        body["impersonation"] = json!({
+            "gitlab": broker.gitlab(),
+            "admin_token": admin_token(broker),
+            "keys": keys,
+        });
     }
-    Ok(HttpResponse::Ok().json(detail))
+    body["issuers"] = issuers.into();
+    if let (Some(resigner), Some(file)) = (resigner, request.app_data::<Data<KeyFile>>()) {
+        body["signing_keys"] = own_keys(resigner, file);
+    }
+    Ok(HttpResponse::Ok().json(body))
 }
 
 /// What signs, and whether the file that it came from can still be read.
@@ -84,6 +110,19 @@ fn own_keys(resigner: &OidcProxy, file: &KeyFile) -> Value {
         "file": file.path().display().to_string(),
         "sign": signing,
         "fault": file.fault().map(|fault| fault.to_string()),
+    })
+}
+
+fn admin_token(broker: &Broker) -> Value {
+    let known = broker.credential();
+    json!({
+        "state": known.standing.as_str(),
+        "administrator": known.administrator,
+        "missing_scopes": known.missing_scopes,
+        "expires_on": known.expires_on.map(|day| day.to_string()),
+        "days_left": broker.credential_days_left(),
+        "checked_at": known.checked_at.and_then(|at| at.format(&Rfc3339).ok()),
+        "problem": known.problem,
     })
 }
 

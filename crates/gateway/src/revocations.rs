@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use portcullis_revocation::issuance::LENT_PROVIDER;
 use portcullis_store::ledger::{Detail, Move, Revocation};
 use portcullis_store::queue::State;
 use portcullis_store::{Fingerprint, Store};
@@ -154,13 +155,26 @@ async fn act(
     let done = store.operate(&fingerprint, act).await.map_err(of)?;
     let found = store.revocation(&fingerprint).await.map_err(of)?.ok_or_else(Problem::not_found)?;
     if !done {
-        let status = actix_web::http::StatusCode::CONFLICT;
-        let detail = "it is not in a state that allows this";
-        return Err(
-            Problem::new(status, "wrong_state", detail).with("state", found.revocation.state)
-        );
+        return Err(not_done(found.revocation, act));
     }
     Ok(HttpResponse::Ok().json(detail(&found)))
+}
+
+/// Why the row does not allow this.
+fn not_done(row: Revocation, act: Move) -> Problem {
+    let waits = row.ended_at.is_none();
+    let (code, detail) = if act == Move::Cancel && waits && row.provider == LENT_PROVIDER {
+        ("lent", "a token that was lent must die when it is due, and cannot be cancelled")
+    } else {
+        ("wrong_state", "it is not in a state that allows this")
+    };
+    Problem::new(StatusCode::CONFLICT, code, detail).with("state", row.state)
+}
+
+/// For how many whole seconds it should have been dead. What waits for an operator is not late.
+fn overdue(row: &Revocation) -> Option<i64> {
+    let pending = row.state == State::Pending.as_str();
+    Some(row.late / 1000).filter(|seconds| pending && *seconds > 0)
 }
 
 fn state(name: &str) -> Result<State, Problem> {
@@ -209,6 +223,7 @@ fn row(row: &Revocation) -> Value {
         "about": about,
         "created_at": rfc3339(row.created_at),
         "due_at": rfc3339(row.due_at),
+        "overdue_seconds": overdue(row),
         "next_attempt_at": row.ended_at.is_none().then(|| rfc3339(row.run_at)),
         "ended_at": row.ended_at.map(rfc3339),
         "attempts": row.attempts,

@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use portcullis_impersonation::{Broker, Sweep};
+use portcullis_impersonation::{Broker, Care, Sweep};
 use portcullis_oidc_proxy::OidcProxy;
 use portcullis_oidc_proxy::keyfile::KeyFile;
 use portcullis_revocation::worker::Worker;
@@ -53,6 +53,7 @@ pub struct Gateway {
     store: Store,
     worker: Worker,
     sweep: Option<Sweep>,
+    care: Option<Care>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     beside: Vec<JoinHandle<()>>,
     patience: Duration,
@@ -73,6 +74,7 @@ impl Gateway {
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
+        let care = broker.as_ref().map(|broker| Care::start(broker.as_ref().clone()));
         // A listener that waited for somebody else's keys would keep PATs from passing.
         let warm_up = tokio::spawn(async move {
             loop {
@@ -98,6 +100,7 @@ impl Gateway {
             store,
             worker,
             sweep,
+            care,
             servers: vec![public_server, admin_server],
             beside: [followers, warm_up].into_iter().chain(own_keys).collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
@@ -156,7 +159,12 @@ impl Gateway {
                 sweep.stop().await;
             }
         };
-        tokio::join!(servers, sweep, self.worker.stop());
+        let care = async {
+            if let Some(care) = self.care {
+                care.stop().await;
+            }
+        };
+        tokio::join!(servers, sweep, care, self.worker.stop());
         self.beside.iter().for_each(JoinHandle::abort);
         self.store.close().await;
     }

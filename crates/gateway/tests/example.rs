@@ -169,6 +169,7 @@ fn these_are_all_the_keys() {
             "impersonation.jwt.validate_audience",
             "impersonation.log_claims",
             "impersonation.mount",
+            "impersonation.paused",
             "impersonation.per_project.burst",
             "impersonation.per_project.per_second",
             "impersonation.per_user.burst",

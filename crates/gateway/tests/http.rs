@@ -4,7 +4,7 @@
 
 #[path = "http/auth.rs"]
 mod auth;
-#[path = "http/broker.rs"]
+#[path = "http/broker/mod.rs"]
 mod broker;
 #[path = "http/clients.rs"]
 mod clients;
@@ -16,6 +16,8 @@ mod garbage;
 mod gerrit;
 #[path = "http/leak.rs"]
 mod leak;
+#[path = "http/lent.rs"]
+mod lent;
 #[path = "http/log.rs"]
 mod log;
 #[path = "http/odd.rs"]
@@ -35,6 +37,12 @@ mod resign;
 #[path = "http/routes.rs"]
 mod routes;
 mod support;
+#[path = "http/sweep.rs"]
+mod sweep;
+
+use broker::{
+    answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
+};
 
 /// Each test on one database.
 macro_rules! on {
@@ -67,11 +75,55 @@ on_both_databases![
     auth::every_method_is_the_same_and_no_body_is_read,
     auth::garbage_is_refused_with_a_status_that_proxies_know,
     broker::a_job_is_given_a_token_that_dies,
-    broker::a_job_gives_its_tokens_back,
+    answers::the_answer_is_json_for_whom_it_is_the_best,
+    answers::the_json_says_what_was_given,
+    answers::gitlab_is_asked_as_the_origin_did,
+    answers::less_may_be_asked_for_and_never_more,
+    changes::at_another_gitlab_nothing_is_revoked_in_its_place,
+    changes::while_paused_nothing_is_lent_and_all_is_revoked,
+    changes::a_start_that_forgets_what_was_lent_is_told,
+    credentials::who_shows_none_is_asked_for_one,
+    credentials::a_bad_jwt_opens_nothing,
+    credentials::other_methods_are_refused,
+    ends::all_of_a_job_and_nothing_of_others,
+    ends::without_a_job_id_the_jwt_counts,
+    ends::who_was_given_nothing_has_nothing_to_end,
+    ends::what_is_being_made_meanwhile_is_not_handed_out,
+    keys::a_job_waits_for_an_issuer_that_is_away,
+    keys::every_key_that_is_published_counts,
+    limits::a_user_has_a_limit,
+    limits::a_project_has_a_limit,
+    logs::what_is_searched_for_is_what_there_is,
+    logs::an_audience_that_nobody_checks_is_told,
+    logs::claims_are_logged_where_that_is_wanted,
+    moved::it_lives_where_it_is_mounted,
+    once::a_jwt_brings_one_token,
+    once::what_gitlab_did_not_do_may_be_asked_for_again,
+    once::at_once_is_once,
+    policy::the_first_rule_that_holds_decides,
+    policy::forks_get_nothing_unless_allowed,
+    policy::odd_claims_get_nothing,
+    policy::administrators_get_nothing_unless_allowed,
+    policy::who_cannot_be_asked_for_gets_nothing,
+    trouble::its_failures_are_told_in_our_words,
+    trouble::what_it_refuses_by_itself_is_told_alike,
+    trouble::a_token_that_comes_too_late_is_swept,
+    trouble::one_that_is_away_at_the_deadline_is_asked_again,
+    watch::a_lost_admin_token_is_told,
+    watch::a_poor_admin_token_is_told_before_any_job_comes,
+    sweep::what_is_carried_out_late_is_swept,
+    sweep::only_orphans_of_this_installation_are_swept,
+    sweep::a_gitlab_in_trouble_is_asked_again,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,
     gerrit::a_signer_that_is_away_is_unavailable,
+    lent::a_reported_one_dies_whatever_it_is_taken_for,
+    lent::others_are_rejected_beside_it_by_their_index,
+    lent::of_many_rejections_the_first_are_listed,
+    lent::one_that_is_late_is_said_to_be_overdue_until_it_is_done,
+    lent::a_report_while_it_is_being_revoked_changes_nothing,
+    lent::an_operator_cannot_cancel_it,
     odd::an_odd_request_is_answered_as_proxies_know_it,
     oidc::a_token_of_a_configured_issuer_passes,
     oidc::a_bad_token_is_refused,

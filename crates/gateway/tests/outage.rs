@@ -20,6 +20,8 @@ fn setup(place: Place, directory: &Path) -> Setup {
         directory: directory.to_owned(),
         gitlab: format!("http://127.0.0.1:{}", free_port()),
         max_batch: 1000,
+        call_timeout: Duration::from_secs(2),
+        more: String::new(),
     }
 }
 

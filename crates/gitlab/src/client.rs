@@ -17,13 +17,17 @@ const LONGEST_BODY: usize = 64 * 1024;
 const SELF: &str = "api/v4/personal_access_tokens/self";
 const ADMIN: &str = "api/v4/admin/token";
 const USERS: &str = "api/v4/users";
+const METADATA: &str = "api/v4/metadata";
+const USER: &str = "api/v4/user";
 
 /// One GitLab. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct GitlabClient {
     self_url: Url,
+    metadata_url: Url,
     pub(crate) admin_url: Url,
     pub(crate) users_url: Url,
+    pub(crate) user_url: Url,
     http: Client,
 }
 
@@ -40,7 +44,32 @@ impl GitlabClient {
             url.set_path(&format!("{}/{call}", root.path().trim_end_matches('/')));
             url
         };
-        Self { self_url: at(SELF), admin_url: at(ADMIN), users_url: at(USERS), http }
+        Self {
+            self_url: at(SELF),
+            metadata_url: at(METADATA),
+            admin_url: at(ADMIN),
+            users_url: at(USERS),
+            user_url: at(USER),
+            http,
+        }
+    }
+
+    /// The address of its root as a log may show it: without user, password and query.
+    pub fn label(&self) -> String {
+        let path = self.self_url.path().strip_suffix(SELF).unwrap_or_default();
+        format!("{}{}", self.self_url.origin().ascii_serialization(), path.trim_end_matches('/'))
+    }
+
+    /// Whether a GitLab is there: `GET /api/v4/metadata` without a token, of which it says that it wants
+    /// one.
+    pub async fn is_there(&self) -> Result<(), Failure> {
+        let request = self.http.get(self.metadata_url.clone()).header("Accept", "application/json");
+        let response = self.send(request).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        match answer::failure(status, &headers, &body(response).await?) {
+            Failure::Unauthorized => Ok(()),
+            failure => Err(failure),
+        }
     }
 
     /// Asks the token who it is: `GET /api/v4/personal_access_tokens/self`. Any scope will do.
@@ -139,6 +168,18 @@ pub(crate) async fn body_up_to(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_label_is_its_root() {
+        let http = portcullis_base::http::client(&portcullis_base::http::ClientOptions::default());
+        let http = http.unwrap();
+        for (url, label) in [
+            ("https://gitlab.example.com", "https://gitlab.example.com"),
+            ("https://u:hidden@a.example:8443/gitlab/?q=hidden", "https://a.example:8443/gitlab"),
+        ] {
+            assert_eq!(GitlabClient::new(url.parse().unwrap(), http.clone()).label(), label);
+        }
+    }
 
     #[test]
     fn the_header_is_marked_as_a_secret() {

@@ -7,6 +7,7 @@ mod client;
 mod failure;
 mod info;
 mod moment;
+mod rights;
 mod users;
 mod wait;
 
@@ -14,6 +15,7 @@ pub use admin::{AdminFailure, Identified};
 pub use client::GitlabClient;
 pub use failure::Failure;
 pub use info::TokenInfo;
+pub use rights::{Lack, Rights};
 pub use users::{
     Administrator, CreatedToken, ListedToken, NewImpersonationToken, Page, User, UserFailure,
 };

@@ -130,6 +130,19 @@ impl GitlabClient {
         Err(refusal::failure(status, &headers, &body, false))
     }
 
+    /// Asks who calls: `GET /api/v4/user`, as the user to act as where there is one. Whether they are an
+    /// administrator GitLab tells those who are one alone.
+    pub async fn current_user(&self, by: &Administrator) -> Result<User, UserFailure> {
+        let url = acting(by, self.user_url.clone());
+        let response = self.send(self.ask(Method::GET, &url, &by.token)?).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = body(response).await?;
+        if status == StatusCode::OK {
+            return told::user(&body).ok_or(strange(status));
+        }
+        Err(refusal::failure(status, &headers, &body, by.sudo.is_some()))
+    }
+
     fn tokens_of(&self, user_id: u64) -> Url {
         below(&below(&self.users_url, user_id), "impersonation_tokens")
     }

@@ -14,6 +14,7 @@ use portcullis_web::{PerKey, Rate};
 use secrecy::{ExposeSecret as _, SecretString};
 use time::{Date, OffsetDateTime};
 
+use crate::CredentialHealth;
 use crate::audience::Audiences;
 use crate::failure::Failure;
 use crate::marker;
@@ -52,6 +53,8 @@ pub struct BrokerOptions {
     pub per_project: Rate,
     /// Whether the claims of each job are logged.
     pub log_claims: bool,
+    /// Whether nothing is lent any more: what was lent is revoked all the same.
+    pub paused: bool,
 }
 
 /// The broker. Cheap to clone.
@@ -66,7 +69,10 @@ struct Inner {
     issuances: Issuances,
     per_user: PerKey<u64>,
     per_project: PerKey<u64>,
+    /// Of their own: whoever has asked for too much must still be able to give it back.
+    ends_per_user: PerKey<u64>,
     log_claims: bool,
+    paused: bool,
 }
 
 /// What a job asks for beside a token: less than it is granted.
@@ -105,7 +111,9 @@ impl Broker {
             issuances: options.issuances,
             per_user: PerKey::new(options.per_user),
             per_project: PerKey::new(options.per_project),
+            ends_per_user: PerKey::new(options.per_user),
             log_claims: options.log_claims,
+            paused: options.paused,
         }))
     }
 
@@ -118,6 +126,31 @@ impl Broker {
     /// How the keys of the issuer are doing.
     pub fn keys(&self) -> Health {
         self.0.verifier.health()
+    }
+
+    /// What the issuer of jobs' JWTs is called.
+    pub fn issuers(&self) -> &[String] {
+        self.0.verifier.issuers().unwrap_or_default()
+    }
+
+    /// The address of the GitLab that makes the tokens.
+    pub fn gitlab(&self) -> String {
+        self.0.upstream.label()
+    }
+
+    /// How the administrator's token is doing.
+    pub fn credential(&self) -> CredentialHealth {
+        self.0.upstream.credential()
+    }
+
+    /// How many whole days it lives, where that is known.
+    pub fn credential_days_left(&self) -> Option<i64> {
+        self.credential().days_left(self.0.issuances.now())
+    }
+
+    /// Asks GitLab how the administrator's token is doing.
+    pub(crate) async fn look_at_credential(&self) {
+        self.0.upstream.look_at_credential(self.0.issuances.now()).await;
     }
 
     pub(crate) fn upstream(&self) -> &Arc<Upstream> {
@@ -145,6 +178,7 @@ impl Broker {
     pub(crate) async fn end(&self, jwt: &SecretString) -> Result<(), Failure> {
         let claims = self.prove(jwt).await?;
         let job = Job::read(&claims)?;
+        self.0.ends_per_user.check(job.user_id()).map_err(Failure::TooMany)?;
         let count = self.0.issuances.end_job(&key(&job, jwt)).await?;
         tracing::info!(
             impersonation.user_id = job.user_id(),
@@ -180,6 +214,9 @@ impl Broker {
         jwt: &SecretString,
         wish: &Wish,
     ) -> Result<Handed, Failure> {
+        if self.0.paused {
+            return Err(Failure::Paused);
+        }
         let granted = self.0.policy.grant(claims, job)?;
         let grant = granted.narrowed(wish.scopes.as_deref(), wish.ttl.as_deref())?;
         let once = self.once(claims)?;
@@ -270,13 +307,17 @@ impl Broker {
         let made = Made {
             id,
             token_id: created.id,
+            user_id: order.job.user_id(),
             token: &created.token,
             lifetime: order.grant.lifetime,
             location: place(&order.job),
         };
-        let Some(planned) = self.0.issuances.issue(made).await? else {
-            self.free(id).await;
-            return Err(Failure::TooLate);
+        let planned = match self.0.issuances.issue(made).await {
+            Ok(Some(planned)) => planned,
+            not_planned => {
+                self.free(id).await;
+                return Err(not_planned.map_or_else(Failure::Queue, |_| Failure::TooLate));
+            }
         };
         if created.active == Some(false) {
             tracing::error!(

@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCEPT, Accept, CACHE_CONTROL, ContentType, Header as _, HeaderValue,
+    ACCEPT, Accept, CACHE_CONTROL, ContentType, Header as _, HeaderValue, Quality,
 };
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -92,7 +92,9 @@ fn wants_json(request: &HttpRequest) -> bool {
     if !request.headers().contains_key(ACCEPT) {
         return false;
     }
-    let Ok(accept) = Accept::parse(request) else { return false };
+    let Ok(mut accept) = Accept::parse(request) else { return false };
+    // RFC 9110, section 12.4.2: what has a weight of 0 is not acceptable.
+    accept.retain(|kind| kind.quality != Quality::ZERO);
     let ranked = accept.ranked();
     let first =
         ranked.iter().find_map(|kind| match (kind.type_().as_str(), kind.subtype().as_str()) {

@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Query(&'static str),
     /// The user is an administrator.
     Administrator,
+    /// Nothing is lent for now.
+    Paused,
     /// Too many tokens for this user or project.
     TooMany(Duration),
     /// GitLab did not do it.
@@ -71,6 +73,7 @@ impl Failure {
             Self::Refused(refusal) => refusal.code(),
             Self::Query(_) => "invalid_query",
             Self::Administrator => "administrator",
+            Self::Paused => "paused",
             Self::TooMany(_) => "rate_limited",
             Self::Gitlab(trouble) => trouble.code(),
             Self::TooLate => "too_late",
@@ -100,6 +103,11 @@ impl Failure {
                 "administrator",
                 "the job's user is an administrator, and jobs of administrators get no token here: \
                  have it started by somebody else, or ask the operator of this gateway about allow_admins",
+            ),
+            Self::Paused => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "paused",
+                "the operator of this gateway has paused the lending of tokens",
             ),
             Self::TooMany(wait) => Problem::too_many_requests("rate_limited", *wait),
             Self::Gitlab(trouble) => of_gitlab(trouble),

@@ -3,6 +3,8 @@
 
 mod audience;
 mod broker;
+mod care;
+mod credential;
 mod endpoints;
 mod failure;
 mod marker;
@@ -12,6 +14,9 @@ mod sweep;
 mod upstream;
 
 pub use broker::{Broker, BrokerOptions};
+pub use care::Care;
+pub use credential::{CredentialHealth, Standing};
 pub use endpoints::routes;
 pub use provider::LentTokens;
 pub use sweep::Sweep;
+pub use upstream::DEADLINE;

@@ -7,6 +7,7 @@ mod grant;
 mod job;
 mod narrow;
 mod refusal;
+mod written;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use explain::{ExplainedClaim, ExplainedRule, Explanation, Granted, Refused};
 pub use grant::Grant;
 pub use job::Job;
 pub use refusal::{Misfit, Refusal};
+pub use written::{Written, WrittenClaim, WrittenRule};
 
 /// What an operator decided about jobs.
 #[derive(Debug, Clone)]

@@ -5,8 +5,11 @@
 //! token that is handed out, or there is no intent at all and the token is older than any could be.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use portcullis_gitlab::ListedToken;
 use portcullis_revocation::QueueError;
 use portcullis_revocation::issuance::{Stage, Trace};
@@ -21,15 +24,18 @@ use crate::upstream::Trouble;
 /// How often is looked for what to do.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How long the duty is held without being taken on again: for so long nobody sweeps after the replica that
-/// did was killed. Two that sweep at once do no harm.
-const HOLD: Duration = Duration::from_secs(15);
-
-/// So many users in a row of whom GitLab says nothing, and it is left alone until the next time.
-const OBSTACLES: u32 = 3;
+/// How long the duty is held without being taken on again: longer than a call to GitLab takes, and short,
+/// since a replica that dies holds it for as long. It divides the work; safe is the sweep without it, too.
+const HOLD: Duration = Duration::from_secs(30);
 
 /// Users with open intents that are looked through in one go.
 const AT_MOST: u32 = 100;
+
+/// Users that are looked through at the same time: GitLab is not to feel it.
+const AT_A_TIME: usize = 4;
+
+/// So many users in a row of whom GitLab says nothing, and it is left alone until the next time.
+const OBSTACLES: u32 = 3;
 
 /// Of everybody else, in one go.
 const OTHERS_AT_MOST: usize = 20;
@@ -46,6 +52,10 @@ const KEEP: Duration = Duration::from_hours(30 * 24);
 /// How much older than the longest lifetime a token without an intent must be.
 const OLDER_BY: Duration = Duration::from_mins(10);
 
+/// How often a user's tokens are listed again because some of them were revoked, in one go. A GitLab that
+/// shows revoked ones as alive must not keep everybody else waiting.
+const LISTED_AT_MOST: usize = 3;
+
 /// A running sweep.
 #[derive(Debug)]
 pub struct Sweep {
@@ -57,17 +67,31 @@ impl Sweep {
     /// Starts sweeping for this broker.
     pub fn start(broker: Broker) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let sweeper = Sweeper { broker, others: VecDeque::new(), everybody: None, forgot: None };
-        Self { stop, task: tokio::spawn(sweeper.run(stopped)) }
+        Self { stop, task: tokio::spawn(keep_running(broker, stopped)) }
     }
 
-    /// Looks for nothing more, and returns when the call under way has been answered.
+    /// Looks for nothing more, and returns when the calls under way have been answered.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        // A panic of its own was logged by the runtime.
+        // A panic was logged by the runtime.
         drop(self.task.await);
     }
 }
+
+/// Sweeps until it is told to stop. A fault of ours that ends it early must not end it for good: tokens are
+/// handed out meanwhile.
+async fn keep_running(broker: Broker, stopped: Stopped) {
+    while !*stopped.borrow() {
+        let sweeper = Sweeper::new(broker.clone());
+        if AssertUnwindSafe(sweeper.run(stopped.clone())).catch_unwind().await.is_err() {
+            tracing::error!("the sweep ended by itself; starting another");
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// Turns true when the sweep is to end.
+type Stopped = watch::Receiver<bool>;
 
 struct Sweeper {
     broker: Broker,
@@ -82,6 +106,8 @@ struct Sweeper {
 enum Obstacle {
     Queue(QueueError),
     Gitlab(Trouble),
+    /// It is another replica's to do by now, or it is to end.
+    Released,
 }
 
 impl From<QueueError> for Obstacle {
@@ -97,12 +123,17 @@ impl From<Trouble> for Obstacle {
 }
 
 impl Sweeper {
-    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    fn new(broker: Broker) -> Self {
+        Self { broker, others: VecDeque::new(), everybody: None, forgot: None }
+    }
+
+    async fn run(mut self, mut stopped: Stopped) {
         while !*stopped.borrow() {
-            if let Err(error) = self.go(&stopped).await {
-                tracing::warn!(error = %error, "the sweep could not be done");
-                // Who was still to be looked through is not known any more.
-                self.everybody = None;
+            match self.go(&stopped).await {
+                // There are more.
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(error = %error, "the sweep could not be done"),
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -111,66 +142,77 @@ impl Sweeper {
         }
     }
 
-    /// What is most urgent first.
-    async fn go(&mut self, stopped: &watch::Receiver<bool>) -> Result<(), QueueError> {
+    /// What is most urgent first. Returns whether there is more of that.
+    async fn go(&mut self, stopped: &Stopped) -> Result<bool, QueueError> {
         let issuances = self.broker.issuances().clone();
         if !issuances.take_sweep(HOLD).await? {
-            self.everybody = None;
-            return Ok(());
+            (self.everybody, self.others) = (None, VecDeque::new());
+            return Ok(false);
         }
         self.note_everybody().await?;
-        let mut users: Vec<(u64, bool)> =
-            issuances.to_sweep(AT_MOST).await?.into_iter().map(|user| (user, true)).collect();
-        let others = OTHERS_AT_MOST.min(self.others.len());
-        users.extend(self.others.drain(..others).map(|user| (user, false)));
-        let outcome = self.look_through_all(&users, stopped).await;
+        let urgent = issuances.to_sweep(AT_MOST).await?;
+        let full = u32::try_from(urgent.len()) == Ok(AT_MOST);
+        let mut clear = self.look_at(&urgent, true, stopped).await?;
+        if clear {
+            let few = OTHERS_AT_MOST.min(self.others.len());
+            let others: Vec<u64> = self.others.drain(..few).collect();
+            clear = self.look_at(&others, false, stopped).await?;
+        }
         if self.forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             issuances.forget(KEEP).await?;
             self.forgot = Some(Instant::now());
         }
-        outcome
+        Ok(full && clear)
     }
 
-    /// One user after the other; of each it is known whether an intent of theirs is open. A user of whom
-    /// nothing can be learnt comes last the next time and holds nobody else up, but a GitLab that is down
-    /// is not asked about everybody.
-    async fn look_through_all(
+    /// Some users, those with open intents or others. One of whom GitLab says nothing comes last the next
+    /// time and holds nobody else up, but a GitLab that is down is not asked about everybody: then, or where
+    /// another is to do it, the answer is `false`, and who is left comes the next time.
+    async fn look_at(
         &mut self,
-        users: &[(u64, bool)],
-        stopped: &watch::Receiver<bool>,
-    ) -> Result<(), QueueError> {
-        let mut obstacles = 0;
-        for (place, &(user_id, open)) in users.iter().enumerate() {
-            let given_up = obstacles >= OBSTACLES;
-            if given_up || *stopped.borrow() || !self.broker.issuances().take_sweep(HOLD).await? {
-                let left = users[place..].iter().filter(|(_, open)| !open);
-                self.others.extend(left.map(|(user, _)| user));
-                return Ok(());
+        users: &[u64],
+        urgent: bool,
+        stopped: &Stopped,
+    ) -> Result<bool, QueueError> {
+        let (mut obstacles, mut end) = (0, Ok(true));
+        for few in users.chunks(AT_A_TIME) {
+            if obstacles >= OBSTACLES {
+                end = Ok(false);
             }
-            let looked = self.look_through(user_id).await;
-            if open {
-                self.broker.issuances().looked_through(user_id).await?;
-            } else if looked.is_err() {
-                self.others.push_back(user_id);
-            }
-            match looked {
-                Ok(()) => obstacles = 0,
-                Err(Obstacle::Gitlab(trouble)) => {
-                    obstacles += 1;
-                    tracing::warn!(
-                        impersonation.user_id = user_id,
-                        impersonation.code = trouble.code(),
-                        "a user's tokens could not be looked through; they will be"
-                    );
+            let looked = match end {
+                Ok(true) => {
+                    join_all(few.iter().map(|user| self.look_through(*user, stopped))).await
                 }
-                Err(Obstacle::Queue(error)) => return Err(error),
+                _ => few.iter().map(|_| Err(Obstacle::Released)).collect(),
+            };
+            for (&user_id, outcome) in few.iter().zip(looked) {
+                if outcome.is_err() && !urgent {
+                    self.others.push_back(user_id);
+                }
+                match outcome {
+                    Err(Obstacle::Released) => end = end.map(|_| false),
+                    Err(Obstacle::Queue(error)) => end = Err(error),
+                    Ok(()) => obstacles = 0,
+                    Err(Obstacle::Gitlab(trouble)) => {
+                        obstacles += 1;
+                        tracing::warn!(
+                            impersonation.user_id = user_id,
+                            impersonation.code = trouble.code(),
+                            "a user's tokens could not be looked through; they will be"
+                        );
+                    }
+                }
+                if urgent && matches!(end, Ok(true)) {
+                    self.broker.issuances().looked_through(user_id).await?;
+                }
             }
         }
-        Ok(())
+        end
     }
 
     async fn note_everybody(&mut self) -> Result<(), QueueError> {
-        if self.everybody.is_none_or(|at| at.elapsed() >= EVERYBODY_EVERY) {
+        let due = self.everybody.is_none_or(|at| at.elapsed() >= EVERYBODY_EVERY);
+        if due && self.others.is_empty() {
             self.others = self.broker.issuances().users_with_tokens().await?.into();
             self.everybody = Some(Instant::now());
         }
@@ -179,15 +221,27 @@ impl Sweeper {
 
     /// Revokes a user's orphans, and begins again until there is none: what is revoked moves the pages
     /// behind it.
-    async fn look_through(&self, user_id: u64) -> Result<(), Obstacle> {
-        while self.sweep(user_id).await? {}
+    async fn look_through(&self, user_id: u64, stopped: &Stopped) -> Result<(), Obstacle> {
+        for _ in 0..LISTED_AT_MOST {
+            if !self.sweep(user_id, stopped).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Before each call to GitLab: whether it is still ours to make.
+    async fn go_on(&self, stopped: &Stopped) -> Result<(), Obstacle> {
+        if *stopped.borrow() || !self.broker.issuances().take_sweep(HOLD).await? {
+            return Err(Obstacle::Released);
+        }
         Ok(())
     }
 
     /// Whether anything was revoked.
-    async fn sweep(&self, user_id: u64) -> Result<bool, Obstacle> {
+    async fn sweep(&self, user_id: u64, stopped: &Stopped) -> Result<bool, Obstacle> {
         let issuances = self.broker.issuances();
-        let marked = self.marked(user_id).await?;
+        let marked = self.marked(user_id, stopped).await?;
         let ids: Vec<&str> = marked.iter().map(|(id, _)| id.as_str()).collect();
         if ids.is_empty() {
             return Ok(false);
@@ -198,6 +252,7 @@ impl Sweeper {
         for (id, token) in &marked {
             let trace = traces.get(id.as_str()).copied();
             if self.is_orphan(trace, token) {
+                self.go_on(stopped).await?;
                 self.revoke(user_id, id, token).await?;
                 revoked = true;
             }
@@ -206,16 +261,21 @@ impl Sweeper {
     }
 
     /// The tokens of a user that carry our marker, each with its intent's name; all pages of them.
-    async fn marked(&self, user_id: u64) -> Result<Vec<(String, ListedToken)>, Trouble> {
+    async fn marked(
+        &self,
+        user_id: u64,
+        stopped: &Stopped,
+    ) -> Result<Vec<(String, ListedToken)>, Obstacle> {
         let instance = self.broker.issuances().instance();
         let mut marked = Vec::new();
         let mut page = Some(1);
         while let Some(number) = page {
+            self.go_on(stopped).await?;
             let listed = self.broker.upstream().list(user_id, number).await;
             let listed = match listed {
                 // A user who is gone has no tokens.
                 Err(Trouble::Said(portcullis_gitlab::UserFailure::UnknownUser)) => break,
-                listed => listed?,
+                listed => listed.map_err(Obstacle::Gitlab)?,
             };
             marked.extend(listed.items.into_iter().filter_map(|token| {
                 let id = marker::intent(&token.name, instance)?.to_owned();

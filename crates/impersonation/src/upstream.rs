@@ -7,10 +7,14 @@ use portcullis_gitlab::{
     Administrator, CreatedToken, GitlabClient, ListedToken, NewImpersonationToken, Page,
     UserFailure,
 };
+use time::OffsetDateTime;
 use tokio::time::timeout;
 
-/// How long a call may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+use crate::CredentialHealth;
+use crate::credential::Credential;
+
+/// How long GitLab is waited for, at each call. A client for it has to be more patient.
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long what GitLab said of a user's rights is believed.
 const BELIEVED: Duration = Duration::from_secs(30);
@@ -50,25 +54,45 @@ pub(crate) struct Upstream {
     client: GitlabClient,
     by: Administrator,
     administrators: Cache<u64, bool>,
+    credential: Credential,
 }
 
 impl Upstream {
     pub(crate) fn new(client: GitlabClient, by: Administrator) -> Self {
         let administrators =
             Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build();
-        Self { client, by, administrators }
+        Self { client, by, administrators, credential: Credential::default() }
     }
 
     pub(crate) async fn create(
         &self,
         new: &NewImpersonationToken<'_>,
     ) -> Result<CreatedToken, Trouble> {
-        in_time(self.client.create_impersonation_token(&self.by, new)).await
+        let outcome = in_time(self.client.create_impersonation_token(&self.by, new)).await;
+        self.credential.did(&outcome);
+        outcome
+    }
+
+    /// The address of the GitLab as a log may show it.
+    pub(crate) fn label(&self) -> String {
+        self.client.label()
+    }
+
+    /// How the administrator's token is doing.
+    pub(crate) fn credential(&self) -> CredentialHealth {
+        self.credential.health()
+    }
+
+    /// Asks GitLab how it is doing.
+    pub(crate) async fn look_at_credential(&self, now: OffsetDateTime) {
+        self.credential.looked(in_time(self.client.rights(&self.by)).await, now);
     }
 
     /// One page of a user's tokens that are alive.
     pub(crate) async fn list(&self, user_id: u64, page: u32) -> Result<Page<ListedToken>, Trouble> {
-        in_time(self.client.impersonation_tokens(&self.by, user_id, page)).await
+        let outcome = in_time(self.client.impersonation_tokens(&self.by, user_id, page)).await;
+        self.credential.asked(&outcome);
+        outcome
     }
 
     /// Revokes a token; `false` where GitLab knows no such token or user any more. Where the user to act
@@ -85,7 +109,9 @@ impl Upstream {
                 Err(trouble) => Err(trouble),
             }
         };
-        match revoke(&self.by).await {
+        let outcome = revoke(&self.by).await;
+        self.credential.did(&outcome);
+        match outcome {
             Err(Trouble::Said(UserFailure::UnknownSudo | UserFailure::AdminForbidden))
                 if self.by.sudo.is_some() =>
             {
@@ -100,9 +126,13 @@ impl Upstream {
         if let Some(known) = self.administrators.get(&user_id) {
             return Ok(known);
         }
-        let user = in_time(self.client.user(&self.by, user_id)).await?;
+        let user = in_time(self.client.user(&self.by, user_id)).await;
+        self.credential.asked(&user);
+        let user = user?;
         // To those who are no administrators themselves it does not tell.
-        let told = user.is_admin.ok_or(Trouble::Said(UserFailure::AdminForbidden))?;
+        let told = user.is_admin.ok_or(Trouble::Said(UserFailure::AdminForbidden));
+        self.credential.asked(&told);
+        let told = told?;
         self.administrators.insert(user_id, told);
         Ok(told)
     }

@@ -41,7 +41,7 @@ impl Builder<Unset, Unset> {
             keys,
             clock: Arc::new(SystemClock),
             policy: Policy {
-                issuer: None,
+                issuers: None,
                 audiences: None,
                 leeway: LEEWAY,
                 expiry_required: true,
@@ -58,8 +58,18 @@ impl Builder<Unset, Unset> {
 impl<Audience> Builder<Unset, Audience> {
     /// `iss` has to be this, to the letter. An empty text is nobody: no token is taken.
     #[must_use]
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Builder<Chosen, Audience> {
-        self.policy.issuer = Some(issuer.into());
+    pub fn issuer(self, issuer: impl Into<String>) -> Builder<Chosen, Audience> {
+        self.issuers([issuer.into()])
+    }
+
+    /// `iss` has to be one of these names of the one whose keys these are; with none of them, or empty
+    /// texts alone, no token is taken.
+    #[must_use]
+    pub fn issuers(
+        mut self,
+        issuers: impl IntoIterator<Item = String>,
+    ) -> Builder<Chosen, Audience> {
+        self.policy.issuers = Some(issuers.into_iter().collect());
         self.choose()
     }
 

@@ -7,8 +7,8 @@ use crate::registered::Registered;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
-    /// `None`: any will do.
-    pub(crate) issuer: Option<String>,
+    /// `iss` has to be one of them; `None`: any will do.
+    pub(crate) issuers: Option<Vec<String>>,
     /// One of them has to be in `aud`; `None`: nothing is asked of it.
     pub(crate) audiences: Option<Vec<String>>,
     pub(crate) leeway: Duration,
@@ -26,10 +26,10 @@ impl Policy {
     }
 
     fn check_issuer(&self, claims: &Registered) -> Result<(), Error> {
-        let Some(wanted) = &self.issuer else { return Ok(()) };
+        let Some(wanted) = &self.issuers else { return Ok(()) };
         let issuer = claims.issuer.as_ref().ok_or(Error::ClaimMissing("iss"))?;
         // An empty text is a setting that was forgotten, and nobody's name.
-        if issuer == wanted && !wanted.is_empty() { Ok(()) } else { Err(Error::Issuer) }
+        if !issuer.is_empty() && wanted.contains(issuer) { Ok(()) } else { Err(Error::Issuer) }
     }
 
     fn check_audience(&self, claims: &Registered) -> Result<(), Error> {
@@ -78,7 +78,7 @@ mod tests {
 
     fn policy(leeway: u64) -> Policy {
         Policy {
-            issuer: None,
+            issuers: None,
             audiences: None,
             leeway: Duration::from_secs(leeway),
             expiry_required: true,
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn issuer_and_audience_are_compared_as_they_stand() {
         let policy = Policy {
-            issuer: Some("https://i".into()),
+            issuers: Some(vec!["https://i".into(), "i".into()]),
             audiences: Some(vec!["a".into(), "b".into()]),
             expiry_required: false,
             ..policy(0)
@@ -137,9 +137,20 @@ mod tests {
             policy.check(&Registered { issuer, audiences, ..Registered::default() }, 0)
         };
         let good = Some("https://i");
-        assert_eq!(check(good, Some(&["x", "b"])), Ok(()));
+        for issuer in [good, Some("i")] {
+            assert_eq!(check(issuer, Some(&["x", "b"])), Ok(()));
+        }
         assert_eq!(check(None, Some(&["a"])), Err(Error::ClaimMissing("iss")));
-        for issuer in ["", "https://i/", "http://i", "HTTPS://i", "https://i:443", "https://i "] {
+        for issuer in [
+            "",
+            "I",
+            "https://i,i",
+            "https://i/",
+            "http://i",
+            "HTTPS://i",
+            "https://i:443",
+            "https://i ",
+        ] {
             assert_eq!(check(Some(issuer), Some(&["a"])), Err(Error::Issuer), "{issuer:?}");
         }
         assert_eq!(check(good, None), Err(Error::ClaimMissing("aud")));
@@ -158,8 +169,10 @@ mod tests {
         };
         let free = Policy { expiry_required: false, ..policy(0) };
         assert_eq!(free.check(&claims, 0), Ok(()));
-        let issuer = Policy { issuer: Some(String::new()), ..free.clone() };
-        assert_eq!(issuer.check(&claims, 0), Err(Error::Issuer));
+        for issuers in [vec![], vec![String::new()], vec!["i".into(), String::new()]] {
+            let issuer = Policy { issuers: Some(issuers), ..free.clone() };
+            assert_eq!(issuer.check(&claims, 0), Err(Error::Issuer));
+        }
         let audience = Policy { audiences: Some(vec![String::new()]), ..free };
         assert_eq!(audience.check(&claims, 0), Err(Error::Audience));
     }

@@ -30,9 +30,9 @@ impl Verifier {
         Builder::new(keys.into())
     }
 
-    /// The one issuer whose tokens are taken; `None` where any is.
-    pub fn issuer(&self) -> Option<&str> {
-        self.policy.issuer.as_deref()
+    /// What `iss` may be; `None` where it may be anything.
+    pub fn issuers(&self) -> Option<&[String]> {
+        self.policy.issuers.as_deref()
     }
 
     /// How the keys are doing.

@@ -1,5 +1,6 @@
 //! One request's items on their way into the queue.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use portcullis_revocation::QueueError;
@@ -21,11 +22,14 @@ pub(crate) struct Batch<'a> {
     client: &'a Client,
     began: Instant,
     waiting: Vec<Report>,
+    /// What this client may not report, each with its index: taken only where we lent it.
+    doubtful: Vec<(u64, Report)>,
     index: u64,
     accepted: u64,
     skipped: u64,
     rejected: u64,
-    listed: Vec<(u64, Rejection)>,
+    /// Those of the lowest indexes.
+    listed: BTreeMap<u64, Rejection>,
 }
 
 impl<'a> Batch<'a> {
@@ -35,11 +39,12 @@ impl<'a> Batch<'a> {
             client,
             began: Instant::now(),
             waiting: Vec::new(),
+            doubtful: Vec::new(),
             index: 0,
             accepted: 0,
             skipped: 0,
             rejected: 0,
-            listed: Vec::new(),
+            listed: BTreeMap::new(),
         }
     }
 
@@ -47,20 +52,21 @@ impl<'a> Batch<'a> {
     pub(crate) fn add(&mut self, judged: Judged) {
         match judged {
             Judged::Skipped => self.skipped += 1,
-            Judged::Rejected(rejection) => self.reject(rejection),
+            Judged::Rejected(rejection) => self.reject(self.index, rejection),
             Judged::Report(report) if self.may_take(&report) => self.waiting.push(report),
-            Judged::Report(_) => self.reject(Rejection::UnsupportedType),
+            Judged::Report(report) => self.doubtful.push((self.index, report)),
         }
         self.index += 1;
     }
 
     /// Whether a commit's worth of items has gathered.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.len() >= self.api.max_batch
+        self.waiting.len() + self.doubtful.len() >= self.api.max_batch
     }
 
     /// Commits what has gathered, in pieces of a commit's worth.
     pub(crate) async fn commit(&mut self) -> Result<(), Problem> {
+        self.resolve_doubts().await?;
         while !self.waiting.is_empty() {
             let rest = self.waiting.split_off(self.waiting.len().min(self.api.max_batch));
             let piece = std::mem::replace(&mut self.waiting, rest);
@@ -116,10 +122,30 @@ impl<'a> Batch<'a> {
         offered || self.api.intake.recognises(report.secret.expose_secret())
     }
 
-    fn reject(&mut self, rejection: Rejection) {
+    /// A token that we lent dies whatever it is taken for. Only the database knows those.
+    async fn resolve_doubts(&mut self) -> Result<(), Problem> {
+        if self.doubtful.is_empty() {
+            return Ok(());
+        }
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let secrets: Vec<_> = doubtful.iter().map(|(_, report)| &report.secret).collect();
+        let lent = self.api.intake.lent(&secrets).await;
+        let lent = lent.map_err(|error| self.not_committed(&error))?;
+        for ((index, report), lent) in doubtful.into_iter().zip(lent) {
+            if lent {
+                self.waiting.push(report);
+            } else {
+                self.reject(index, Rejection::UnsupportedType);
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, index: u64, rejection: Rejection) {
         self.rejected += 1;
-        if self.listed.len() < LISTED {
-            self.listed.push((self.index, rejection));
+        self.listed.insert(index, rejection);
+        if self.listed.len() > LISTED {
+            self.listed.pop_last();
         }
     }
 

@@ -85,6 +85,14 @@ impl Intake {
         self.own.recognise(secret).is_some()
     }
 
+    /// Of each of these, in their order, whether it is a token that we lent, whatever its type is said to
+    /// be: an answer of the database's. A report of it is to be accepted under any type.
+    pub async fn lent(&self, secrets: &[&SecretString]) -> Result<Vec<bool>, QueueError> {
+        let all: Vec<_> = secrets.iter().map(|secret| self.vault.fingerprint(secret)).collect();
+        let lent = self.store.lent(&all).await?;
+        Ok(all.iter().map(|fingerprint| lent.contains(fingerprint)).collect())
+    }
+
     /// Commits a batch in one transaction. When it returns `Ok`, every secret in it is in the
     /// queue, and those of our own tokens are dead.
     pub async fn accept(&self, reporter: &str, reports: Vec<Report>) -> Result<(), QueueError> {

@@ -15,6 +15,7 @@ use portcullis_base::{Clock, Randomness};
 use portcullis_store::Store;
 use portcullis_store::issuances::{NewIssuance, NewIssue, Once};
 use portcullis_store::report::Sighting;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -32,6 +33,9 @@ pub const LENT_TYPE: &str = "impersonation_token";
 
 /// The duty of the sweep, which one replica has at a time.
 const SWEEP: &str = "sweep";
+
+/// So many pieces of what nobody needs are forgotten in one go: some ten thousand rows.
+const FORGET_ROUNDS: usize = 20;
 
 /// A token that is about to be asked for.
 #[derive(Debug, Clone)]
@@ -55,6 +59,8 @@ pub struct Made<'a> {
     pub id: &'a str,
     /// The provider's number of the token.
     pub token_id: u64,
+    /// The provider's number of the user.
+    pub user_id: u64,
     /// The token.
     pub token: &'a SecretString,
     /// How long from now it may live.
@@ -72,6 +78,18 @@ pub struct Planned {
     pub due_at: OffsetDateTime,
 }
 
+/// A token that was lent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lent {
+    /// The address of the provider that made it, where it is not the one at hand: the numbers mean nothing
+    /// here, or something else.
+    pub elsewhere: Option<String>,
+    /// That provider's number of the user.
+    pub user_id: u64,
+    /// That provider's number of the token.
+    pub token_id: u64,
+}
+
 /// Lends, and remembers.
 #[derive(Clone)]
 pub struct Issuances {
@@ -80,6 +98,7 @@ pub struct Issuances {
     random: Arc<dyn Randomness>,
     clock: Arc<dyn Clock>,
     instance: Arc<str>,
+    provider: Arc<str>,
     /// Of this process, among replicas.
     holder: Arc<str>,
 }
@@ -96,17 +115,20 @@ pub fn digest(texts: &[&str]) -> Digest {
 }
 
 impl Issuances {
-    /// Over this database, which gets a name for this installation where it has none.
+    /// Over this database, which gets a name for this installation where it has none. `provider` is the
+    /// address of who makes the tokens.
     pub async fn open(
         store: Store,
         vault: Vault,
         random: Arc<dyn Randomness>,
         clock: Arc<dyn Clock>,
+        provider: &str,
     ) -> Result<Self, QueueError> {
         let fresh = hex::encode(&random.uuid_v4()[..8]);
         let instance = store.instance(&fresh).await?.into();
         let holder = hex::encode(random.uuid_v4()).into();
-        Ok(Self { store, vault, random, clock, instance, holder })
+        let provider = provider.into();
+        Ok(Self { store, vault, random, clock, instance, provider, holder })
     }
 
     /// This installation's name among others that share a provider: 16 hex digits, made once.
@@ -126,13 +148,22 @@ impl Issuances {
         let id = Uuid::from_bytes(self.random.uuid_v4()).to_string();
         let new = NewIssuance {
             id: id.clone(),
+            provider: self.provider.to_string(),
             user_id: stored(intent.user_id),
             job: intent.job,
             lease: intent.lease,
             live: intent.live,
             once: intent.once.map(|(digest, keep)| Once { digest, keep }),
         };
-        let intended = self.store.intend(&new).await?;
+        let intended = match self.store.intend(&new).await {
+            Ok(intended) => intended,
+            Err(error) => {
+                // The commit may have worked all the same: then nothing comes of it, and the JWT is as good
+                // as before.
+                drop(self.store.unuse(&id).await);
+                return Err(error.into());
+            }
+        };
         point(Point::Intended);
         Ok(match intended {
             Intended::Open => Some(id),
@@ -154,6 +185,7 @@ impl Issuances {
             fingerprint,
             token_type: LENT_TYPE,
             provider: LENT_PROVIDER,
+            about: json!({ "id": made.token_id, "user_id": made.user_id }).to_string(),
             sealed,
             key_version: self.vault.key_version(),
             lifetime: made.lifetime,
@@ -184,10 +216,14 @@ impl Issuances {
         Ok(self.store.end_job(job).await?)
     }
 
-    /// The user and the number of the token whose row this is.
-    pub async fn find(&self, fingerprint: &Fingerprint) -> Result<Option<(u64, u64)>, QueueError> {
+    /// The token whose row this is.
+    pub async fn find(&self, fingerprint: &Fingerprint) -> Result<Option<Lent>, QueueError> {
         let found = self.store.issued(fingerprint).await?;
-        Ok(found.map(|(user, token)| (user.cast_unsigned(), token.cast_unsigned())))
+        Ok(found.map(|issued| Lent {
+            elsewhere: (*issued.provider != *self.provider).then_some(issued.provider),
+            user_id: issued.user_id.cast_unsigned(),
+            token_id: issued.token_id.cast_unsigned(),
+        }))
     }
 
     /// Takes on the sweep for this long, or goes on with it; `false` where another replica has it.
@@ -229,8 +265,12 @@ impl Issuances {
 
     /// Forgets what nobody needs any more; rows of lent tokens that ended longer ago than `keep`.
     pub async fn forget(&self, keep: Duration) -> Result<(), QueueError> {
-        // Some at a time, so that no statement is long.
-        while self.store.forget_issuances(keep).await? == 1000 {}
+        // Some at a time, so that no statement is long; what is left comes the next time.
+        for _ in 0..FORGET_ROUNDS {
+            if !self.store.forget_issuances(keep).await? {
+                break;
+            }
+        }
         Ok(())
     }
 }

@@ -26,6 +26,8 @@ macro_rules! on_both_databases {
     };
 }
 
+#[path = "queue/adjusted.rs"]
+mod adjusted;
 #[path = "queue/administrator.rs"]
 mod administrator;
 #[path = "queue/outage.rs"]

@@ -8,6 +8,7 @@ mod issue;
 mod sweep;
 mod used;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::dialect::{Sql, on, sql};
@@ -25,6 +26,8 @@ pub type Digest = [u8; 32];
 pub struct NewIssuance {
     /// Unique; stands in the token's name.
     pub id: String,
+    /// The address of the provider: its numbers mean nothing at another one.
+    pub provider: String,
     /// The provider's number of the user.
     pub user_id: i64,
     /// For whom.
@@ -46,6 +49,17 @@ pub struct Once {
     pub keep: Duration,
 }
 
+/// A token that was issued.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Issued {
+    /// The address of the provider that made it.
+    pub provider: String,
+    /// Its number of the user.
+    pub user_id: i64,
+    /// Its number of the token.
+    pub token_id: i64,
+}
+
 /// Whether an intent was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intended {
@@ -57,8 +71,8 @@ pub enum Intended {
 
 const OPEN: Sql = sql!(
     "INSERT INTO issuances
-        (id, user_id, job, state, created_at, lease_until, sweep_at, live_until)
-     VALUES ($1, $2, $3, 'open', " NOW ", " NOW " + $4, " NOW " + $4, " NOW " + $5)"
+        (id, provider, user_id, job, state, created_at, lease_until, sweep_at, live_until)
+     VALUES ($1, $6, $2, $3, 'open', " NOW ", " NOW " + $4, " NOW " + $4, " NOW " + $5)"
 );
 /// An expired record is as good as none: the JWT has expired with it.
 const USE: Sql = sql!(
@@ -106,6 +120,7 @@ impl Store {
                     .bind(new.job.as_slice())
                     .bind(millis(new.lease))
                     .bind(millis(new.live))
+                    .bind(&new.provider)
                     .execute(&mut *transaction)
                     .await?;
                 transaction.commit().await?;
@@ -167,18 +182,46 @@ impl Store {
             let queued = sqlx::query(due).bind(job.as_slice()).execute(&mut *conn).await?;
             open.rows_affected() + queued.rows_affected()
         })?;
-        self.tell_due().await?;
+        if count > 0 {
+            self.tell_due().await?;
+        }
         Ok(count)
     }
 
-    /// The user and the number of the token whose revocation is this row.
-    pub async fn issued(
-        &self,
-        fingerprint: &Fingerprint,
-    ) -> Result<Option<(i64, i64)>, StoreError> {
-        const GET: &str = "SELECT user_id, token_id FROM issuances WHERE fingerprint = $1";
+    /// The token whose revocation is this row.
+    pub async fn issued(&self, fingerprint: &Fingerprint) -> Result<Option<Issued>, StoreError> {
+        const GET: &str =
+            "SELECT provider, user_id, token_id FROM issuances WHERE fingerprint = $1";
         Ok(on!(read self, conn =>
             sqlx::query_as(GET).bind(fingerprint.as_slice()).fetch_optional(&mut *conn).await?)?)
+    }
+
+    /// Which of these rows are of tokens that were lent, whatever has become of them.
+    pub async fn lent(
+        &self,
+        fingerprints: &[Fingerprint],
+    ) -> Result<HashSet<Fingerprint>, StoreError> {
+        const LENT: Sql = Sql {
+            postgres: "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
+                AND fingerprint IN
+                    (SELECT decode(v, 'hex') FROM jsonb_array_elements_text($1::jsonb) AS v)",
+            sqlite: "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
+                AND fingerprint IN (SELECT unhex(value) FROM json_each($1))",
+        };
+        let text = self.text(LENT);
+        let named: Vec<String> = fingerprints.iter().map(hex::encode).collect();
+        let named = serde_json::json!(named).to_string();
+        let found: Vec<Vec<u8>> = on!(read self, conn =>
+            sqlx::query_scalar(text).bind(&named).fetch_all(&mut *conn).await?)?;
+        Ok(found.into_iter().map(crate::queue::fingerprint).collect::<Result<_, _>>()?)
+    }
+
+    /// How many lent tokens wait to be revoked, and how many intents are open.
+    pub async fn outstanding(&self) -> Result<(i64, i64), StoreError> {
+        const COUNT: &str = "SELECT (SELECT count(*) FROM revocations
+                WHERE provider = 'impersonation' AND state = 'pending'),
+            (SELECT count(*) FROM issuances WHERE state = 'open')";
+        Ok(on!(read self, conn => sqlx::query_as(COUNT).fetch_one(&mut *conn).await?)?)
     }
 
     /// Tells every worker that something may be due, or due at another time.

@@ -40,6 +40,9 @@ pub struct Revocation {
     pub attempts: i64,
     /// All sightings, also those not kept in full.
     pub sightings: i64,
+    /// How long ago it should have been dead, by the database's clock, in milliseconds; less than nothing
+    /// where it is due later.
+    pub late: i64,
 }
 
 /// Where, as what and by whom a secret was seen.
@@ -79,7 +82,7 @@ pub struct Detail {
     pub revocation: Revocation,
     /// Its sightings that were kept, the first one first.
     pub sightings: Vec<KeptSighting>,
-    /// Its attempts, the first one first.
+    /// Its last hundred attempts, the first one first.
     pub attempts: Vec<Attempt>,
 }
 
@@ -95,10 +98,14 @@ pub enum Move {
     Retry,
 }
 
-macro_rules! columns {
-    () => {
-        "SELECT fingerprint, token_type, provider, mode, state, code, reason, confirmed, about,
-            created_at, due_at, run_at, ended_at, attempts, sightings FROM revocations"
+/// Rows as [`Revocation`] has them, with what follows of the statement.
+macro_rules! rows {
+    ($rest:literal) => {
+        sql!(
+            "SELECT fingerprint, token_type, provider, mode, state, code, reason, confirmed, about,
+                created_at, due_at, run_at, ended_at, attempts, sightings, " NOW " - due_at AS late
+             FROM revocations" $rest
+        )
     };
 }
 
@@ -126,15 +133,14 @@ impl Store {
         after: Option<(i64, Fingerprint)>,
         limit: u32,
     ) -> Result<Vec<Revocation>, StoreError> {
-        const LIST: &str = concat!(
-            columns!(),
+        const LIST: Sql = rows!(
             " WHERE ($1 IS NULL OR state = $1) AND (created_at, fingerprint) > ($2, $3)
               ORDER BY created_at, fingerprint LIMIT $4"
         );
         let (at, fingerprint) = after.map_or((i64::MIN, Vec::new()), |(at, f)| (at, f.to_vec()));
-        let state = state.map(State::as_str);
+        let (list, state) = (self.text(LIST), state.map(State::as_str));
         Ok(on!(read self, conn =>
-            sqlx::query_as(LIST)
+            sqlx::query_as(list)
                 .bind(state)
                 .bind(at)
                 .bind(fingerprint)
@@ -152,16 +158,15 @@ impl Store {
         after: Option<Fingerprint>,
         limit: u32,
     ) -> Result<Vec<Revocation>, StoreError> {
-        const BETWEEN: &str = concat!(
-            columns!(),
+        const BETWEEN: Sql = rows!(
             " WHERE fingerprint >= $1 AND fingerprint <= $2 AND fingerprint > $3
                 AND ($4 IS NULL OR state = $4) ORDER BY fingerprint LIMIT $5"
         );
         // No bytes at all come before every fingerprint.
         let after = after.map_or(Vec::new(), |fingerprint| fingerprint.to_vec());
-        let state = state.map(State::as_str);
+        let (between, state) = (self.text(BETWEEN), state.map(State::as_str));
         Ok(on!(read self, conn =>
-            sqlx::query_as(BETWEEN)
+            sqlx::query_as(between)
                 .bind(range.start().as_slice())
                 .bind(range.end().as_slice())
                 .bind(after)
@@ -176,19 +181,24 @@ impl Store {
         &self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Detail>, StoreError> {
-        const ONE: &str = concat!(columns!(), " WHERE fingerprint = $1");
+        const ONE: Sql = rows!(" WHERE fingerprint = $1");
         const SIGHTINGS: &str = "SELECT token_type, reporter, location, times, first_seen_at,
             last_seen_at FROM sightings WHERE fingerprint = $1 ORDER BY first_seen_at, digest";
         const ATTEMPTS: &str = "SELECT lease, at, outcome, code FROM attempts
-            WHERE fingerprint = $1 ORDER BY lease";
-        let key = fingerprint.as_slice();
+            WHERE fingerprint = $1 ORDER BY lease DESC LIMIT 100";
+        let (one, key) = (self.text(ONE), fingerprint.as_slice());
         let found = on!(read self, conn => {
-            match sqlx::query_as(ONE).bind(key).fetch_optional(&mut *conn).await? {
+            match sqlx::query_as(one).bind(key).fetch_optional(&mut *conn).await? {
                 None => None,
                 Some(revocation) => Some(Detail {
                     revocation,
                     sightings: sqlx::query_as(SIGHTINGS).bind(key).fetch_all(&mut *conn).await?,
-                    attempts: sqlx::query_as(ATTEMPTS).bind(key).fetch_all(&mut *conn).await?,
+                    attempts: {
+                        let mut last: Vec<Attempt> =
+                            sqlx::query_as(ATTEMPTS).bind(key).fetch_all(&mut *conn).await?;
+                        last.reverse();
+                        last
+                    },
                 }),
             }
         })?;

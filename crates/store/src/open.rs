@@ -22,6 +22,11 @@ static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE: Duration = Duration::from_secs(3);
 
+/// KiB of pages that each reader keeps to itself (negative: not pages). They look rows up one by one, and the
+/// system keeps the file's pages once for all of them; SQLite's own 2 MiB for each would be most of the memory
+/// of an idle gateway.
+const READERS_CACHE: &str = "-512";
+
 /// Which database, and how much of it.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
@@ -73,6 +78,23 @@ impl Store {
         }
     }
 
+    /// Whether a Postgres takes us: a connection and a question, and nothing is made or changed. Of SQLite
+    /// nothing is asked, since opening it would make it.
+    pub async fn reach(url: &secrecy::SecretString) -> Result<(), StoreError> {
+        use secrecy::ExposeSecret as _;
+        use sqlx::{Connection as _, PgConnection};
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            return Ok(());
+        }
+        let connect = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+        let connect = connect.application_name("portcullis");
+        let mut connection = PgConnection::connect_with(&connect).await?;
+        sqlx::query("SELECT 1").execute(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
     async fn connect_postgres(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Address)?
@@ -117,7 +139,7 @@ impl Store {
         let readers = SqlitePoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE)
-            .connect_with(connect)
+            .connect_with(connect.pragma("cache_size", READERS_CACHE))
             .await?;
         let sqlite = Sqlite { writer, readers, lock };
         let store =

@@ -3,6 +3,10 @@
 #[path = "conformance/support.rs"]
 mod support;
 
+#[path = "conformance/issuances.rs"]
+mod issuances;
+#[path = "conformance/lent.rs"]
+mod lent;
 #[path = "conformance/once.rs"]
 mod once;
 #[path = "conformance/pats.rs"]
@@ -11,6 +15,8 @@ mod pats;
 mod queue;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/sweep.rs"]
+mod sweep;
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -59,6 +65,7 @@ on_both_databases![
     queue::events_are_told_after_the_commit,
     queue::leases_after_a_restart,
     queue::reports_and_settlements_do_not_stand_in_each_others_way,
+    issuances::a_whole_day_is_forgotten_without_holding_anybody_up,
     pats::a_pat_is_kept_found_listed_and_changed,
     pats::a_reported_pat_dies_in_the_reporting_transaction,
     pats::a_regenerated_pat_leaves_a_tombstone,
@@ -69,6 +76,33 @@ on_both_databases![
     once::a_token_is_used_once_until_it_has_expired,
     once::of_many_at_once_one_uses_it,
     once::what_has_expired_is_forgotten,
+    issuances::an_installation_is_named_once,
+    issuances::a_token_is_due_when_its_time_is_over,
+    issuances::after_its_lease_a_token_is_not_handed_out,
+    issuances::a_lease_that_is_void_never_comes_back,
+    issuances::a_refused_intent_ends_without_a_token,
+    issuances::what_a_job_was_given_ends_with_it,
+    issuances::a_token_is_handed_out_in_time_or_due_at_once,
+    issuances::a_jwt_is_used_once,
+    issuances::of_many_uses_at_once_one_wins,
+    issuances::the_tables_refuse_what_cannot_be,
+    sweep::users_with_the_youngest_intents_are_swept_first,
+    sweep::the_pause_before_the_next_look_grows,
+    sweep::only_what_nobody_hands_out_is_swept,
+    sweep::everybody_with_a_token_is_known,
+    sweep::what_nobody_needs_is_forgotten,
+    sweep::an_intent_is_kept_while_its_token_may_be_alive,
+    sweep::rows_of_lent_tokens_go_with_all_that_belongs_to_them,
+    sweep::many_rows_are_forgotten_in_pieces,
+    sweep::a_duty_is_one_replicas_until_its_time_runs_out,
+    sweep::intents_and_duties_after_a_restart,
+    lent::a_reported_one_is_due_now_whatever_it_is_taken_for,
+    lent::a_report_while_it_is_being_revoked_changes_nothing,
+    lent::a_failed_one_is_tried_again_once_a_day,
+    lent::no_other_end_changes,
+    lent::an_operator_cannot_cancel_it,
+    lent::it_is_no_backlog_and_claimed_when_it_is_due,
+    lent::lent_tokens_are_known_by_their_fingerprints,
 ];
 
 #[tokio::test]

@@ -96,10 +96,16 @@ impl Gateway {
     /// Starts one on the database of this address, with this GitLab if any, and waits until it is ready. How long
     /// that took comes with it.
     pub(crate) async fn start(database: &str, gitlab: Option<&str>) -> (Self, Duration) {
+        let section = |url| format!("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"{url}\"");
+        Self::start_with(database, &gitlab.map(section).unwrap_or_default()).await
+    }
+
+    /// The same with these sections, whatever they are.
+    pub(crate) async fn start_with(database: &str, sections: &str) -> (Self, Duration) {
         let program = portcullis();
         let folder = portcullis_test_support::scratch_dir();
         let ports = (portcullis_test_support::free_port(), portcullis_test_support::free_port());
-        let file = config(database, ports, gitlab);
+        let file = config(database, ports, sections);
         fs::write(folder.path().join("portcullis.toml"), file).expect("a file can be written");
         let log = File::create(folder.path().join("log")).expect("a file can be made");
         let begun = Instant::now();
@@ -164,10 +170,7 @@ impl Gateway {
     }
 }
 
-fn config(database: &str, (public, admin): (u16, u16), gitlab: Option<&str>) -> String {
-    let gitlab =
-        gitlab.map(|url| format!("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"{url}\""));
-    let gitlab = gitlab.unwrap_or_default();
+fn config(database: &str, (public, admin): (u16, u16), sections: &str) -> String {
     format!(
         r#"
 [server]
@@ -178,7 +181,7 @@ url = "{database}"
 [secrets]
 master_key = "{MASTER}"
 admin_tokens = ["{ADMIN}"]
-{gitlab}
+{sections}
 [[revocation_api.clients]]
 name = "gitlab"
 token = "{REPORTER}"

@@ -18,6 +18,8 @@ enum Against {
     Shown(f64),
     /// What must not be exceeded.
     Bound(f64),
+    /// Nothing: the figure is there to be known.
+    Nothing,
 }
 
 impl Row {
@@ -60,6 +62,11 @@ impl Row {
         }
     }
 
+    /// A figure alone.
+    pub(crate) fn figure(what: impl Into<String>, unit: &'static str, ours: f64) -> Self {
+        Self { what: what.into(), unit, ours, against: Against::Nothing, note: String::new() }
+    }
+
     /// With what else was seen.
     pub(crate) fn noting(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
@@ -68,7 +75,7 @@ impl Row {
     fn ratio_to_baseline(&self) -> Option<f64> {
         match self.against {
             Against::Baseline { rate, .. } | Against::Shown(rate) => Some(self.ours / rate),
-            Against::Bound(_) => None,
+            Against::Bound(_) | Against::Nothing => None,
         }
     }
 
@@ -77,7 +84,7 @@ impl Row {
         match self.against {
             Against::Baseline { rate, at_least } => Some(self.ours / rate >= at_least),
             Against::Bound(at_most) => Some(self.ours <= at_most),
-            Against::Shown(_) => None,
+            Against::Shown(_) | Against::Nothing => None,
         }
     }
 
@@ -92,6 +99,7 @@ impl Row {
             Against::Bound(at_most) => {
                 (String::new(), String::new(), format!("≤ {}", figure(at_most)))
             }
+            Against::Nothing => (String::new(), String::new(), String::new()),
         };
         let met = self.is_met().map_or("", |met| if met { "met" } else { "MISSED" });
         println!(
@@ -113,6 +121,7 @@ impl Row {
             }
             Against::Shown(rate) => (Some(rate), Value::Null),
             Against::Bound(at_most) => (None, json!({ "at_most": at_most })),
+            Against::Nothing => (None, Value::Null),
         };
         json!({
             "what": self.what,

@@ -40,6 +40,20 @@ async fn an_unanswered_call_is_carried_out_after_the_caller_left() {
 }
 
 #[tokio::test]
+async fn a_late_answer_tells_of_what_is_done_already() {
+    let gitlab = gitlab();
+    gitlab.fault_next(1, Fault::AnsweredLate(LATE));
+    let before = Instant::now();
+    let call = tokio::spawn(request(&gitlab, Method::DELETE, SELF, PLAIN).send());
+    while gitlab.state(PLAIN) != Some(TokenState::Revoked) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!call.is_finished(), "it is done and not answered");
+    assert_eq!(call.await.unwrap().unwrap().status(), 204);
+    assert!(before.elapsed() >= LATE);
+}
+
+#[tokio::test]
 async fn what_is_late_goes_with_the_server() {
     let gitlab = gitlab();
     gitlab.fault_next(1, Fault::LateAfterCut(Duration::from_hours(1)));

@@ -11,7 +11,7 @@ use portcullis_jwt_verify::{
 
 use super::caller::Caller;
 use super::chain::Failure;
-use super::keys::remote_options;
+use super::keys::{NamedKeys, remote_options};
 use crate::config::{self, Config};
 use crate::error::StartError;
 
@@ -19,15 +19,9 @@ const NAME: &str = "gerrit";
 
 /// The method as `entry` has it. Nothing is fetched yet.
 pub(super) fn method(config: &Config, entry: &config::Gerrit) -> Result<Gerrit, StartError> {
-    let options = remote_options(config, entry.ca_file.as_ref())?;
-    let signer = |account: &String| -> Result<_, StartError> {
-        let keys = RemoteKeys::google(entry.certs_url.as_str(), account, options.clone());
-        let keys = keys.map_err(|e| StartError::new("keys", format!("{account}: {e}")))?;
-        Ok((account.clone(), Arc::new(keys) as Arc<dyn KeySource>))
-    };
     let options = GerritOptions {
         header: entry.header.clone(),
-        signers: entry.signer_accounts.iter().map(signer).collect::<Result<_, _>>()?,
+        signers: signers(config, entry)?,
         audiences: entry.audiences.clone(),
         limits: GerritLimits {
             hosts: entry.hosts.clone(),
@@ -38,6 +32,20 @@ pub(super) fn method(config: &Config, entry: &config::Gerrit) -> Result<Gerrit, 
         ..GerritOptions::default()
     };
     Gerrit::new(options).map_err(|error| StartError::new(NAME, error))
+}
+
+/// Each signer and its keys.
+pub(super) fn signers(
+    config: &Config,
+    entry: &config::Gerrit,
+) -> Result<Vec<NamedKeys>, StartError> {
+    let options = remote_options(config, entry.ca_file.as_ref())?;
+    let signer = |account: &String| {
+        let keys = RemoteKeys::google(entry.certs_url.as_str(), account, options.clone());
+        let keys = keys.map_err(|e| StartError::new("keys", format!("{account}: {e}")))?;
+        Ok((account.clone(), Arc::new(keys) as Arc<dyn KeySource>))
+    };
+    entry.signer_accounts.iter().map(signer).collect()
 }
 
 /// Asks it.

@@ -1,6 +1,6 @@
 //! `portcullis jwt verify` and `portcullis jwt inspect`
 
-mod inspect;
+pub(super) mod inspect;
 
 use std::path::Path;
 use std::sync::Arc;

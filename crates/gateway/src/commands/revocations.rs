@@ -12,7 +12,7 @@ use super::output::Output;
 use super::remote::{Listener, Remote, RemoteError};
 use super::several::{self, Outcome};
 use super::table::Table;
-use super::times::to_the_second;
+use super::times::{in_short, to_the_second};
 use super::{listing, runtime, terminal};
 use crate::cli::{Beginning, ListArgs, OperateArgs, RevocationsCommand, StateArg};
 use crate::config::Environment;
@@ -38,6 +38,8 @@ struct Row {
     about: Option<Value>,
     created_at: String,
     due_at: String,
+    /// An older gateway does not say.
+    overdue_seconds: Option<u64>,
     next_attempt_at: Option<String>,
     ended_at: Option<String>,
     attempts: u64,
@@ -93,7 +95,7 @@ fn cells(row: Row, digits: usize) -> [String; 6] {
     let dash = || "-".to_owned();
     [
         row.fingerprint.chars().take(digits).collect(),
-        row.state,
+        standing(&row),
         row.code.unwrap_or_else(dash),
         to_the_second(&row.created_at),
         row.about.as_ref().and_then(called).unwrap_or_else(dash),
@@ -101,12 +103,24 @@ fn cells(row: Row, digits: usize) -> [String; 6] {
     ]
 }
 
+/// The state, and where it should have been another by now, for how long.
+fn standing(row: &Row) -> String {
+    match row.overdue_seconds {
+        Some(seconds) => format!("{}, overdue {}", row.state, in_short(seconds)),
+        None => row.state.clone(),
+    }
+}
+
 /// What the token was called, and whose it was.
 fn called(about: &Value) -> Option<String> {
-    let name = about["name"].as_str()?;
+    let name = match (about["name"].as_str(), about["id"].as_u64()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(id)) => format!("token {id}"),
+        (None, None) => return None,
+    };
     let owner = about["owner"].as_str().or_else(|| about["username"].as_str()).map(str::to_owned);
     let owner = owner.or_else(|| Some(format!("user {}", about["user_id"].as_u64()?)));
-    Some(owner.map_or_else(|| name.to_owned(), |owner| format!("{name} ({owner})")))
+    Some(owner.map_or_else(|| name.clone(), |owner| format!("{name} ({owner})")))
 }
 
 async fn retry(remote: &Remote, args: &OperateArgs, output: &mut Output) -> ExitCode {

@@ -23,6 +23,17 @@ fn parse(text: &str) -> Option<(OffsetDateTime, String)> {
     Some((at, at.truncate_to_second().format(&Rfc3339).ok()?))
 }
 
+/// So many seconds in the largest unit of which they are one, the rest left out: `42s`, `3h`.
+pub(super) fn in_short(seconds: u64) -> String {
+    let (unit, sign) = match seconds {
+        0..60 => (1, 's'),
+        60..3600 => (60, 'm'),
+        3600..86_400 => (3600, 'h'),
+        _ => (86_400, 'd'),
+    };
+    format!("{}{sign}", seconds / unit)
+}
+
 const UNITS: [(u64, &str, &str); 5] = [
     (31_557_600, "year", "years"),
     (86_400, "day", "days"),
@@ -78,6 +89,22 @@ mod tests {
         ] {
             assert_eq!(with_distance(text, NOW), shown);
             assert!(shown.starts_with(&to_the_second(text)));
+        }
+    }
+
+    #[test]
+    fn a_span_is_short() {
+        for (seconds, shown) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m"),
+            (3600, "1h"),
+            (86_399, "23h"),
+            (86_400, "1d"),
+            (864_000, "10d"),
+        ] {
+            assert_eq!(in_short(seconds), shown);
         }
     }
 

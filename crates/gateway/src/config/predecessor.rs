@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use super::environment::Environment;
 use super::node::Node;
 use super::problem::Notes;
+use super::sections::is_authority;
 
 const SECTION: &str = "impersonation";
 const HOSTNAME: &str = "GITLAB__HOSTNAME";
 const SCOPES: &str = "GITLAB__TOKENCONFIG__SCOPES";
+const ISSUER: &str = "JWT__ISSUER";
 const URLS: &str = "ASPNETCORE_URLS";
 
 /// Where a variable's value goes.
@@ -35,7 +37,7 @@ const PLACES: [Place; 8] = [
         &[],
         str::to_owned,
     ),
-    Place::new("JWT__ISSUER", &[SECTION, "jwt"], "issuer", &[], str::to_owned),
+    Place::new(ISSUER, &[SECTION, "jwt"], "issuer", &[], str::to_owned),
     Place::new(
         "JWT__AUTHORITY",
         &[SECTION, "jwt"],
@@ -146,9 +148,39 @@ fn fill(root: &mut Node, place: &Place, variable: String, text: &str, notes: &mu
     if settled.any(|key| table.contains_key(*key)) {
         return;
     }
-    notes.came_from(format!("{}.{}", place.table.join("."), place.key), &variable);
+    let path = format!("{}.{}", place.table.join("."), place.key);
+    notes.came_from(path.clone(), &variable);
     let text = (place.read)(text);
-    table.insert(place.key.to_owned(), Node::Text { text, variable });
+    let node = Node::Text { text, variable };
+    let node =
+        if place.variable == ISSUER { with_authority(root, node, &path, notes) } else { node };
+    if let Some(table) = self::table(root, place.table) {
+        table.insert(place.key.to_owned(), node);
+    }
+}
+
+/// It took tokens of this issuer, and those of the one that the discovery document names: with the
+/// authority to the letter it is the same. What says where that is has been filled in before.
+fn with_authority(root: &mut Node, issuer: Node, path: &str, notes: &mut Notes) -> Node {
+    let Node::Text { text, variable } = issuer else { return issuer };
+    let told = table(root, &[SECTION, "jwt"]).and_then(|jwt| text_at(jwt, "authority"));
+    let told =
+        told.or_else(|| table(root, &[SECTION]).and_then(|broker| text_at(broker, "gitlab_url")));
+    let authority = told.map(|url| url.trim_end_matches('/').to_owned());
+    let Some(authority) = authority.filter(|url| *url != text && is_authority(url)) else {
+        return Node::Text { text, variable };
+    };
+    notes.came_from(format!("{path}[0]"), &variable);
+    let authority = Node::Text { text: authority, variable: variable.clone() };
+    Node::List(vec![Node::Text { text, variable }, authority])
+}
+
+fn text_at(table: &BTreeMap<String, Node>, key: &str) -> Option<String> {
+    match table.get(key)? {
+        Node::Text { text, .. } => Some(text.clone()),
+        Node::Value(value) => value.as_str().map(str::to_owned),
+        Node::Absent | Node::Table(_) | Node::List(_) => None,
+    }
 }
 
 /// All of them are one list: where another one is given, none of them counts.

@@ -24,6 +24,8 @@ pub use tokens::Pat;
 
 use portcullis_base::secret::ExposeSecret as _;
 
+pub(super) use oidc::is_authority;
+
 use super::section::Section;
 use crate::data_dir::DataDir;
 

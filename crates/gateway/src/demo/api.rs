@@ -1,10 +1,12 @@
 //! Calls of the gateway over loopback, and their answers.
 
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use portcullis_fake_gitlab::FakeGitlab;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use super::jobs::Form;
 use super::walk::{Mismatch, equal};
 
 /// The two listeners of a running gateway, and what to show them.
@@ -22,6 +24,8 @@ pub(super) struct Answer {
     headers: HeaderMap,
     /// Null where the body is no JSON.
     pub(super) body: Value,
+    /// As it came; a token may be in it.
+    pub(super) text: String,
 }
 
 impl Api {
@@ -60,6 +64,37 @@ impl Api {
         send(request.json(findings)).await
     }
 
+    /// The one line of a job, with a query (`?…`) or none.
+    pub(super) async fn token(
+        &self,
+        query: &str,
+        form: Form,
+        jwt: &SecretString,
+    ) -> Result<Answer, Mismatch> {
+        let request = self.http.get(format!("{}/token{query}", self.public));
+        let request = match form {
+            Form::Plain => request,
+            Form::Json => request.header(ACCEPT, "application/json"),
+        };
+        send(request.bearer_auth(jwt.expose_secret())).await
+    }
+
+    /// A job is done with what it was lent.
+    pub(super) async fn give_back(&self, jwt: &SecretString) -> Result<Answer, Mismatch> {
+        let request = self.http.delete(format!("{}/token", self.public));
+        send(request.bearer_auth(jwt.expose_secret())).await
+    }
+
+    /// What GitLab itself tells whoever brings this token.
+    pub(super) async fn gitlab_self(
+        &self,
+        gitlab: &FakeGitlab,
+        token: &SecretString,
+    ) -> Result<Answer, Mismatch> {
+        let url = format!("{}/api/v4/personal_access_tokens/self", gitlab.url());
+        send(self.http.get(url).header("PRIVATE-TOKEN", token.expose_secret())).await
+    }
+
     /// A request to the operators' listener.
     pub(super) async fn revocations(&self, method: Method, path: &str) -> Result<Answer, Mismatch> {
         let url = format!("{}/v1/revocations{path}", self.admin);
@@ -88,6 +123,11 @@ impl Answer {
         Err(Mismatch::new(format!("status {expected}"), came))
     }
 
+    /// The code of a problem.
+    pub(super) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or("(none)")
+    }
+
     /// That a header says this.
     pub(super) fn has(&self, header: &str, expected: &str) -> Result<(), Mismatch> {
         let came = self.headers.get(header).and_then(|value| value.to_str().ok());
@@ -100,5 +140,6 @@ async fn send(request: RequestBuilder) -> Result<Answer, Mismatch> {
     let response = request.send().await.map_err(failed)?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let bytes = response.bytes().await.map_err(failed)?;
-    Ok(Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(json!(null)) })
+    let body = serde_json::from_slice(&bytes).unwrap_or(json!(null));
+    Ok(Answer { status, headers, body, text: String::from_utf8_lossy(&bytes).into_owned() })
 }

@@ -148,7 +148,8 @@ impl Leak {
     }
 }
 
-fn finding(token_type: &str, token: &str, location: &str) -> Value {
+/// What GitLab sends of a token that was found.
+pub(super) fn finding(token_type: &str, token: &str, location: &str) -> Value {
     json!({
         "type": token_type,
         "token": token,
@@ -179,7 +180,7 @@ fn used(clock: &dyn Clock, ago: Duration) -> TokenSpec {
 }
 
 /// A token of the routable form, with a version.
-fn routable(random: &dyn Randomness) -> SecretString {
+pub(super) fn routable(random: &dyn Randomness) -> SecretString {
     let mut bytes = [0; 20];
     random.fill(&mut bytes);
     let text = hex::encode(bytes);

@@ -7,6 +7,8 @@ use std::time::Instant;
 use futures_util::FutureExt as _;
 use portcullis_fake_gitlab::TokenState;
 
+use super::jobs::{self, Form};
+use super::lent::taken;
 use super::outage;
 use super::queue::Row;
 use super::walk::{Chapter, Line, Mismatch, Step, equal};
@@ -40,20 +42,25 @@ async fn begin(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
 }
 
 async fn restart(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
-    line.sent("a live token is reported while GitLab is down; stop, start");
+    line.sent("GitLab is down; a live token is reported, a job gives its own back; stop, start");
     let pat = world.mint("kept").await?;
+    let lent = world.lend(&jobs::of_release(507), "", Form::Plain).await?;
     outage::begins(&world.gitlab);
     let leak = &world.leaks.in_restart;
     world.api()?.report(&[leak.finding()]).await?.with_status(204)?;
+    world.api()?.give_back(&lent.jwt).await?.with_status(204)?;
     let ended = ended(world).await?;
     world.stop().await;
     let took = run(world).await?;
     equal("ended rows unchanged:", ended_again(world, &ended).await?, ended.len())?;
-    let waiting = world.api()?.found_at(&world.leaks.in_restart.location).await?;
-    waiting.has("/state", "pending")?;
+    for place in [&world.leaks.in_restart.location, &lent.place] {
+        world.api()?.found_at(place).await?.has("/state", "pending")?;
+    }
+    equal("the job's alive at GitLab:", lent.is_alive(&world.gitlab), true)?;
+    world.lending.in_restart = Some(lent);
     world.api()?.auth(&pat).await?.with_status(200)?;
     let count = ended.len();
-    line.came(format!("ready after {took} ms: {count} ends as before, 1 waits, a PAT still 200"));
+    line.came(format!("ready after {took} ms: {count} ends as before, 2 wait, a PAT still 200"));
     Ok(())
 }
 
@@ -64,7 +71,9 @@ async fn resume(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     let row = world.api()?.once(&waiting.fingerprint(), "revoked", 1).await?;
     world.leaks.in_restart.is(TokenState::Revoked, &world.gitlab)?;
     let owner = world.leaks.in_restart.owner_in(&row)?;
-    line.came(format!("revoked by the new process: {owner}"));
+    let lent = taken(&mut world.lending.in_restart)?;
+    lent.dies(world.api()?, &world.gitlab).await?;
+    line.came(format!("revoked by the new process: {owner}, and the job's"));
     Ok(())
 }
 

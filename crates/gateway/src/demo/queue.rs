@@ -58,14 +58,14 @@ impl Row {
         Self(row)
     }
 
-    /// How many milliseconds passed from its first report to its end.
-    pub(super) fn milliseconds(&self) -> Result<i128, Mismatch> {
+    /// How many milliseconds passed from the moment at this JSON pointer to its end.
+    pub(super) fn milliseconds(&self, from: &str) -> Result<i128, Mismatch> {
         let at = |pointer: &str| {
             let text = self.text(pointer);
             let read = OffsetDateTime::parse(&text, &Rfc3339);
             read.map_err(|_| Mismatch::new(format!("a time in {pointer}"), format!("\"{text}\"")))
         };
-        Ok((at("/ended_at")? - at("/created_at")?).whole_milliseconds())
+        Ok((at("/ended_at")? - at(from)?).whole_milliseconds())
     }
 
     fn was_seen_at(&self, location: &str) -> bool {

@@ -76,7 +76,8 @@ async fn live(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     leak.is(TokenState::Revoked, &world.gitlab)?;
     equal("DELETEs", leak.requests_to(&world.gitlab, "DELETE"), 1)?;
     equal("sightings", row.number("/sightings"), 4)?;
-    let (owner, used, took) = (leak.owner_in(&row)?, leak.last_used(), row.milliseconds()?);
+    let (owner, used, took) =
+        (leak.owner_in(&row)?, leak.last_used(), row.milliseconds("/created_at")?);
     line.came(format!("revoked in {took} ms: {owner}, last used {used}"));
     Ok(())
 }

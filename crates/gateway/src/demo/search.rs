@@ -23,7 +23,8 @@ struct File {
 }
 
 async fn search(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
-    let tokens: Vec<&SecretString> = world.leaks.secrets().chain(&world.own.tokens).collect();
+    let tokens: Vec<&SecretString> =
+        world.leaks.secrets().chain(&world.own.tokens).chain(&world.lending.told).collect();
     let files = files(world.data_dir.path())
         .map_err(|error| Mismatch::new("a directory that can be read", error))?;
     line.sent(format!(
@@ -35,6 +36,8 @@ async fn search(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     for token in tokens {
         absent("a token", token, files.iter())?;
     }
+    let others = files.iter().filter(|file| file.name != "portcullis.toml");
+    absent("the gateway's GitLab token", &world.lending.admin_token, others)?;
     for name in SecretName::ALL {
         let secret = world.secret(name).map_err(|error| Mismatch::new("secrets.toml", error))?;
         let others = files.iter().filter(|file| file.name != "secrets.toml");

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_base::http::{ClientOptions, client};
-use portcullis_base::secret::SecretString;
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use portcullis_base::{Clock, Randomness};
 use portcullis_fake_gitlab::FakeGitlab;
 
 use super::api::Api;
+use super::jobs::{AUDIENCE, Lending};
 use super::leaks::{APPROVED_TYPE, Leaks, REPORTED_TYPE};
 use super::own::OwnPats;
 use super::walk::Mismatch;
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) leaks: Leaks,
     /// Tokens that the gateway itself makes.
     pub(super) own: OwnPats,
+    /// Tokens that GitLab makes, and the gateway lends.
+    pub(super) lending: Lending,
     running: Option<Running>,
 }
 
@@ -48,6 +51,8 @@ impl World {
         let gitlab = FakeGitlab::start();
         let leaks = Leaks::made(clock.as_ref(), random.as_ref());
         leaks.make_known_to(&gitlab);
+        let lending = Lending::made(random.as_ref());
+        lending.make_known_to(&gitlab);
         let world = Self {
             data_dir: DataDir::at(directory),
             gitlab,
@@ -55,6 +60,7 @@ impl World {
             clock,
             leaks,
             own: OwnPats::default(),
+            lending,
             running: None,
         };
         let failed = |error| StartError::new("demo", format!("{}: {error}", directory.display()));
@@ -123,6 +129,7 @@ impl World {
 
     fn toml(&self) -> String {
         let gitlab = self.gitlab.url();
+        let admin_token = self.lending.admin_token.expose_secret();
         format!(
             r#"# The gateway of `portcullis demo`: any free ports, and a GitLab that is soon asked again.
 [server]
@@ -143,6 +150,21 @@ poll_interval = "100ms"
 kind = "gitlab"
 url = "{gitlab}"
 types = ["{REPORTED_TYPE}", "{APPROVED_TYPE}"]
+
+[impersonation]
+gitlab_url = "{gitlab}"
+admin_token = "{admin_token}"
+scopes = ["write_repository"]
+revoke_seconds = 2
+jwt.audiences = ["{AUDIENCE}"]
+
+[[impersonation.rules]]
+claims = {{ project_path = "ops/*", ref_protected = "true" }}
+scopes = ["api", "write_repository"]
+revoke_seconds = 60
+
+[[impersonation.rules]]
+claims = {{ project_path = "ann/*" }}
 "#
         )
     }

@@ -1,10 +1,11 @@
 //! `portcullis revocations …`
 
-use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenSpec};
+use portcullis_fake_gitlab::{FakeGitlab, Fault, JobSpec, TokenSpec};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::binary::{Said, portcullis};
+use crate::support::broker::{broker_toml, gitlab, jwt, token};
 use crate::support::{
     ADMIN, Database, GITLAB_TYPE, PAT_TYPE, TestGateway, eventually, gitlab_toml, send,
 };
@@ -200,5 +201,54 @@ async fn a_list_follows_the_pages() {
     let none = setup.revocations(&["list", "--state", "failed"]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
     assert_eq!(none.err, "there are no such secrets\n");
+    setup.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lent_token_that_is_late_is_seen_and_not_cancelled() {
+    let gitlab = gitlab();
+    let setup = Setup::start(&broker_toml(&gitlab, "revoke_seconds = 2")).await;
+    let jwt = jwt(&gitlab, &JobSpec::default());
+    assert_eq!(token(&setup.gateway, Method::GET, "", &jwt).await.status, 200);
+    let id = gitlab.impersonation_tokens(2)[0].id;
+    gitlab.fault_always(Some(Fault::Status { status: 503, retry_after: None }));
+    let fingerprint = setup.the_one("pending").await;
+    let waiting = setup.revocations(&["list"]).good();
+    let begins = format!("{}     pending  -  ", &fingerprint[..8]);
+    let called = format!("  token {id} (user 2)  impersonation_token");
+    let row = waiting.lines().nth(1).unwrap();
+    assert!(row.starts_with(&begins) && row.ends_with(&called), "{waiting}");
+
+    let said = setup.revocations(&["cancel", &fingerprint[..8]]);
+    let error = format!(
+        "error: lent: {}: a token that was lent must die when it is due, and cannot be cancelled\n",
+        &fingerprint[..8]
+    );
+    assert_eq!((said.code, said.err), (1, error));
+
+    eventually(PATIENCE, async || {
+        let row = setup.gateway.revocations("").await.remove(0);
+        (row["overdue_seconds"].is_u64() && row["code"] == "server").then_some(())
+    })
+    .await;
+    let listed = setup.revocations(&["list"]).good();
+    let row = listed.lines().nth(1).unwrap();
+    assert!(row.contains("     pending, overdue ") && row.contains("s  server  "), "{listed}");
+    let shown = setup.revocations(&["show", &fingerprint]).good();
+    for line in [
+        "state         pending, overdue ",
+        "provider      impersonation",
+        "issued        20",
+        "due           20",
+        "  user  2",
+        &*format!("  id    {id}"),
+    ] {
+        assert!(shown.lines().any(|shown| shown.starts_with(line)), "{line}: {shown}");
+    }
+    let job = "  impersonation  user sample-user, project my-group/my-project, job 302";
+    assert!(shown.contains(job), "{shown}");
+    gitlab.fault_always(None);
+    setup.the_one("revoked").await;
+    assert!(!setup.revocations(&["list"]).good().contains("overdue"));
     setup.gateway.stop().await;
 }

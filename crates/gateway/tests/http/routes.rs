@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use portcullis_fake_gitlab::FakeGitlab;
 use portcullis_gateway::serve::{admin_routes, public_routes};
 use portcullis_web::{Access, Route, RouteTable};
 use reqwest::{Method, RequestBuilder};
 
+use crate::support::broker::{broker_toml, gitlab};
 use crate::support::{Database, REPORTING, TestGateway, send};
 
 /// Reviewed by hand: a route that appears, goes or changes hands is written down here.
 const PUBLIC: &str = "\
 ANY /auth ForwardAuth Nothing
 ANY /auth/{tail:.*} ForwardAuth Nothing
+DELETE /token Job Entry(\"impersonation.end\")
 DELETE /v1/pats/{id} Admin Entry(\"pat.revoke\")
 GET /health Public Nothing
 GET /ready Public Nothing
+GET /token Job Entry(\"impersonation.issue\")
 GET /v1/pats Admin Nothing
 GET /v1/pats/{id} Admin Nothing
 GET /v1/revocable_token_types RevocationClient Nothing
@@ -53,8 +57,13 @@ fn listed(table: &[Route]) -> String {
 /// The routes of both listeners, each with a way to call it.
 type Call = fn(&TestGateway, Method, &str) -> RequestBuilder;
 
-fn tables(database: &Database) -> [(RouteTable, Call); 2] {
-    let public = public_routes(&database.load("").config);
+/// A gateway that has every surface.
+fn everything(gitlab: &FakeGitlab) -> String {
+    broker_toml(gitlab, "")
+}
+
+fn tables(database: &Database, rest: &str) -> [(RouteTable, Call); 2] {
+    let public = public_routes(&database.load(rest).config);
     [(public, TestGateway::request), (admin_routes(), TestGateway::admin_request)]
 }
 
@@ -72,21 +81,25 @@ fn path(pattern: &str) -> String {
 
 #[tokio::test]
 async fn these_are_all_the_routes() {
-    let database = Database::sqlite().await;
-    let [(public, _), (admin, _)] = tables(&database);
+    let (database, gitlab) = (Database::sqlite().await, gitlab());
+    let [(public, _), (admin, _)] = tables(&database, &everything(&gitlab));
     assert_eq!(listed(&public), PUBLIC);
     assert_eq!(listed(&admin), ADMIN);
     assert_eq!(listed(&portcullis_oidc_proxy::routes("/")), RESIGNER);
     let below = portcullis_oidc_proxy::routes("/a/b");
     assert!(below.iter().all(|route| route.path.starts_with("/a/b/")));
+    let [(mut without, _), _] = tables(&database, "");
+    without.retain(|route| route.access == Access::Job);
+    assert_eq!(listed(&without), "", "a broker is there where it is configured");
 }
 
 /// With nothing, and with a credential that is good elsewhere.
 pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
+    let gitlab = gitlab();
     for credential in [None, Some("other")] {
-        let gateway = TestGateway::start(&database, "").await;
+        let gateway = TestGateway::start(&database, &everything(&gitlab)).await;
         let pat = gateway.mint().await.token;
-        for (table, call) in tables(&database) {
+        for (table, call) in tables(&database, &everything(&gitlab)) {
             for route in table {
                 let mut request = call(&gateway, method(&route), &path(&route.path));
                 if credential.is_some() {
@@ -110,8 +123,9 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
 }
 
 pub(crate) async fn other_methods_are_refused_with_those_allowed(database: Database) {
-    let gateway = TestGateway::start(&database, "").await;
-    for (table, call) in tables(&database) {
+    let gitlab = gitlab();
+    let gateway = TestGateway::start(&database, &everything(&gitlab)).await;
+    for (table, call) in tables(&database, &everything(&gitlab)) {
         let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for route in table {
             paths.entry(path(&route.path)).or_default().insert(route.method.to_string());

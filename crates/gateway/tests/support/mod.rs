@@ -168,7 +168,12 @@ impl TestGateway {
     /// Starts one on `database` with the TOML `rest` (see [`Database::configuration`]). Several may
     /// share a Postgres.
     pub(crate) async fn start(database: &Database, rest: &str) -> Self {
-        let gateway = started(&database.load(rest)).await;
+        Self::of(&database.load(rest)).await
+    }
+
+    /// One that was configured elsewhere.
+    pub(crate) async fn of(loaded: &Loaded) -> Self {
+        let gateway = started(loaded).await;
         let options = ClientOptions { timeout: PATIENCE, ..ClientOptions::default() };
         Self { gateway, http: client(&options).unwrap() }
     }

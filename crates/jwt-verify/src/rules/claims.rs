@@ -51,6 +51,11 @@ impl Claims {
         }
     }
 
+    /// Each named claim and what it has to meet, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Condition)> {
+        self.0.iter().map(|(name, condition)| (name.as_str(), condition))
+    }
+
     /// The names that are not among the known ones: most likely misspelt, and never met.
     pub fn unknown<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> + 'a {
         self.0.keys().map(String::as_str).filter(|name| !known.contains(name))

@@ -51,6 +51,28 @@ fn the_issuer_is_the_configured_one_to_the_letter() {
     judges().agree([("escaped, the same text", honest(escaped), VERIFIED)]);
 }
 
+/// GitLab's tokens were of its bare host once, and are of its URL now.
+#[test]
+fn an_issuer_may_have_several_names() {
+    let names = ["gitlab.example.com", ISSUER].map(str::to_owned);
+    let either = builder(house()).issuers(names).any_audience().build();
+    assert_eq!(either.issuers().map(<[String]>::len), Some(2));
+    let of = |issuer: &str| honest(claiming("iss", &format!("\"{issuer}\"")));
+    for name in [ISSUER, "gitlab.example.com"] {
+        assert_eq!(verdict(&either, &of(name)), VERIFIED, "{name}");
+    }
+    for name in ["", "gitlab.example.com,https://gitlab.example.com", "http://gitlab.example.com"] {
+        assert_eq!(verdict(&either, &of(name)), "issuer", "{name}");
+    }
+    assert_eq!(verdict(&either, &honest(claims_text("iss", ""))), "claim_missing");
+    for names in [vec![], vec![String::new()]] {
+        let nobody = builder(house()).issuers(names).any_audience().build();
+        for name in ["", ISSUER] {
+            assert_eq!(verdict(&nobody, &of(name)), "issuer", "{name}");
+        }
+    }
+}
+
 /// Two issuers that are both trusted, each by a verifier and keys of its own.
 #[test]
 fn an_issuer_does_not_speak_for_another() {

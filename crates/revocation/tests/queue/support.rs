@@ -63,7 +63,7 @@ impl Database {
         Self::Postgres(portcullis_test_support::postgres().await)
     }
 
-    async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         let url = match self {
             Self::Sqlite(directory) => format!("sqlite://{}/p.db", directory.path().display()),
             Self::Postgres(database) => database.url().to_owned(),

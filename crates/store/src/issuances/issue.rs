@@ -23,6 +23,8 @@ pub struct NewIssue {
     pub token_type: &'static str,
     /// The provider that revokes it.
     pub provider: &'static str,
+    /// Which token it is, and whose, as JSON.
+    pub about: String,
     /// The sealed token.
     pub sealed: Vec<u8>,
     /// Which master key sealed it.
@@ -42,8 +44,8 @@ const ISSUED: Sql = sql!(
 );
 const QUEUE: Sql = sql!(
     "INSERT INTO revocations (fingerprint, token_type, provider, mode, state, sealed, key_version,
-        created_at, armed_at, due_at, run_at, sightings)
-     VALUES ($1, $2, $3, 'revoke', 'pending', $4, $5, " NOW ", " NOW ", " NOW " + $6, " NOW " + $6, 1)
+        created_at, armed_at, due_at, run_at, sightings, about)
+     VALUES ($1, $2, $3, 'revoke', 'pending', $4, $5, " NOW ", " NOW ", " NOW " + $6, " NOW " + $6, 1, $7)
      RETURNING due_at"
 );
 const SEE: Sql = sql!(
@@ -68,7 +70,7 @@ impl Store {
             if ours {
                 let due: Due = sqlx::query_scalar(queue).bind(key).bind(new.token_type)
                     .bind(new.provider).bind(&new.sealed).bind(new.key_version)
-                    .bind(millis(new.lifetime)).fetch_one(&mut *transaction).await?;
+                    .bind(millis(new.lifetime)).bind(&new.about).fetch_one(&mut *transaction).await?;
                 let seen = &new.sighting;
                 sqlx::query(see).bind(key).bind(seen.digest.as_slice()).bind(&seen.token_type)
                     .bind(&seen.reporter).bind(&seen.location).execute(&mut *transaction).await?;

@@ -11,7 +11,8 @@ use crate::{Store, StoreError};
 pub enum Stage {
     /// Its lease still runs: whoever asked may hand its token out.
     Leased,
-    /// Its lease has run out, and nobody will hand its token out.
+    /// [`Store::to_sweep`] has found that its lease ran out: nobody will hand its token out, whatever the
+    /// clock says later.
     Lost,
     /// Its token was handed out, or was to be, and the queue revokes it.
     Issued {
@@ -61,7 +62,8 @@ macro_rules! pause {
 }
 
 impl Store {
-    /// The users whose tokens are to be looked through now, at most `limit`, the longest waiting first.
+    /// The users whose tokens are to be looked through now, at most `limit`, those with the youngest
+    /// intents first: what timed out just now is carried out soonest.
     /// From then on the intents of theirs whose lease has run out can only be swept.
     pub async fn to_sweep(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
         // Whatever the clock may do later, a lease that was seen to have run out does not come back.
@@ -72,7 +74,7 @@ impl Store {
         const USERS: Sql = sql!(
             "SELECT user_id FROM issuances
              WHERE state = 'open' AND lease_until = 0 AND sweep_at <= " NOW " AND live_until > " NOW
-            " GROUP BY user_id ORDER BY min(sweep_at) LIMIT $1"
+            " GROUP BY user_id ORDER BY max(created_at) DESC, user_id LIMIT $1"
         );
         let (void, users) = (self.text(VOID), self.text(USERS));
         Ok(on!(write self, conn => {
@@ -93,11 +95,11 @@ impl Store {
     /// The intents of these names, as far as there are any.
     pub async fn traces(&self, ids: &[&str]) -> Result<Vec<Trace>, StoreError> {
         const FIND: Sql = Sql {
-            postgres: "SELECT id, user_id, state, token_id, lease_until >
-                    (extract(epoch from statement_timestamp()) * 1000)::bigint AS leased
-                FROM issuances WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
+            postgres:
+                "SELECT id, user_id, state, token_id, lease_until > 0 AS leased FROM issuances
+                WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
             sqlite: "SELECT id, user_id, state, token_id,
-                    lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) AS leased
+                    lease_until > 0 AS leased
                 FROM issuances WHERE id IN (SELECT value FROM json_each($1))",
         };
         let text = self.text(FIND);
@@ -131,30 +133,35 @@ impl Store {
 
     /// The token of an intent that nobody had heard of was found, and is dead.
     pub async fn swept(&self, id: &str, token_id: i64) -> Result<(), StoreError> {
-        const SWEPT: Sql = sql!(
-            "UPDATE issuances SET state = 'swept', token_id = $2, lease_until = 0
-             WHERE id = $1 AND state = 'open' AND lease_until <= " NOW
-        );
-        let swept = self.text(SWEPT);
+        const SWEPT: &str = "UPDATE issuances SET state = 'swept', token_id = $2
+            WHERE id = $1 AND state = 'open' AND lease_until = 0";
         on!(write self, conn => {
-            sqlx::query(swept).bind(id).bind(token_id).execute(&mut *conn).await?;
+            sqlx::query(SWEPT).bind(id).bind(token_id).execute(&mut *conn).await?;
         })?;
         Ok(())
     }
 
     /// Ends the intents of which nothing can be alive any more, and forgets what nobody needs: JWTs that
-    /// have expired, intents a day after nothing of them could be alive, and some of the lent tokens' rows
-    /// that ended well longer ago than `keep`, with what belongs to them. Returns how many of these rows.
-    pub async fn forget_issuances(&self, keep: Duration) -> Result<usize, StoreError> {
+    /// have expired, intents a day after nothing of them could be alive, and the lent tokens' rows that
+    /// ended well longer ago than `keep`, with what belongs to them. A thousand of each at most, since all
+    /// intents of a day end at the same midnight, and SQLite has one writer. Returns whether there may be
+    /// more.
+    pub async fn forget_issuances(&self, keep: Duration) -> Result<bool, StoreError> {
         const EXPIRE: Sql = sql!(
-            "UPDATE issuances SET state = 'expired' WHERE state = 'open' AND live_until <= " NOW
+            "UPDATE issuances SET state = 'expired' WHERE id IN (SELECT id FROM issuances
+                WHERE state = 'open' AND live_until <= " NOW " LIMIT 1000)"
         );
-        const FORGET_USED: Sql = sql!("DELETE FROM used_tokens WHERE valid_until <= " NOW);
+        const FORGET_USED: Sql = sql!(
+            "DELETE FROM used_tokens WHERE digest IN
+                (SELECT digest FROM used_tokens WHERE valid_until <= " NOW " LIMIT 1000)"
+        );
         // A token whose revocation still waits is found by its intent.
         const FORGET: Sql = sql!(
-            "DELETE FROM issuances WHERE live_until <= " NOW " - 86400000 AND NOT EXISTS
-                (SELECT 1 FROM revocations r
-                 WHERE r.fingerprint = issuances.fingerprint AND r.sealed IS NOT NULL)"
+            "DELETE FROM issuances WHERE id IN (SELECT id FROM issuances i
+                WHERE live_until <= " NOW " - 86400000 AND NOT EXISTS
+                    (SELECT 1 FROM revocations r
+                     WHERE r.fingerprint = i.fingerprint AND r.sealed IS NOT NULL)
+                ORDER BY live_until LIMIT 1000)"
         );
         const OLD: Sql = sql!(
             "SELECT fingerprint FROM revocations
@@ -164,10 +171,13 @@ impl Store {
         let texts = [EXPIRE, FORGET_USED, FORGET].map(|sql| self.text(sql));
         let (old, rows) = (self.text(OLD), ROWS.map(|sql| self.text(sql)));
         let keep = millis(keep);
-        Ok(on!(write self, conn => {
-            for text in texts {
-                sqlx::query(text).execute(&mut *conn).await?;
-            }
+        let mut more = false;
+        for text in texts {
+            // Each by itself: in between others write.
+            let done = on!(write self, conn => sqlx::query(text).execute(&mut *conn).await?.rows_affected())?;
+            more |= done >= 1000;
+        }
+        let forgot = on!(write self, conn => {
             let found: Vec<Vec<u8>> =
                 sqlx::query_scalar(old).bind(keep).fetch_all(&mut *conn).await?;
             if !found.is_empty() {
@@ -180,7 +190,8 @@ impl Store {
                 transaction.commit().await?;
             }
             found.len()
-        })?)
+        })?;
+        Ok(more || forgot >= 1000)
     }
 
     /// Takes on what one replica does for all, for this long, or goes on with it; `false` where another

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use portcullis_store::issuances::{Digest, NewIssuance, NewIssue, Stage};
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::report::{Entry, NewRevocation, Sighting};
 use portcullis_store::{ConnectOptions, Fingerprint, Store};
@@ -10,6 +11,11 @@ use portcullis_test_support::PgDatabase;
 use tempfile::TempDir;
 
 pub(crate) const LEASE: Duration = Duration::from_secs(40);
+
+/// The provider of tokens that were lent.
+pub(crate) const LENT: &str = "impersonation";
+
+pub(crate) const JOB: Digest = [9; 32];
 
 pub(crate) struct Database {
     pub(crate) store: Store,
@@ -55,17 +61,42 @@ impl Database {
 
     /// Runs a statement of the test's own, to move rows in time.
     pub(crate) async fn execute(&self, sql: &'static str) {
+        self.try_execute(sql).await.unwrap();
+    }
+
+    /// The same where the database may refuse it.
+    pub(crate) async fn try_execute(&self, sql: &'static str) -> Result<(), sqlx::Error> {
+        use secrecy::ExposeSecret as _;
+        let options = self.options();
+        let url = options.url.expose_secret();
+        if self.store.is_shared() {
+            let pool = sqlx::PgPool::connect(url).await?;
+            let done = sqlx::query(sql).execute(&pool).await;
+            pool.close().await;
+            done.map(drop)
+        } else {
+            let pool = sqlx::SqlitePool::connect(url).await?;
+            let done = sqlx::query(sql).execute(&pool).await;
+            pool.close().await;
+            done.map(drop)
+        }
+    }
+
+    /// The one number that this statement gives.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         use secrecy::ExposeSecret as _;
         let options = self.options();
         let url = options.url.expose_secret();
         if self.store.is_shared() {
             let pool = sqlx::PgPool::connect(url).await.unwrap();
-            sqlx::query(sql).execute(&pool).await.unwrap();
+            let number = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
             pool.close().await;
+            number
         } else {
             let pool = sqlx::SqlitePool::connect(url).await.unwrap();
-            sqlx::query(sql).execute(&pool).await.unwrap();
+            let number = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
             pool.close().await;
+            number
         }
     }
 
@@ -99,6 +130,19 @@ impl Database {
         let mut claimed = self.claim(1).await;
         assert_eq!(claimed.len(), 1, "one row can be claimed");
         claimed.remove(0)
+    }
+
+    /// Lends the token `n`.
+    pub(crate) async fn lend(&self, n: u8) {
+        let id = format!("of token {n}");
+        self.store.intend(&intent(&id)).await.unwrap();
+        self.store.issue(&made(&id, n)).await.unwrap().expect("its lease runs");
+    }
+
+    /// How far the intent of this name has come; `None` where there is none.
+    pub(crate) async fn stage(&self, id: &str) -> Option<Stage> {
+        let mut traces = self.store.traces(&[id]).await.unwrap();
+        traces.pop().map(|trace| trace.stage)
     }
 
     /// Ends the row that can be claimed.
@@ -176,5 +220,34 @@ pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome, code: &'static str
         code,
         reason: Some("as the test said".into()),
         about: None,
+    }
+}
+
+/// An intent for user 7 and the job [`JOB`], open for 20 s, of which something may live for ten days.
+pub(crate) fn intent(id: &str) -> NewIssuance {
+    NewIssuance {
+        id: id.to_owned(),
+        provider: "https://gitlab.example.com".to_owned(),
+        user_id: 7,
+        job: JOB,
+        lease: Duration::from_secs(20),
+        live: Duration::from_hours(240),
+        once: None,
+    }
+}
+
+/// The token `n` that was made for an intent, to live for ten minutes.
+pub(crate) fn made(id: &str, n: u8) -> NewIssue {
+    NewIssue {
+        id: id.to_owned(),
+        token_id: i64::from(n),
+        fingerprint: fp(n),
+        token_type: "impersonation_token",
+        provider: LENT,
+        about: "{}".into(),
+        sealed: vec![n; 40],
+        key_version: 1,
+        lifetime: Duration::from_mins(10),
+        sighting: Sighting { reporter: LENT.into(), ..sighting("user ann, project a/b, job 5") },
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn run(token: &str, now: OffsetDateTime, output: &mut Output) -> Resu
 }
 
 /// Header and claims: as JSON where they are some, as text otherwise.
-fn parts(token: &str) -> Result<(Value, Value), StartError> {
+pub(in crate::commands) fn parts(token: &str) -> Result<(Value, Value), StartError> {
     let fail = |code: &'static str, text: &str| StartError::new(code, text);
     if token.len() > MAX_TOKEN {
         return Err(fail("too_long", "the token is longer than 16 KiB"));

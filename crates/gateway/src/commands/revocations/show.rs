@@ -1,11 +1,12 @@
 //! `portcullis revocations show`
 
 use portcullis_base::clock::{Clock as _, SystemClock};
+use portcullis_revocation::issuance::LENT_PROVIDER;
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{Row, find};
+use super::{Row, find, standing};
 use crate::cli::Beginning;
 use crate::commands::output::Output;
 use crate::commands::remote::Remote;
@@ -67,8 +68,9 @@ fn outline(row: &Row, now: OffsetDateTime) -> String {
     let state = match (row.state.as_str(), row.confirmed) {
         ("inactive", true) => "inactive, confirmed".to_owned(),
         ("inactive", false) => "inactive, unconfirmed".to_owned(),
-        (state, _) => state.to_owned(),
+        _ => standing(row),
     };
+    let begun = if row.provider == LENT_PROVIDER { "issued" } else { "reported" };
     let at = |time: &Option<String>| time.as_deref().map(|time| with_distance(time, now));
     let all = [
         ("fingerprint", Some(row.fingerprint.clone())),
@@ -78,7 +80,7 @@ fn outline(row: &Row, now: OffsetDateTime) -> String {
         ("type", Some(row.r#type.clone())),
         ("provider", Some(row.provider.clone())),
         ("mode", Some(row.mode.clone())),
-        ("reported", Some(with_distance(&row.created_at, now))),
+        (begun, Some(with_distance(&row.created_at, now))),
         // A report is due at once, unless somebody had to approve it.
         ("due", Some(with_distance(&row.due_at, now)).filter(|_| row.due_at != row.created_at)),
         // What is held has a time too, which means nothing before somebody approves.

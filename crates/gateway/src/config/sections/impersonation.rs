@@ -49,6 +49,8 @@ pub struct Impersonation {
     pub project_limit: RateLimit,
     /// Whether the claims of each job are logged.
     pub log_claims: bool,
+    /// Whether nothing is lent, and what was lent is still revoked.
+    pub paused: bool,
     /// What makes a job's JWT good.
     pub jwt: ImpersonationJwt,
 }
@@ -69,6 +71,10 @@ impl Impersonation {
         let user_limit = RateLimit::read(section, "per_user", PER_USER);
         let project_limit = RateLimit::read(section, "per_project", PER_PROJECT);
         let log_claims = section.or("log_claims", false);
+        let paused = section.or("paused", false);
+        if paused {
+            section.warn("paused", "no job is given a token; what was lent is still revoked");
+        }
         let read_jwt =
             |section: &mut Section<'_>| ImpersonationJwt::read(section, gitlab_url.as_ref());
         let jwt = section.table("jwt", read_jwt).flatten();
@@ -86,6 +92,7 @@ impl Impersonation {
             user_limit,
             project_limit,
             log_claims,
+            paused,
             jwt: jwt?,
         })
     }

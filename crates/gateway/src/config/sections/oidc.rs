@@ -57,7 +57,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<Oidc> {
 
 fn read_one(section: &mut Section<'_>) -> Option<Oidc> {
     let issuer: Option<String> = section.required("issuer");
-    check_issuer(section, issuer.as_deref());
+    check_issuer(section, "issuer", issuer.as_deref());
     let keys = read_keys(section, issuer.as_deref());
     let given = section.has("audiences");
     let audiences = section.list::<String>("audiences").unwrap_or_default();
@@ -71,12 +71,12 @@ fn read_one(section: &mut Section<'_>) -> Option<Oidc> {
     Some(Oidc { issuer: issuer?, keys: keys?, audiences, trust_email, ca_file })
 }
 
-pub(super) fn check_issuer(section: &mut Section<'_>, issuer: Option<&str>) {
+pub(super) fn check_issuer(section: &mut Section<'_>, key: &str, issuer: Option<&str>) {
     // A `#` ends the issuer in an identity.
     let fits = |b: u8| b.is_ascii_graphic() && b != b'#';
     let good = |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits);
     if !issuer.is_none_or(good) {
-        section.problem("issuer", "must be 1 to 512 visible ASCII characters without '#'");
+        section.problem(key, "must be 1 to 512 visible ASCII characters without '#'");
     }
 }
 
@@ -116,7 +116,7 @@ fn check_authority(section: &mut Section<'_>, key: &str, authority: &str) -> Opt
 }
 
 /// Whether keys can be discovered there.
-pub(super) fn is_authority(text: &str) -> bool {
+pub(in super::super) fn is_authority(text: &str) -> bool {
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     plain
         && Url::parse(text).is_ok_and(|url| {

@@ -61,7 +61,7 @@ fn what_is_left_out_has_a_default() {
     assert!(!read.allow_forks && !read.allow_admins && !read.single_use && !read.log_claims);
     assert_eq!(read.user_limit, RateLimit { per_second: 1, burst: 20 });
     assert_eq!(read.project_limit, RateLimit { per_second: 5, burst: 100 });
-    assert_eq!(read.jwt.issuer, "https://gitlab.example.com");
+    assert_eq!(read.jwt.issuers, ["https://gitlab.example.com"]);
     assert_eq!(read.jwt.keys, KeysFrom::Discovery("https://gitlab.example.com".into()));
     assert_eq!(read.jwt.audiences, Some(vec!["https://gw.example.com".to_owned()]));
 }
@@ -113,7 +113,7 @@ fn the_token_of_an_administrator_travels_encrypted_or_not_at_all() {
         assert_eq!(bad(&at(url), &[]), ["impersonation.gitlab_url"], "{url}");
     }
     let local = impersonation(&at("http://127.0.0.1:7/gitlab/"));
-    assert_eq!(local.jwt.issuer, "http://127.0.0.1:7/gitlab");
+    assert_eq!(local.jwt.issuers, ["http://127.0.0.1:7/gitlab"]);
     assert_eq!(local.jwt.keys, KeysFrom::Discovery("http://127.0.0.1:7/gitlab".into()));
 }
 
@@ -275,4 +275,30 @@ fn what_gives_much_away_is_warned_of() {
     assert_eq!(warned(&with("scopes = [\"sudo\"]")), ["impersonation.scopes[0]"]);
     let host = with("").replace(RULE, &format!("issuer = \"gitlab.example.com\"\n{RULE}"));
     assert_eq!(warned(&host), ["impersonation.jwt.issuer"]);
+}
+
+#[test]
+fn an_issuer_may_have_several_names() {
+    let read = |issuer: &str| {
+        let text = with("").replace(RULE, &format!("issuer = {issuer}\n{RULE}"));
+        Setup::new().read(&text, &[])
+    };
+    let names = ["gitlab.example.com", "https://gitlab.example.com"];
+    let both = read(&format!("{names:?}"));
+    assert_eq!(both.warnings, [""; 0]);
+    let jwt = both.config.unwrap().impersonation.unwrap().jwt;
+    assert_eq!(jwt.issuers, names);
+    assert_eq!(jwt.keys, KeysFrom::Discovery(names[1].to_owned()));
+    for (issuer, key) in [
+        ("[]", "issuer"),
+        ("[\"\"]", "issuer"),
+        ("[\"a\", \"\"]", "issuer[1]"),
+        ("[\"a\", \"a\"]", "issuer[1]"),
+        ("[\"a\", 1]", "issuer[1]"),
+        ("1", "issuer"),
+    ] {
+        let problems = read(issuer).config.unwrap_err();
+        let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+        assert_eq!(keys, [format!("impersonation.jwt.{key}")], "{issuer}");
+    }
 }

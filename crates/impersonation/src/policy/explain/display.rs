@@ -4,7 +4,7 @@ use std::fmt;
 
 use portcullis_jwt_verify::rules::{Comparison, Verdict};
 
-use super::{ExplainedClaim, ExplainedRule, Explanation, Granted};
+use super::{ExplainedClaim, ExplainedRule, Explanation, Granted, Refused};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,21 +12,30 @@ impl fmt::Display for Explanation {
         for ExplainedClaim { claim, found } in &self.job {
             writeln!(f, "  {claim:<17} {}", found.as_deref().unwrap_or("-"))?;
         }
+        writeln!(f)?;
         match &self.misfit {
             None => writeln!(f, "Are these claims as GitLab writes them? yes")?,
             Some(text) => writeln!(f, "Are these claims as GitLab writes them? no: {text}")?,
         }
         writeln!(f, "Does it run code of a fork? {}", self.fork)?;
+        writeln!(f)?;
         self.rules(f)?;
+        writeln!(f)?;
         if !self.open.is_empty() {
             writeln!(f, "Only known when a token is asked for:")?;
         }
         for point in &self.open {
             writeln!(f, "  {point}")?;
         }
+        if !self.open.is_empty() {
+            writeln!(f)?;
+        }
         match (&self.granted, &self.refused) {
-            (Some(granted), _) => write!(f, "granted: {granted}"),
-            (None, Some(refused)) => write!(f, "refused: {}: {}", refused.code, refused.text),
+            (Some(granted), _) => write!(f, "Verdict: granted, {granted}"),
+            (None, Some(Refused { code, text })) => {
+                writeln!(f, "Verdict: refused, with the code {code}")?;
+                write!(f, "The job is told: {text}")
+            }
             (None, None) => Ok(()),
         }
     }
@@ -35,8 +44,12 @@ impl fmt::Display for Explanation {
 impl Explanation {
     fn rules(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(default) = &self.default {
-            return writeln!(f, "There are no rules: every admissible job gets {default}");
+            return writeln!(
+                f,
+                "There are no rules: every job that is not refused before gets {default}"
+            );
         }
+        writeln!(f, "The rules, in their order; the first that holds counts:")?;
         let grants = if self.is_granted() { "grants" } else { "would grant" };
         for rule in &self.rules {
             if rule.holds {
@@ -51,8 +64,8 @@ impl Explanation {
         }
         match self.not_asked {
             0 => Ok(()),
-            1 => writeln!(f, "One more rule is not asked: the first that holds counts"),
-            more => writeln!(f, "{more} more rules are not asked: the first that holds counts"),
+            1 => writeln!(f, "One more rule comes after it, and is not asked"),
+            more => writeln!(f, "{more} more rules come after it, and are not asked"),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::super::oidc::{KeysFrom, check_issuer, is_authority, read_keys};
 /// `[impersonation.jwt]`
 #[derive(Debug, Clone)]
 pub struct ImpersonationJwt {
-    /// What `iss` has to be, to the letter.
-    pub issuer: String,
+    /// `iss` has to be one of these, to the letter; never empty.
+    pub issuers: Vec<String>,
     /// Where the keys are.
     pub keys: KeysFrom,
     /// `aud` has to be, or have, one of these; `None` lets any pass.
@@ -20,20 +20,36 @@ impl ImpersonationJwt {
     /// `None` only without an issuer where `gitlab` has a problem, or with a problem noted.
     pub(super) fn read(section: &mut Section<'_>, gitlab: Option<&Url>) -> Option<Self> {
         let gitlab = gitlab.map(|url| url.as_str().trim_end_matches('/').to_owned());
-        let given: Option<String> = section.optional("issuer");
-        check_issuer(section, given.as_deref());
-        if given.as_deref().is_some_and(|issuer| !issuer.contains("://")) {
-            let warning = "GitLab's id_tokens have its URL as their issuer; its bare host was that \
-                           of CI_JOB_JWT, which is gone with GitLab 17";
-            section.warn("issuer", warning);
-        }
-        let issuer = given.or_else(|| gitlab.clone());
+        let given = read_issuers(section);
         // At an issuer that is a bare host nothing can be discovered.
-        let authority = issuer.clone().filter(|issuer| is_authority(issuer)).or(gitlab);
-        let keys = read_keys(section, authority.as_deref().filter(|text| is_authority(text)));
+        let named = given.iter().flatten().find(|issuer| is_authority(issuer)).cloned();
+        let authority = named.or_else(|| gitlab.clone()).filter(|text| is_authority(text));
+        let keys = read_keys(section, authority.as_deref());
         let audiences = read_audiences(section);
-        Some(Self { issuer: issuer?, keys: keys?, audiences })
+        let issuers = given.or_else(|| gitlab.map(|url| vec![url]));
+        Some(Self { issuers: issuers?, keys: keys?, audiences })
     }
+}
+
+/// `None` where none is given.
+fn read_issuers(section: &mut Section<'_>) -> Option<Vec<String>> {
+    let issuers: Vec<String> = section.one_or_list("issuer")?;
+    if issuers.is_empty() {
+        section.problem("issuer", "must name at least one issuer, or be left out");
+    }
+    for (i, issuer) in issuers.iter().enumerate() {
+        let key = if issuers.len() == 1 { "issuer".to_owned() } else { format!("issuer[{i}]") };
+        check_issuer(section, &key, Some(issuer));
+        if issuers[..i].contains(issuer) {
+            section.problem(&key, "named twice");
+        }
+    }
+    if !issuers.is_empty() && !issuers.iter().any(|issuer| issuer.contains("://")) {
+        let warning = "GitLab's id_tokens have its URL as their issuer; its bare host was that \
+                       of CI_JOB_JWT, which is gone with GitLab 17";
+        section.warn("issuer", warning);
+    }
+    Some(issuers)
 }
 
 fn read_audiences(section: &mut Section<'_>) -> Option<Vec<String>> {

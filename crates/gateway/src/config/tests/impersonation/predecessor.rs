@@ -37,7 +37,7 @@ fn an_installation_moves_without_a_file() {
     assert_eq!(read.admin_token.expose_secret(), KEY.1);
     assert_eq!(read.sudo_user.as_deref(), Some("token-issuer"));
     assert_eq!(read.grant, grant(&["write_repository", "api", "read_api"], 45));
-    assert_eq!(read.jwt.issuer, "gitlab.example.com");
+    assert_eq!(read.jwt.issuers, ["gitlab.example.com", "https://gitlab.example.com"]);
     assert_eq!(read.jwt.keys, KeysFrom::Discovery("https://gitlab.example.com".into()));
     assert_eq!((read.jwt.audiences, read.log_claims), (None, true));
 }
@@ -74,12 +74,32 @@ fn whatever_else_says_it_wins() {
     assert_eq!(read.jwt.audiences, Some(vec!["x".to_owned()]));
     assert_eq!(config.server.listen.port(), 1);
     // What nobody else says is still theirs.
-    assert_eq!(read.jwt.issuer, "gitlab.example.com");
+    assert_eq!(read.jwt.issuers, ["gitlab.example.com", "https://b.example"]);
     assert_eq!(read.sudo_user.as_deref(), Some("token-issuer"));
     // A table of the environment is filled in like one of the file.
     let whole = ("PORTCULLIS__IMPERSONATION", "{ revoke_seconds = 7, jwt = { issuer = \"i\" } }");
     let read = good("", &[HOST, KEY, ANY, whole]).impersonation.unwrap();
-    assert_eq!((read.grant.lifetime.as_secs(), read.jwt.issuer.as_str()), (7, "i"));
+    assert_eq!(read.grant.lifetime.as_secs(), 7);
+    assert_eq!(read.jwt.issuers, ["i"]);
+}
+
+/// It took the issuer that it was told, and the one that the discovery document names.
+#[test]
+fn tokens_that_passed_go_on_to_pass() {
+    let issuers = |variables: &[(&str, &str)]| {
+        let variables = [&[HOST, KEY, ANY], variables].concat();
+        good("", &variables).impersonation.unwrap().jwt.issuers
+    };
+    let url = "https://gitlab.example.com";
+    assert_eq!(issuers(&[]), [url]);
+    assert_eq!(issuers(&[("JWT__ISSUER", url)]), [url]);
+    for other in ["gitlab.example.com", "https://gitlab.example.com/"] {
+        assert_eq!(issuers(&[("JWT__ISSUER", other)]), [other, url]);
+    }
+    let elsewhere = [("JWT__ISSUER", "g"), ("JWT__AUTHORITY", "https://login.example.com/")];
+    assert_eq!(issuers(&elsewhere), ["g", "https://login.example.com"]);
+    let both = Setup::new().read("", &[HOST, KEY, ANY, ("JWT__ISSUER", "gitlab.example.com")]);
+    assert!(!both.warnings.iter().any(|told| told.contains("issuer")), "{:?}", both.warnings);
 }
 
 #[test]
@@ -108,7 +128,7 @@ fn a_bad_value_names_its_variable() {
         ("GITLAB__TOKENCONFIG__REVOKESECONDS", "0", "impersonation.revoke_seconds"),
         ("GITLAB__TokenConfig__RevokeSeconds", "30s", "impersonation.revoke_seconds"),
         ("GITLAB__TOKENCONFIG__SCOPES__3", "a b", "impersonation.scopes[0]"),
-        ("JWT__ISSUER", "a b", "impersonation.jwt.issuer"),
+        ("JWT__ISSUER", "a b", "impersonation.jwt.issuer[0]"),
         ("JWT__AUTHORITY", "http://gitlab.example.com", "impersonation.jwt.authority"),
         ("JWT__DEBUG", "1", "impersonation.log_claims"),
     ] {

@@ -5,6 +5,7 @@
 
 mod api;
 mod approval;
+mod issuer;
 mod jobs;
 mod layout;
 mod leaks;
@@ -14,6 +15,7 @@ mod outage;
 mod own;
 mod queue;
 mod reporting;
+mod resigned;
 mod search;
 mod sheet;
 mod signals;
@@ -62,6 +64,7 @@ fn chapters() -> Vec<Chapter<World>> {
         outage::chapter(),
         approval::chapter(),
         lent::chapter(),
+        resigned::chapter(),
         lifecycle::again(),
         search::chapter(),
     ]

@@ -187,4 +187,6 @@ on![
     resign::rules_and_audiences_let_in,
     resign::a_life_is_capped_and_an_id_given,
     resign::keys_are_replaced_while_it_runs,
+    resign::the_guides_lines_work_when_pasted,
+    resign::the_guides_exchange_works_when_pasted,
 ];

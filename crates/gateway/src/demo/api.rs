@@ -128,14 +128,18 @@ impl Answer {
         self.body["code"].as_str().unwrap_or("(none)")
     }
 
+    /// What a header says.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
     /// That a header says this.
     pub(super) fn has(&self, header: &str, expected: &str) -> Result<(), Mismatch> {
-        let came = self.headers.get(header).and_then(|value| value.to_str().ok());
-        equal(header, came.unwrap_or("(none)"), expected)
+        equal(header, self.header(header).unwrap_or("(none)"), expected)
     }
 }
 
-async fn send(request: RequestBuilder) -> Result<Answer, Mismatch> {
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Mismatch> {
     let failed = |error: reqwest::Error| Mismatch::new("an answer", error.without_url());
     let response = request.send().await.map_err(failed)?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -6,6 +6,7 @@ use std::path::Path;
 use futures_util::FutureExt as _;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 
+use super::issuer;
 use super::walk::{Chapter, Line, Mismatch, Step};
 use super::world::World;
 use crate::data_dir::SecretName;
@@ -38,12 +39,14 @@ async fn search(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     }
     let others = files.iter().filter(|file| file.name != "portcullis.toml");
     absent("the gateway's GitLab token", &world.lending.admin_token, others)?;
+    let others = files.iter().filter(|file| file.name != issuer::FILE);
+    absent("the key that signs anew", &world.issuer.private, others)?;
     for name in SecretName::ALL {
         let secret = world.secret(name).map_err(|error| Mismatch::new("secrets.toml", error))?;
         let others = files.iter().filter(|file| file.name != "secrets.toml");
         absent(name.as_str(), &secret, others)?;
     }
-    line.came("none; the gateway's own secrets are in secrets.toml alone");
+    line.came("none; the gateway's own secrets and signing key are each in their one file");
     Ok(())
 }
 

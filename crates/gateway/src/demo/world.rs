@@ -12,6 +12,7 @@ use portcullis_base::{Clock, Randomness};
 use portcullis_fake_gitlab::FakeGitlab;
 
 use super::api::Api;
+use super::issuer::Issuer;
 use super::jobs::{AUDIENCE, Lending};
 use super::leaks::{APPROVED_TYPE, Leaks, REPORTED_TYPE};
 use super::own::OwnPats;
@@ -33,6 +34,8 @@ pub(super) struct World {
     pub(super) own: OwnPats,
     /// Tokens that GitLab makes, and the gateway lends.
     pub(super) lending: Lending,
+    /// What signs GitLab's tokens anew.
+    pub(super) issuer: Issuer,
     running: Option<Running>,
 }
 
@@ -53,6 +56,7 @@ impl World {
         leaks.make_known_to(&gitlab);
         let lending = Lending::made(random.as_ref());
         lending.make_known_to(&gitlab);
+        let failed = |error| StartError::new("demo", format!("{}: {error}", directory.display()));
         let world = Self {
             data_dir: DataDir::at(directory),
             gitlab,
@@ -61,9 +65,9 @@ impl World {
             leaks,
             own: OwnPats::default(),
             lending,
+            issuer: Issuer::made(directory).map_err(failed)?,
             running: None,
         };
-        let failed = |error| StartError::new("demo", format!("{}: {error}", directory.display()));
         world.write_configuration().map_err(failed)?;
         Ok(world)
     }
@@ -130,6 +134,7 @@ impl World {
     fn toml(&self) -> String {
         let gitlab = self.gitlab.url();
         let admin_token = self.lending.admin_token.expose_secret();
+        let issuer = self.issuer.toml(gitlab);
         format!(
             r#"# The gateway of `portcullis demo`: any free ports, and a GitLab that is soon asked again.
 [server]
@@ -165,7 +170,7 @@ revoke_seconds = 60
 
 [[impersonation.rules]]
 claims = {{ project_path = "ann/*" }}
-"#
+{issuer}"#
         )
     }
 }

@@ -6,6 +6,8 @@ mod answers;
 mod documents;
 #[path = "resign/exchange.rs"]
 mod exchange;
+#[path = "resign/guide.rs"]
+mod guide;
 #[path = "resign/keys.rs"]
 mod keys;
 #[path = "resign/policy.rs"]
@@ -16,6 +18,7 @@ mod upstream;
 pub(crate) use answers::*;
 pub(crate) use documents::*;
 pub(crate) use exchange::*;
+pub(crate) use guide::*;
 pub(crate) use keys::*;
 pub(crate) use policy::*;
 pub(crate) use upstream::*;

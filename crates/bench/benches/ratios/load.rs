@@ -111,7 +111,7 @@ impl Load {
             let status = answer(&mut stream, &mut buffer).await;
             others += u32::from(status != self.status);
             let after = begun.elapsed();
-            times.push(millis(after - before));
+            times.push(millis(after.saturating_sub(before)));
             before = after;
         }
         Tally { rate: per_second(times.len(), before), others, times }

@@ -1,4 +1,4 @@
-//! `oidc-token-proxy`, the origin of the re-signer, from PyPI: beside ours where it can be installed.
+//! `oidc-token-proxy`, the origin of the re-signer, from `PyPI`: beside ours where it can be installed.
 
 use std::fs;
 use std::path::Path;

@@ -24,7 +24,7 @@ const ROUNDS: usize = 5;
 const WARM_UP: Duration = Duration::from_millis(500);
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Each is sent again only when all others were: as many as all rounds of the origin take.
+/// Each is sent again only when all others were, and is not remembered by then.
 const TOKENS: usize = 2_000;
 
 /// By which we sign, what of the two signatures' speed is to be left, and how many times the origin.
@@ -164,6 +164,7 @@ impl Upstream {
         })
     }
 
+    /// One token is remembered: what comes is never what came before, and all that a first sight costs is paid.
     fn section(&self, file: &Path) -> String {
         format!(
             r#"
@@ -175,6 +176,8 @@ default_signing_alg = "RS256"
 upstream_issuer = "{1}"
 upstream_jwks_uri = "{1}/keys"
 clone_upstream_claims = ["sub"]
+[auth]
+token_cache = 1
 "#,
             file.display(),
             self.site.url(),

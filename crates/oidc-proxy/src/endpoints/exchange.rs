@@ -42,7 +42,7 @@ impl Form {
         granted.then_some(form)
     }
 
-    /// Scopes mean nothing in an id_token, and unknown parameters are ignored (RFC 6749, section 3.2).
+    /// Scopes mean nothing in an `id_token`, and unknown parameters are ignored (RFC 6749, section 3.2).
     fn take(&mut self, name: &str, value: String) {
         let again = match name {
             "grant_type" => self.grant_type.replace(value).is_some(),

@@ -90,10 +90,12 @@ impl OwnKeys {
         entries.iter().enumerate().map(read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// What signs under this `kid` by this algorithm: the first private key whose `use` is `sig` and whose
-    /// `alg` it is. Keys may share a `kid`.
-    pub fn signer(&self, kid: &str, algorithm: Algorithm) -> Option<Signer> {
-        self.signers(algorithm).find(|(key, _)| key.id.as_deref() == Some(kid)).map(|(_, s)| s)
+    /// What signs under this `kid` by this algorithm, and its times: the first private key whose `use` is
+    /// `sig` and whose `alg` it is. Keys may share a `kid`.
+    pub fn signer(&self, kid: &str, algorithm: Algorithm) -> Option<(Times, Signer)> {
+        let mut all = self.signers(algorithm);
+        let found = all.find(|(key, _)| key.id.as_deref() == Some(kid));
+        found.map(|(key, signer)| (key.times, signer))
     }
 
     /// All that sign by this algorithm and have a `kid`, each with its times, in the order of the file.
@@ -136,8 +138,11 @@ impl fmt::Debug for OwnKeys {
 }
 
 fn own_key(members: &Map<String, Value>, id: Option<String>) -> Result<OwnKey, &'static str> {
-    if members.get("kty").and_then(Value::as_str) == Some("oct") {
-        return Err("symmetric: it has no public half");
+    match members.get("kty").and_then(Value::as_str) {
+        Some("RSA" | "EC" | "OKP") => {}
+        Some("oct") => return Err("symmetric: it has no public half"),
+        // What is private in it has names that are not known here, and would be published.
+        _ => return Err("its kty is none of RSA, EC and OKP"),
     }
     let text = Zeroizing::new(Value::Object(members.clone()).to_string());
     let set = KeySet::from_own_jwks(text.as_bytes()).ok_or("malformed")?;

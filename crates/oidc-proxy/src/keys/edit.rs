@@ -52,6 +52,23 @@ pub enum EditError {
     Generate(#[from] GenerateError),
 }
 
+impl EditError {
+    /// A stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::File(_) | Self::Broken(_) => "keys",
+            Self::Busy => "busy",
+            Self::Write(_) => "write",
+            Self::Namesake { .. } => "kid",
+            Self::Beside(_) => "beside",
+            Self::Nothing(_) => "nothing",
+            Self::Later(_) => "publish-for",
+            Self::Generate(GenerateError::Bits(_)) => "bits",
+            Self::Generate(GenerateError::OpenSsl(_)) => "openssl",
+        }
+    }
+}
+
 /// A file of keys that nobody else of ours changes meanwhile: whoever does so holds `<file>.lock`.
 pub(super) struct Locked {
     path: PathBuf,

@@ -39,7 +39,7 @@ pub enum KeyFileError {
 
 /// What a file looks like from outside: when two of these are the same, the file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     #[cfg(unix)]
@@ -154,8 +154,13 @@ fn look(path: &Path) -> Result<Stamp, KeyFileError> {
     })
 }
 
-/// Reads the file whole: what changed meanwhile is read another time.
 fn read(path: &Path) -> Result<(Stamp, OwnKeys), KeyFileError> {
+    let (stamp, json) = read_whole(path)?;
+    Ok((stamp, OwnKeys::read(&json)?))
+}
+
+/// Reads the file whole: what changed meanwhile is read another time.
+pub(crate) fn read_whole(path: &Path) -> Result<(Stamp, Zeroizing<Vec<u8>>), KeyFileError> {
     let cannot = |error: io::Error| KeyFileError::Read(error.kind());
     let before = look(path)?;
     let mut json =
@@ -164,7 +169,12 @@ fn read(path: &Path) -> Result<(Stamp, OwnKeys), KeyFileError> {
     if look(path)? != before || json.len() as u64 != before.length {
         return Err(KeyFileError::Changing);
     }
-    Ok((before, OwnKeys::read(&json)?))
+    Ok((before, json))
+}
+
+/// The keys of a file as it is now.
+pub fn load(path: &Path) -> Result<OwnKeys, KeyFileError> {
+    read(path).map(|(_, keys)| keys)
 }
 
 #[cfg(test)]

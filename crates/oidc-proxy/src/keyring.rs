@@ -172,13 +172,9 @@ fn candidates(
     }
 }
 
-/// The one whose time came last; of those without a time, or of the same, the last of the file.
+/// The one whose time came last.
 fn latest(all: &[Candidate], now: i64) -> Option<&Candidate> {
-    let from = |one: &Candidate| one.times.signs_from.unwrap_or(i64::MIN);
-    let may = |one: &&Candidate| {
-        from(one) <= now && one.times.retired_at.is_none_or(|retired_at| retired_at > now)
-    };
-    all.iter().filter(may).max_by_key(|one| from(one))
+    all.iter().filter(|one| one.times.may_sign(now)).max_by_key(|one| one.times.from())
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! Keys of one's own: a JWK set (RFC 7517, section 5) with private members.
 
+mod edit;
+mod generate;
 mod private;
+mod rotate;
 mod signer;
+mod state;
 
 use std::fmt;
 
@@ -11,7 +15,12 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use edit::EditError;
+pub(crate) use edit::publish;
+pub use generate::{GenerateError, Recipe};
+pub use rotate::{Rotated, Rotation, add, rotate, shortest_wait};
 pub use signer::{SignError, Signer};
+pub use state::State;
 
 /// Members that must never be published (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -54,6 +63,24 @@ pub struct Times {
     pub signs_from: Option<i64>,
     /// When it is retired: no token that it signed is alive then, and it is published no more.
     pub retired_at: Option<i64>,
+}
+
+impl Times {
+    /// Whether its time to sign has come, and is not over.
+    pub fn may_sign(&self, now: i64) -> bool {
+        self.from() <= now && !self.is_retired(now)
+    }
+
+    /// Whether it is published no more.
+    pub fn is_retired(&self, now: i64) -> bool {
+        self.retired_at.is_some_and(|at| at <= now)
+    }
+
+    /// Of several that may sign, the one of which this is the latest does; of those of which it is the same,
+    /// the last of the file.
+    pub(crate) fn from(&self) -> i64 {
+        self.signs_from.unwrap_or(i64::MIN)
+    }
 }
 
 /// A key as an operator sees it.
@@ -114,7 +141,7 @@ impl OwnKeys {
 
     /// The public halves, as a JWK set, of all keys that are not retired at this time.
     pub fn published(&self, now: i64) -> String {
-        let kept = |key: &&OwnKey| key.times.retired_at.is_none_or(|at| at > now);
+        let kept = |key: &&OwnKey| !key.times.is_retired(now);
         let public: Vec<&Value> = self.0.iter().filter(kept).map(|key| &key.public).collect();
         json!({ "keys": public }).to_string()
     }

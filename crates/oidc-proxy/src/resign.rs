@@ -49,6 +49,19 @@ pub struct Policy {
     pub once: bool,
 }
 
+impl Policy {
+    /// The claims that a token of ours may have, sorted.
+    pub fn claims(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = COMPOSED.to_vec();
+        names.extend(self.clone_claims.iter().map(String::as_str));
+        names.extend(self.subject.as_ref().map(|_| "sub"));
+        names.extend(self.token_id.then_some("jti"));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
 /// Why a token is not re-signed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -139,13 +152,7 @@ impl ReSigner {
 
     /// The claims that a token of ours may have, sorted.
     pub fn claims(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = COMPOSED.to_vec();
-        names.extend(self.policy.clone_claims.iter().map(String::as_str));
-        names.extend(self.policy.subject.as_ref().map(|_| "sub"));
-        names.extend(self.policy.token_id.then_some("jti"));
-        names.sort_unstable();
-        names.dedup();
-        names
+        self.policy.claims()
     }
 
     /// Fetches the upstreams' keys where they are not there or due.

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test run demo test lint chaos fuzz bench bench-aws-lc
+.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint chaos fuzz bench bench-aws-lc
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -18,12 +18,16 @@ FUZZ_LOCK = $(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/C
 # The program that can be ordered to die; nobody needs the shipped one to be able to.
 FAULTY = $(CARGO) build --locked -p portcullis-gateway --features fault-injection --bin portcullis-faulty
 
+# The libraries that `make test-interop` holds our tokens against, and where they are installed.
+INTEROP = crates/gateway/tests/interop
+LIBRARIES = target/interop
+
 SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: setup-build setup-test ## Install the system packages that are missing, and say which and why
+setup: setup-build setup-test setup-interop ## Install the system packages that are missing, and say which and why
 	@echo "Nothing is missing."
 
 setup-build:
@@ -31,6 +35,9 @@ setup-build:
 
 setup-test: setup-build
 	@scripts/setup.sh test
+
+setup-interop: setup-build
+	@scripts/setup.sh interop
 
 run: setup-build ## Build the gateway and serve (ARGS="--config FILE" and the like are passed on)
 	$(CARGO) run --release --locked --bin portcullis -- serve $(ARGS)
@@ -42,10 +49,24 @@ test: setup-test ## Run every test, on SQLite and on a private Postgres
 	$(FAULTY)
 	$(CARGO) test --workspace --locked
 
+test-interop: setup-interop $(LIBRARIES)/python/installed $(LIBRARIES)/node/installed ## Have PyJWT, jwcrypto and jose verify our tokens
+	$(CARGO) test --workspace --locked --test interop
+
+$(LIBRARIES)/python/installed: $(INTEROP)/requirements.txt | setup-interop
+	rm -rf $(@D) && python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps -r $<
+	@touch $@
+
+$(LIBRARIES)/node/installed: $(INTEROP)/node/package.json $(INTEROP)/node/package-lock.json | setup-interop
+	rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 lint: setup-build ## Check format, lints, documentation, dependencies and scripts
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy -p portcullis-base -p portcullis-gateway --features fault-injection --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --test interop --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(FUZZ_LOCK)
 	@if command -v cargo-deny >/dev/null; then \

@@ -3,6 +3,7 @@
 #
 #   setup.sh build    what compiling needs
 #   setup.sh test     what the tests need besides
+#   setup.sh interop  what the libraries need that verify our tokens in a test
 #   setup.sh aws-lc   what AWS-LC needs to be built
 set -euo pipefail
 
@@ -48,6 +49,14 @@ check_test() {
   has git && [ -x "$(git --exec-path)/git-http-backend" ] ||
     need git "a test pushes to a server that git itself brings (git http-backend)"
   has curl || need curl "the same test gets its token with the line of shell that jobs have"
+}
+
+check_interop() {
+  # Debian's Python cannot make a virtual environment by itself.
+  has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ||
+    need python3-venv "PyJWT and jwcrypto are installed in a virtual environment, and verify our tokens"
+  has node || need nodejs "runs jose, which verifies our tokens"
+  has npm || need npm "installs jose"
 }
 
 check_aws_lc() {
@@ -106,7 +115,8 @@ give_up() { # WHY
 case "${1:-}" in
   build) check_build ;;
   test) check_test ;;
+  interop) check_interop ;;
   aws-lc) check_aws_lc ;;
-  *) echo "usage: setup.sh build|test|aws-lc" >&2; exit 2 ;;
+  *) echo "usage: setup.sh build|test|interop|aws-lc" >&2; exit 2 ;;
 esac
 [ "${#packages[@]}" -eq 0 ] || install_packages

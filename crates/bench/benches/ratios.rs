@@ -20,6 +20,8 @@ mod load;
 mod loans;
 #[path = "ratios/measure.rs"]
 mod measure;
+#[path = "ratios/origin.rs"]
+mod origin;
 #[path = "ratios/pat.rs"]
 mod pat;
 #[path = "ratios/process.rs"]
@@ -30,10 +32,14 @@ mod queue;
 mod replicas;
 #[path = "ratios/report.rs"]
 mod report;
+#[path = "ratios/resign.rs"]
+mod resign;
 #[path = "ratios/revoked.rs"]
 mod revoked;
 #[path = "ratios/row.rs"]
 mod row;
+#[path = "ratios/speed.rs"]
+mod speed;
 #[path = "ratios/start.rs"]
 mod start;
 #[path = "ratios/waiting.rs"]
@@ -48,10 +54,11 @@ type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
 type Theme = (&'static str, fn() -> Rows);
 
 /// What can be measured alone, by name.
-const THEMES: [Theme; 10] = [
+const THEMES: [Theme; 11] = [
     ("pat", || Box::pin(async { pat::rows() })),
     ("jwt", || Box::pin(async { jwt::rows() })),
     ("auth", || Box::pin(auth::rows())),
+    ("resign", || Box::pin(resign::rows())),
     ("ingest", || Box::pin(ingest::rows())),
     ("claims", || Box::pin(claims::rows())),
     ("replicas", || Box::pin(replicas::rows())),

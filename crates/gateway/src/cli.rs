@@ -1,6 +1,7 @@
 //! The command line.
 
 mod jwt;
+mod keys;
 mod remote;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use portcullis_base::secret::SecretString;
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
 pub use jwt::{JwtCommand, VerifyArgs};
+pub use keys::{KeyPlace, KeysCommand, NewKeyArgs, RotateArgs};
 pub use remote::{
     Beginning, ExpiryArgs, ListArgs, NewPatArgs, OperateArgs, PatsCommand, RemoteArgs,
     RevocationsCommand, StateArg,
@@ -68,6 +70,9 @@ pub enum Command {
     /// Look at a JWT, and prove it
     #[command(subcommand)]
     Jwt(JwtCommand),
+    /// Make and rotate what the re-signer signs with, in its file alone
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Move to the re-signer
     #[command(subcommand)]
     Oidc(OidcCommand),

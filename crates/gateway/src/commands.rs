@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod jwt;
+mod keys;
 mod listing;
 mod migrate;
 mod oidc;
@@ -64,6 +65,7 @@ fn dispatch(
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),
         Command::Oidc(OidcCommand::Import { file }) => oidc::import(file, output),
+        Command::Keys(command) => keys::run(command, environment, output),
         Command::Jwt(command) => jwt::run(command, output),
         Command::Pats(command) => return pats::run(command, environment, output),
         Command::Revocations(command) => return revocations::run(command, environment, output),

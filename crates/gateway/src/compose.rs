@@ -33,7 +33,7 @@ use crate::pats::{OwnProvider, Pats};
 pub(crate) mod broker;
 mod resigner;
 
-pub(crate) use resigner::Resigner;
+pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
 const PAT_KEY: &str = "pat-signing";

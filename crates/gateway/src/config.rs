@@ -72,6 +72,23 @@ pub fn read(sources: &Sources) -> Reading {
     Reading { config, warnings: notes.warnings, known: notes.known }
 }
 
+/// Reads what concerns the file of the re-signer's keys, which need not be there; the rest of the
+/// configuration is not looked at. `None` without an `[oidc_proxy]`.
+pub(crate) fn read_keys(sources: &Sources) -> Result<Option<KeySettings>, Vec<Problem>> {
+    let mut notes = Notes::default();
+    let (entries, _) = read_file(sources, &mut notes);
+    let mut root = Node::Table(entries);
+    environment::lay_over(&mut root, &sources.environment, &mut notes);
+    let entries = if let Node::Table(entries) = root { entries } else { BTreeMap::new() };
+    let settings = Section::read(String::new(), entries, &mut notes, |root| {
+        let has = root.has("oidc_proxy");
+        let settings = has.then(|| root.table("oidc_proxy", KeySettings::read).flatten());
+        root.ignore_rest();
+        settings.flatten()
+    });
+    if notes.problems.is_empty() { Ok(settings) } else { Err(notes.problems) }
+}
+
 /// The table in the file, and whether others can read the file.
 fn read_file(sources: &Sources, notes: &mut Notes) -> (BTreeMap<String, Node>, bool) {
     let Some(path) = &sources.file else { return (BTreeMap::new(), false) };

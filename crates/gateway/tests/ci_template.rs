@@ -86,7 +86,10 @@ impl World {
         let host = self.server.address();
         let settings = self.folder.path().join("gitconfig");
         let runners = format!(
-            "[credential \"http://{host}\"]\nhelper = \"!echo username=ci; echo password=ci;:\"\n"
+            "[credential \"http://{host}\"]\nhelper = \"!echo username=ci; echo password=ci;:\"\n
+            [url \"http://gitlab-ci-token:job@{host}/my-group/my-project.git\"]
+            insteadOf = http://{host}/my-group/my-project.git
+            [url \"http://gitlab-ci-token:job@{host}\"]\ninsteadOf = http://{host}\n"
         );
         std::fs::write(&settings, runners).unwrap();
         let mut command = Command::new("sh");
@@ -103,6 +106,7 @@ impl World {
             .env("CI_SERVER_PROTOCOL", "http")
             .env("CI_SERVER_HOST", host.ip().to_string())
             .env("CI_SERVER_PORT", host.port().to_string())
+            .env("CI_SERVER_URL", format!("http://{host}"))
             .env("CI_PROJECT_URL", format!("http://{host}/my-group/my-project"))
             .env("CI_COMMIT_BRANCH", "main")
             .env("CI_COMMIT_SHA", "HEAD")

@@ -266,3 +266,12 @@ fn what_cannot_be_explained_is_an_error() {
     assert!(err(&output).starts_with("error: no-broker: the configuration has no [impersonation]"));
     assert_eq!(code(&explain(&folder, &["--colour"], "")), 2);
 }
+
+#[test]
+fn while_lending_is_paused_nobody_is_granted_anything() {
+    let folder = folder(&format!("paused = true\n{RULES}"));
+    let claims = claims(&on_main()).to_string();
+    let output = explain(&folder, &["--claims", "-"], &claims);
+    assert_eq!(code(&output), 1);
+    assert!(out(&output).contains("paused"), "{}", out(&output));
+}

@@ -152,6 +152,7 @@ impl Sweeper {
         self.note_everybody().await?;
         let urgent = issuances.to_sweep(AT_MOST).await?;
         let full = u32::try_from(urgent.len()) == Ok(AT_MOST);
+        self.others.retain(|user| !urgent.contains(user));
         let mut clear = self.look_at(&urgent, true, stopped).await?;
         if clear {
             let few = OTHERS_AT_MOST.min(self.others.len());

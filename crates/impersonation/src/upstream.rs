@@ -144,3 +144,6 @@ async fn in_time<T>(call: impl Future<Output = Result<T, UserFailure>>) -> Resul
         Err(_) => Err(Trouble::Silence),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod document;
 mod exchange;
+mod files;
 mod token;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use actix_web::web;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
 
 use crate::resign::ReSigner;
+pub use files::{Exported, export};
 
 /// How the issuer is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub fn routes(mount: &str) -> RouteTable {
         audit: Audit::Nothing,
         summary,
     };
-    let (discovery, keys) = ("/.well-known/openid-configuration", "/.well-known/jwks.json");
+    let (discovery, keys) = (document::DISCOVERY.path, document::KEYS.path);
     let (what, which) = ("What this issuer is, for verifiers", "The public keys of this issuer");
     vec![
         read(Method::GET, discovery, || web::to(document::discovery), what),

@@ -39,7 +39,7 @@ pub enum KeyFileError {
 
 /// What a file looks like from outside: when two of these are the same, the file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     #[cfg(unix)]
@@ -53,13 +53,10 @@ pub struct KeyFile {
     signing: Signing,
     clock: Arc<dyn Clock>,
     keyring: Arc<ArcSwap<Keyring>>,
-    seen: Mutex<Seen>,
-}
-
-struct Seen {
-    /// What it looked like; why not is a look of its own.
-    stamp: Result<Stamp, KeyFileError>,
-    fault: Option<KeyFileError>,
+    /// What it looked like; why not is a look of its own. Held while the file is read.
+    seen: Mutex<Result<Stamp, KeyFileError>>,
+    /// Apart, so that whoever asks does not wait for a disk.
+    fault: Mutex<Option<KeyFileError>>,
 }
 
 impl KeyFile {
@@ -72,9 +69,9 @@ impl KeyFile {
         let path = path.into();
         let (stamp, keys) = read(&path)?;
         let keyring = Keyring::new(keys, &signing, clock.now().unix_timestamp())?;
-        let seen = Mutex::new(Seen { stamp: Ok(stamp), fault: None });
         let keyring = Arc::new(ArcSwap::from_pointee(keyring));
-        Ok(Self { path, signing, clock, keyring, seen })
+        let (seen, fault) = (Mutex::new(Ok(stamp)), Mutex::default());
+        Ok(Self { path, signing, clock, keyring, seen, fault })
     }
 
     /// The keys as they are now; they change in place.
@@ -89,7 +86,11 @@ impl KeyFile {
 
     /// What is wrong with the file as it is now, where the keys in use are those of an earlier one.
     pub fn fault(&self) -> Option<KeyFileError> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).fault.clone()
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_fault(&self, fault: Option<KeyFileError>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// Looks whether the file changed, and takes what is in it if it can be used; and whether a key's time
@@ -98,8 +99,8 @@ impl KeyFile {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now().unix_timestamp();
         let stamp = look(&self.path);
-        let time_passed = seen.fault.is_none() && self.keyring.load().is_stale(now);
-        if stamp == seen.stamp && !time_passed {
+        let time_passed = self.fault().is_none() && self.keyring.load().is_stale(now);
+        if stamp == *seen && !time_passed {
             return;
         }
         let read = read(&self.path)
@@ -113,7 +114,8 @@ impl KeyFile {
                     "our keys were read again"
                 );
                 self.keyring.store(Arc::new(keyring));
-                *seen = Seen { stamp: Ok(stamp), fault: None };
+                *seen = Ok(stamp);
+                self.set_fault(None);
             }
             // It is looked at again the next time.
             Err(KeyFileError::Changing) => {}
@@ -123,7 +125,8 @@ impl KeyFile {
                     error = %fault,
                     "our keys cannot be read; those from before stay in use"
                 );
-                *seen = Seen { stamp, fault: Some(fault) };
+                *seen = stamp;
+                self.set_fault(Some(fault));
             }
         }
     }
@@ -151,8 +154,13 @@ fn look(path: &Path) -> Result<Stamp, KeyFileError> {
     })
 }
 
-/// Reads the file whole: what changed meanwhile is read another time.
 fn read(path: &Path) -> Result<(Stamp, OwnKeys), KeyFileError> {
+    let (stamp, json) = read_whole(path)?;
+    Ok((stamp, OwnKeys::read(&json)?))
+}
+
+/// Reads the file whole: what changed meanwhile is read another time.
+pub(crate) fn read_whole(path: &Path) -> Result<(Stamp, Zeroizing<Vec<u8>>), KeyFileError> {
     let cannot = |error: io::Error| KeyFileError::Read(error.kind());
     let before = look(path)?;
     let mut json =
@@ -161,7 +169,12 @@ fn read(path: &Path) -> Result<(Stamp, OwnKeys), KeyFileError> {
     if look(path)? != before || json.len() as u64 != before.length {
         return Err(KeyFileError::Changing);
     }
-    Ok((before, OwnKeys::read(&json)?))
+    Ok((before, json))
+}
+
+/// The keys of a file as it is now.
+pub fn load(path: &Path) -> Result<OwnKeys, KeyFileError> {
+    read(path).map(|(_, keys)| keys)
 }
 
 #[cfg(test)]

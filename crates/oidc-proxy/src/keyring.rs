@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_jwt_verify::Algorithm;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -37,6 +38,9 @@ pub enum KeyringError {
         /// Its name.
         kid: String,
     },
+    /// The key is retired: what it signs cannot be verified by what is published.
+    #[error("is to sign with the key of kid {0:?}, which is retired: its exp is over")]
+    Retired(String),
     /// None of this algorithm may sign now.
     #[error("has no private key with a kid, use \"sig\" and alg {} that may sign now", .0.name())]
     NoneSigns(Algorithm),
@@ -46,10 +50,19 @@ pub enum KeyringError {
 }
 
 /// A key that signs from its time on.
-struct Candidate {
-    kid: String,
+pub(crate) struct Candidate {
+    pub(crate) kid: String,
     times: Times,
-    signer: Signer,
+    pub(crate) signer: Signer,
+    /// Of every token that it signs: `alg` and `kid`, and nothing else.
+    pub(crate) header: String,
+}
+
+impl Candidate {
+    fn new(kid: String, times: Times, signer: Signer) -> Self {
+        let header = json!({ "alg": signer.algorithm().name(), "kid": kid }).to_string();
+        Self { kid, times, signer, header }
+    }
 }
 
 /// Keys and which of them signs; another set takes their place as a whole.
@@ -82,14 +95,13 @@ impl Keyring {
         asked: Option<&str>,
         upstream: Algorithm,
         now: i64,
-    ) -> Option<(&str, &Signer)> {
+    ) -> Option<&Candidate> {
         let algorithm = match asked {
             Some(name) => name.parse().ok()?,
             None if self.signing.contains_key(&upstream) => upstream,
             None => self.default,
         };
-        let chosen = latest(self.signing.get(&algorithm)?, now)?;
-        Some((&chosen.kid, &chosen.signer))
+        latest(self.signing.get(&algorithm)?, now)
     }
 
     /// By which is signed, sorted by name.
@@ -142,27 +154,27 @@ fn candidates(
     match choice {
         Choice::Pinned(kid) => {
             let missing = || KeyringError::NoKey { algorithm, kid: kid.clone() };
-            let signer = keys.signer(kid, algorithm).ok_or_else(missing)?;
-            // Whoever names a key means it, whatever its times say.
-            Ok(vec![Candidate { kid: kid.clone(), times: Times::default(), signer }])
+            let (times, signer) = keys.signer(kid, algorithm).ok_or_else(missing)?;
+            if times.retired_at.is_some_and(|at| at <= now) {
+                return Err(KeyringError::Retired(kid.clone()));
+            }
+            // Whoever names a key means it, be it before its time. Past its end it signs on for as long as it
+            // is published: until another set takes the place of this one.
+            Ok(vec![Candidate::new(kid.clone(), Times::default(), signer)])
         }
         Choice::Latest => {
             let all = keys.candidates(algorithm).into_iter();
             let all: Vec<_> =
-                all.map(|(kid, times, signer)| Candidate { kid, times, signer }).collect();
+                all.map(|(kid, times, signer)| Candidate::new(kid, times, signer)).collect();
             let signs = latest(&all, now).is_some();
             if signs { Ok(all) } else { Err(KeyringError::NoneSigns(algorithm)) }
         }
     }
 }
 
-/// The one whose time came last; of those without a time, or of the same, the last of the file.
+/// The one whose time came last.
 fn latest(all: &[Candidate], now: i64) -> Option<&Candidate> {
-    let from = |one: &Candidate| one.times.signs_from.unwrap_or(i64::MIN);
-    let may = |one: &&Candidate| {
-        from(one) <= now && one.times.retired_at.is_none_or(|retired_at| retired_at > now)
-    };
-    all.iter().filter(may).max_by_key(|one| from(one))
+    all.iter().filter(|one| one.times.may_sign(now)).max_by_key(|one| one.times.from())
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! Keys of one's own: a JWK set (RFC 7517, section 5) with private members.
 
+mod edit;
+mod generate;
 mod private;
+mod rotate;
 mod signer;
+mod state;
 
 use std::fmt;
 
@@ -11,7 +15,12 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use edit::EditError;
+pub(crate) use edit::publish;
+pub use generate::{GenerateError, Recipe};
+pub use rotate::{Rotated, Rotation, add, rotate, shortest_wait};
 pub use signer::{SignError, Signer};
+pub use state::State;
 
 /// Members that must never be published (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -56,6 +65,24 @@ pub struct Times {
     pub retired_at: Option<i64>,
 }
 
+impl Times {
+    /// Whether its time to sign has come, and is not over.
+    pub fn may_sign(&self, now: i64) -> bool {
+        self.from() <= now && !self.is_retired(now)
+    }
+
+    /// Whether it is published no more.
+    pub fn is_retired(&self, now: i64) -> bool {
+        self.retired_at.is_some_and(|at| at <= now)
+    }
+
+    /// Of several that may sign, the one of which this is the latest does; of those of which it is the same,
+    /// the last of the file.
+    pub(crate) fn from(&self) -> i64 {
+        self.signs_from.unwrap_or(i64::MIN)
+    }
+}
+
 /// A key as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
@@ -90,10 +117,12 @@ impl OwnKeys {
         entries.iter().enumerate().map(read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// What signs under this `kid` by this algorithm: the first private key whose `use` is `sig` and whose
-    /// `alg` it is. Keys may share a `kid`.
-    pub fn signer(&self, kid: &str, algorithm: Algorithm) -> Option<Signer> {
-        self.signers(algorithm).find(|(key, _)| key.id.as_deref() == Some(kid)).map(|(_, s)| s)
+    /// What signs under this `kid` by this algorithm, and its times: the first private key whose `use` is
+    /// `sig` and whose `alg` it is. Keys may share a `kid`.
+    pub fn signer(&self, kid: &str, algorithm: Algorithm) -> Option<(Times, Signer)> {
+        let mut all = self.signers(algorithm);
+        let found = all.find(|(key, _)| key.id.as_deref() == Some(kid));
+        found.map(|(key, signer)| (key.times, signer))
     }
 
     /// All that sign by this algorithm and have a `kid`, each with its times, in the order of the file.
@@ -112,7 +141,7 @@ impl OwnKeys {
 
     /// The public halves, as a JWK set, of all keys that are not retired at this time.
     pub fn published(&self, now: i64) -> String {
-        let kept = |key: &&OwnKey| key.times.retired_at.is_none_or(|at| at > now);
+        let kept = |key: &&OwnKey| !key.times.is_retired(now);
         let public: Vec<&Value> = self.0.iter().filter(kept).map(|key| &key.public).collect();
         json!({ "keys": public }).to_string()
     }
@@ -136,8 +165,11 @@ impl fmt::Debug for OwnKeys {
 }
 
 fn own_key(members: &Map<String, Value>, id: Option<String>) -> Result<OwnKey, &'static str> {
-    if members.get("kty").and_then(Value::as_str) == Some("oct") {
-        return Err("symmetric: it has no public half");
+    match members.get("kty").and_then(Value::as_str) {
+        Some("RSA" | "EC" | "OKP") => {}
+        Some("oct") => return Err("symmetric: it has no public half"),
+        // What is private in it has names that are not known here, and would be published.
+        _ => return Err("its kty is none of RSA, EC and OKP"),
     }
     let text = Zeroizing::new(Value::Object(members.clone()).to_string());
     let set = KeySet::from_own_jwks(text.as_bytes()).ok_or("malformed")?;

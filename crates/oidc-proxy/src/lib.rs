@@ -9,4 +9,4 @@ pub mod record;
 pub mod resign;
 pub mod subject;
 
-pub use endpoints::{IssuerName, OidcProxy, routes};
+pub use endpoints::{Exported, IssuerName, OidcProxy, export, routes};

@@ -45,8 +45,21 @@ pub struct Policy {
     pub max_lifetime: Option<Duration>,
     /// Whether a token of ours has a `jti` of its own.
     pub token_id: bool,
-    /// Whether an upstream token that has a `jti` is re-signed once only.
+    /// Whether an upstream token is re-signed once only; one without a `jti` is not at all then.
     pub once: bool,
+}
+
+impl Policy {
+    /// The claims that a token of ours may have, sorted.
+    pub fn claims(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = COMPOSED.to_vec();
+        names.extend(self.clone_claims.iter().map(String::as_str));
+        names.extend(self.subject.as_ref().map(|_| "sub"));
+        names.extend(self.token_id.then_some("jti"));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 /// Why a token is not re-signed.
@@ -139,13 +152,7 @@ impl ReSigner {
 
     /// The claims that a token of ours may have, sorted.
     pub fn claims(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = COMPOSED.to_vec();
-        names.extend(self.policy.clone_claims.iter().map(String::as_str));
-        names.extend(self.policy.subject.as_ref().map(|_| "sub"));
-        names.extend(self.policy.token_id.then_some("jti"));
-        names.sort_unstable();
-        names.dedup();
-        names
+        self.policy.claims()
     }
 
     /// Fetches the upstreams' keys where they are not there or due.
@@ -171,11 +178,10 @@ impl ReSigner {
         let upstream = claims.header().algorithm();
         let now = self.clock.now().unix_timestamp();
         let chosen = keyring.choose(request.algorithm.as_deref(), upstream, now);
-        let (kid, signer) = chosen.ok_or(Refusal::Algorithm)?;
+        let key = chosen.ok_or(Refusal::Algorithm)?;
         let payload = self.compose(issuer, now, &claims, audience)?;
         let expires_at = self.record(&claims, &payload).await?;
-        let header = json!({ "alg": signer.algorithm().name(), "kid": kid }).to_string();
-        let token = signer.sign(&header, &Value::Object(payload).to_string())?;
+        let token = key.signer.sign(&key.header, &Value::Object(payload).to_string())?;
         Ok(Resigned { token: token.into(), expires_at })
     }
 
@@ -186,10 +192,7 @@ impl ReSigner {
 
     async fn prove(&self, token: &SecretString) -> Result<VerifiedClaims, Refusal> {
         let token = token.expose_secret();
-        let named = claimed_issuers(token);
-        let upstream = self.upstreams.iter().find(|one| named.contains(&one.issuer));
-        // Of nobody's token too it is said what is wrong with it, as of the first upstream's.
-        let upstream = upstream.or(self.upstreams.first()).ok_or(Refusal::NoRule)?;
+        let upstream = self.upstream_of(token).ok_or(Refusal::NoRule)?;
         let claims = upstream.verifier.verify(token).await.map_err(|error| match error {
             JwtError::KeysUnavailable(error) => Refusal::Keys(error),
             error => Refusal::Token(error),
@@ -199,12 +202,25 @@ impl ReSigner {
             ("nbf", claims.not_before().is_some()),
             ("exp", claims.expires_at().is_some()),
             ("aud", claims.get("aud").is_some()),
+            // By its name it is known again.
+            ("jti", claims.id().is_some() || !self.policy.once),
         ] {
             if !there {
                 return Err(Refusal::ClaimMissing(name));
             }
         }
         Ok(claims)
+    }
+
+    /// Whose verifier is asked. Of nobody's token too it is said what is wrong with it, as of the first
+    /// upstream's: where there is one only, nobody need look.
+    fn upstream_of(&self, token: &str) -> Option<&Upstream> {
+        let (first, more) = self.upstreams.split_first()?;
+        if more.is_empty() {
+            return Some(first);
+        }
+        let named = claimed_issuers(token);
+        self.upstreams.iter().find(|one| named.contains(&one.issuer)).or(Some(first))
     }
 
     /// Whom the new token is for: all for whom the upstream's is, or the one of them that is asked for.

@@ -1,7 +1,6 @@
 //! Tokens that somebody else signed: proved at first sight, and at the second.
 
 use std::hint::black_box;
-use std::process::Command;
 use std::sync::Arc;
 
 use biscuit::jwa::SignatureAlgorithm;
@@ -16,27 +15,21 @@ use serde_json::{Value, json};
 
 use crate::measure::rate;
 use crate::row::Row;
+use crate::speed::{ED25519, P256, RSA_2048, openssl_speed};
 
 const ISSUER: &str = "https://gitlab.example.com";
 const AUDIENCE: &str = "https://gw.example.com";
 
-/// What a signature alone costs at best: one that nobody wraps.
-struct Raw {
-    rsa: f64,
-    p256: f64,
-    ed25519: f64,
-}
-
 /// Bars are set for RS256, which is what nearly everybody signs with; the others are shown beside the
 /// same baselines.
 pub(crate) fn rows() -> Vec<Row> {
-    let raw = openssl_speed();
+    let [rsa, p256, ed25519] = openssl_speed([RSA_2048, P256, ED25519]);
     let speed = if cfg!(feature = "aws-lc") { 0.90 } else { 0.80 };
     let mut rows = Vec::new();
     for (algorithm, raw, bars) in [
-        ("RS256", raw.rsa, Some([speed, 1.0, 20.0])),
-        ("ES256", raw.p256, None),
-        ("EdDSA", raw.ed25519, None),
+        ("RS256", rsa.verifications, Some([speed, 1.0, 20.0])),
+        ("ES256", p256.verifications, None),
+        ("EdDSA", ed25519.verifications, None),
     ] {
         rows.extend(of_algorithm(algorithm, raw, bars));
     }
@@ -138,18 +131,4 @@ fn by_biscuit(key: &SigningKey, algorithm: &str, token: &str) -> Option<f64> {
         claims.registered.validate(options.clone()).expect("they hold");
         black_box(&decoded);
     }))
-}
-
-/// Verifications a second of the program `openssl` on one core.
-fn openssl_speed() -> Raw {
-    let output = Command::new("openssl")
-        .args(["speed", "-mr", "-seconds", "2", "rsa2048", "ecdsap256", "ed25519"])
-        .output()
-        .expect("the program openssl is installed");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let rate = |mark: &str| -> f64 {
-        let line = text.lines().find(|line| line.starts_with(mark)).expect("a line of it");
-        line.rsplit(':').next().and_then(|last| last.parse().ok()).expect("a figure")
-    };
-    Raw { rsa: rate("+F2:"), p256: rate("+F4:"), ed25519: rate("+F6:") }
 }

@@ -42,7 +42,7 @@ pub(crate) fn portcullis() -> &'static Path {
 }
 
 /// A process that ends with its handle.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
     /// Processor time that it has used, in all its threads.

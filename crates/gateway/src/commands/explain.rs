@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use portcullis_base::secret::SecretString;
 use portcullis_base::{Clock as _, SystemClock};
-use portcullis_impersonation::policy::{Explanation, Policy};
+use portcullis_impersonation::policy::{Explanation, Policy, Refused};
 use serde_json::{Value, json};
 
 use self::given::Given;
@@ -48,13 +48,19 @@ pub(super) fn run(
 fn tell(section: &Impersonation, policy: &Policy, given: &Given, output: &mut Output) -> ExitCode {
     let meant = Meant::of(&section.jwt, given, SystemClock.now());
     let mut explained = policy.explain(&given.claims);
-    if let Some(refused) = meant.refused() {
+    if let Some(refused) = paused(section).or_else(|| meant.refused()) {
         explained =
             Explanation { granted: None, refused: Some(refused), open: vec![], ..explained };
     }
     let people = format!("{LOUDLY}\n\n{meant}\n{explained}");
     output.result(&people, &machines(&meant, &explained));
     if explained.is_granted() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What every job is told meanwhile.
+fn paused(section: &Impersonation) -> Option<Refused> {
+    let text = "impersonation.paused: no job is given a token".to_owned();
+    section.paused.then_some(Refused { code: "paused", text })
 }
 
 fn machines(meant: &Meant, explained: &Explanation) -> Value {

@@ -56,7 +56,8 @@ pub(super) fn make(
     Ok(Some(Resigner { surface: Surface::new(resigner, section.issuer.clone(), max_age), keys }))
 }
 
-fn policy(section: &OidcProxy) -> Policy {
+/// What is re-signed, and how.
+pub(crate) fn policy(section: &OidcProxy) -> Policy {
     Policy {
         clone_claims: section.clone_upstream_claims.clone(),
         audiences: section.audiences.clone(),

@@ -16,6 +16,7 @@ pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
 pub use intake::{Client, RateLimit, RevocationApi};
 pub use oidc::{KeysFrom, Oidc};
+pub(crate) use oidc_proxy::{KeySettings, is_issuer};
 pub use oidc_proxy::{OidcProxy, OidcUpstream};
 pub use providers::{Gitlab, Provider};
 pub use revocation::Revocation;

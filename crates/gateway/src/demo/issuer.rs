@@ -1,18 +1,12 @@
 //! The demo's own issuer: the key that it signs with, and whom it tells it to believe.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use openssl::bn::{BigNum, BigNumContext, BigNumRef};
-use openssl::ec::{EcGroup, EcKey};
-use openssl::error::ErrorStack;
-use openssl::nid::Nid;
 use portcullis_base::secret::SecretString;
-use serde_json::json;
+use portcullis_jwt_verify::Algorithm;
+use portcullis_oidc_proxy::keys::{EditError, Recipe, add};
+use serde_json::Value;
+use time::OffsetDateTime;
 
 /// Whom the re-signed tokens are for.
 pub(super) const CLOUD: &str = "sts.amazonaws.com";
@@ -20,9 +14,6 @@ pub(super) const CLOUD: &str = "sts.amazonaws.com";
 pub(super) const LIFETIME: i64 = 900;
 /// The only file that has the private key.
 pub(super) const FILE: &str = "signing-keys.json";
-
-/// How wide a number of P-256 is, in bytes.
-const WIDTH: i32 = 32;
 
 /// The issuer that the gateway is.
 pub(super) struct Issuer {
@@ -32,13 +23,14 @@ pub(super) struct Issuer {
 }
 
 impl Issuer {
-    /// With a fresh key in a file that nobody else can read.
-    pub(super) fn made(directory: &Path) -> io::Result<Self> {
+    /// With a fresh key in a file that nobody else can read, as `portcullis keys generate` makes it.
+    pub(super) fn made(directory: &Path, now: OffsetDateTime) -> Result<Self, EditError> {
         let file = directory.join(FILE);
-        let (keys, private) = fresh_key()?;
-        let mut open = OpenOptions::new();
-        open.write(true).create_new(true).mode(0o600).open(&file)?.write_all(keys.as_bytes())?;
-        Ok(Self { file, private: private.into() })
+        let recipe = Recipe { algorithm: Algorithm::Es256, bits: None, kid: None };
+        add(&file, &recipe, false, now)?;
+        let set: Value = serde_json::from_slice(&std::fs::read(&file)?).unwrap_or_default();
+        let private = set["keys"][0]["d"].as_str().unwrap_or_default();
+        Ok(Self { private: private.into(), file })
     }
 
     /// The section that makes the gateway the issuer, for jobs of this GitLab.
@@ -59,23 +51,4 @@ claims = {{ project_path = "ops/*", ref_protected = "true" }}
 "#
         )
     }
-}
-
-/// A set of one key, and the member of it that is private.
-fn fresh_key() -> Result<(String, String), ErrorStack> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-    let key = EcKey::generate(&group)?;
-    let (mut x, mut y) = (BigNum::new()?, BigNum::new()?);
-    let mut context = BigNumContext::new()?;
-    key.public_key().affine_coordinates(&group, &mut x, &mut y, &mut context)?;
-    let (x, y, d) = (text(&x)?, text(&y)?, text(key.private_key())?);
-    let jwk = json!({
-        "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "demo",
-        "x": x, "y": y, "d": d,
-    });
-    Ok((json!({ "keys": [jwk] }).to_string(), d))
-}
-
-fn text(number: &BigNumRef) -> Result<String, ErrorStack> {
-    Ok(URL_SAFE_NO_PAD.encode(number.to_vec_padded(WIDTH)?))
 }

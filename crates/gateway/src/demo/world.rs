@@ -56,7 +56,10 @@ impl World {
         leaks.make_known_to(&gitlab);
         let lending = Lending::made(random.as_ref());
         lending.make_known_to(&gitlab);
-        let failed = |error| StartError::new("demo", format!("{}: {error}", directory.display()));
+        let failed = |error: &dyn std::fmt::Display| {
+            StartError::new("demo", format!("{}: {error}", directory.display()))
+        };
+        let issuer = Issuer::made(directory, clock.now()).map_err(|error| failed(&error))?;
         let world = Self {
             data_dir: DataDir::at(directory),
             gitlab,
@@ -65,10 +68,10 @@ impl World {
             leaks,
             own: OwnPats::default(),
             lending,
-            issuer: Issuer::made(directory).map_err(failed)?,
+            issuer,
             running: None,
         };
-        world.write_configuration().map_err(failed)?;
+        world.write_configuration().map_err(|error| failed(&error))?;
         Ok(world)
     }
 

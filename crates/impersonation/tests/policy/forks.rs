@@ -24,6 +24,9 @@ fn a_fork_is_refused_unless_allowed() {
     // A merge request of the project's own is none, where GitLab tells.
     let own = json!({"pipeline_source": "merge_request_event"});
     assert_granted(&everybody(), &job_with(own));
+    // Ids alone tell.
+    let by_id = json!({"project_id": "77", "project_path": null, "job_project_path": null});
+    assert_refused(&everybody(), &job_with(by_id), "fork");
     let refusal = decide(&everybody(), &job_with(fork())).unwrap_err().to_string();
     assert!(refusal.contains("project 20") && refusal.contains("project 77"), "{refusal}");
 }

@@ -10,29 +10,52 @@ use sha2::{Digest as _, Sha256};
 
 use super::OidcProxy;
 
+/// Where a document is, below the issuer, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) path: &'static str,
+    pub(super) kind: &'static str,
+}
+
+pub(super) const DISCOVERY: Place =
+    Place { path: "/.well-known/openid-configuration", kind: "application/json" };
+pub(super) const KEYS: Place =
+    Place { path: "/.well-known/jwks.json", kind: "application/jwk-set+json" };
+
 pub(super) async fn discovery(
     request: HttpRequest,
     proxy: Data<OidcProxy>,
 ) -> Result<HttpResponse, Problem> {
     let issuer = proxy.issuer(&request)?;
     let resigner = proxy.resigner();
-    let document = json!({
+    let document = compose(&issuer, &resigner.keyring().algorithms(), &resigner.claims());
+    let tag = hex::encode(&Sha256::digest(&document)[..16]);
+    Ok(cached(&request, &proxy, DISCOVERY.kind, tag, document))
+}
+
+/// The discovery document of an issuer that signs by these algorithms, and whose tokens may have these
+/// claims.
+pub(super) fn compose(issuer: &str, algorithms: &[&str], claims: &[&str]) -> String {
+    json!({
         "issuer": issuer,
-        "jwks_uri": format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
+        "jwks_uri": format!("{}{}", issuer.trim_end_matches('/'), KEYS.path),
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": resigner.keyring().algorithms(),
-        "claims_supported": resigner.claims(),
+        "id_token_signing_alg_values_supported": algorithms,
+        "claims_supported": claims,
     })
-    .to_string();
-    let tag = hex::encode(&Sha256::digest(&document)[..16]);
-    Ok(cached(&request, &proxy, "application/json", tag, document))
+    .to_string()
 }
 
 pub(super) async fn keys(request: HttpRequest, proxy: Data<OidcProxy>) -> HttpResponse {
     let keyring = proxy.resigner().keyring();
     let (tag, document) = (keyring.tag().to_owned(), keyring.document().to_owned());
-    cached(&request, &proxy, "application/jwk-set+json", tag, document)
+    cached(&request, &proxy, KEYS.kind, tag, document)
+}
+
+/// The `Cache-Control` of both, for this many seconds.
+pub(super) fn cache_control(max_age: u64) -> String {
+    format!("public, max-age={max_age}")
 }
 
 /// Whoever has this very document is told so (RFC 9110, section 13.1.2).
@@ -52,7 +75,7 @@ fn cached(
         };
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
-        .insert_header((CACHE_CONTROL, format!("public, max-age={}", proxy.0.max_age)))
+        .insert_header((CACHE_CONTROL, cache_control(proxy.0.max_age)))
         .insert_header((ETAG, tag.to_string()));
     if known { response.finish() } else { response.content_type(kind).body(document) }
 }

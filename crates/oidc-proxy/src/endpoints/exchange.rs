@@ -18,11 +18,12 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// A form that has a `grant_type`.
 #[derive(Default)]
 pub(super) struct Form {
-    grant_type: String,
+    grant_type: Option<String>,
     subject_token: Option<SecretString>,
     subject_token_type: Option<String>,
     requested_token_type: Option<String>,
-    audiences: Vec<String>,
+    audience: Option<String>,
+    more_audiences: bool,
     /// A parameter that came twice, or that is not understood and would change what is issued.
     fault: Option<&'static str>,
 }
@@ -32,38 +33,44 @@ impl Form {
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         let pairs = web::Query::<Vec<(String, String)>>::from_query(text).ok()?.into_inner();
+        let granted = pairs.iter().any(|(name, _)| name == "grant_type");
         let mut form = Self::default();
-        let mut granted = 0;
-        for (name, value) in pairs {
-            match name.as_str() {
-                "grant_type" => {
-                    granted += 1;
-                    form.grant_type = value;
-                }
-                "subject_token" if form.subject_token.is_some() => {
-                    form.fault = Some("subject_token comes twice");
-                }
-                "subject_token" => form.subject_token = Some(value.into()),
-                "subject_token_type" => form.subject_token_type = Some(value),
-                "requested_token_type" => form.requested_token_type = Some(value),
-                "audience" => form.audiences.push(value),
-                "actor_token" | "actor_token_type" => {
-                    form.fault = Some("nobody acts for another here: actor_token is not taken");
-                }
-                "resource" => form.fault = Some("name an audience: resource is not taken"),
-                // Scopes mean nothing in an id_token, and unknown parameters are ignored (RFC 6749, section
-                // 3.2).
-                _ => {}
+        // What has no value was not sent (RFC 6749, section 3.1).
+        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            form.take(&name, value);
+        }
+        granted.then_some(form)
+    }
+
+    /// Scopes mean nothing in an `id_token`, and unknown parameters are ignored (RFC 6749, section 3.2).
+    fn take(&mut self, name: &str, value: String) {
+        let again = match name {
+            "grant_type" => self.grant_type.replace(value).is_some(),
+            "subject_token" => self.subject_token.replace(value.into()).is_some(),
+            "subject_token_type" => self.subject_token_type.replace(value).is_some(),
+            "requested_token_type" => self.requested_token_type.replace(value).is_some(),
+            // It may come again (RFC 8693, section 2.1), and is taken one at a time here.
+            "audience" => {
+                self.more_audiences |= self.audience.replace(value).is_some();
+                false
             }
+            "actor_token" | "actor_token_type" => {
+                self.fault = Some("nobody acts for another here: actor_token is not taken");
+                false
+            }
+            "resource" => {
+                self.fault = Some("name an audience: resource is not taken");
+                false
+            }
+            _ => false,
+        };
+        if again {
+            self.fault = Some("a parameter comes twice");
         }
-        if granted > 1 {
-            form.fault = Some("grant_type comes twice");
-        }
-        (granted > 0).then_some(form)
     }
 
     fn request(self) -> Result<Request, (&'static str, &'static str)> {
-        if self.grant_type != GRANT {
+        if self.grant_type.as_deref() != Some(GRANT) {
             return Err((
                 "unsupported_grant_type",
                 "only token exchange is offered here (RFC 8693)",
@@ -79,12 +86,11 @@ impl Form {
         if !self.requested_token_type.as_deref().is_none_or(known) {
             return Err(("invalid_request", "requested_token_type must be id_token or jwt"));
         }
-        if self.audiences.len() > 1 {
+        if self.more_audiences {
             return Err(("invalid_target", "one audience at a time"));
         }
-        let token = self.subject_token.filter(|token| !token.expose_secret().is_empty());
-        let token = token.ok_or(("invalid_request", "subject_token is missing"))?;
-        Ok(Request { token, algorithm: None, audience: self.audiences.into_iter().next() })
+        let token = self.subject_token.ok_or(("invalid_request", "subject_token is missing"))?;
+        Ok(Request { token, algorithm: None, audience: self.audience })
     }
 }
 

@@ -50,13 +50,18 @@ fn is_form(request: &HttpRequest) -> bool {
 
 /// Whatever the Content-Type says, it is the body that counts.
 fn asked(body: &Zeroizing<Vec<u8>>) -> Result<Request, Problem> {
-    let value: Value = serde_json::from_slice(body).map_err(|_| {
+    let mut value: Value = serde_json::from_slice(body).map_err(|_| {
         let detail = "the body is not JSON, and no form with a grant_type";
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     })?;
-    let token = value.get("token").and_then(Value::as_str).filter(|token| !token.is_empty());
-    let missing = || Problem::bad_request("no_token", "the body has no member token with a text");
-    let token = token.ok_or_else(missing)?.into();
+    // Moved, so that no copy of it stays behind.
+    let token = match value.get_mut("token").map(Value::take) {
+        Some(Value::String(token)) if !token.is_empty() => token.into(),
+        _ => {
+            let detail = "the body has no member token with a text";
+            return Err(Problem::bad_request("no_token", detail));
+        }
+    };
     let algorithm = match value.get("alg") {
         None => None,
         Some(Value::String(name)) => Some(name.clone()),

@@ -52,7 +52,7 @@ fn the_key_whose_time_came_last_signs_until_it_retires() {
         (900, "future"),
     ] {
         assert_eq!(ring.signs_now(now), [(ES256, kid)], "{now}");
-        assert_eq!(ring.choose(None, ES256, now).unwrap().0, kid, "{now}");
+        assert_eq!(ring.choose(None, ES256, now).unwrap().kid, kid, "{now}");
     }
 }
 
@@ -67,12 +67,19 @@ fn of_two_with_the_same_time_the_last_of_the_file_signs() {
 }
 
 #[test]
-fn a_pinned_key_signs_whatever_its_times_say() {
+fn a_pinned_key_signs_for_as_long_as_it_is_published() {
     let all = [("ES256", "new", None, None), ("ES256", "old", Some(900), Some(1000))];
-    let ring = Keyring::new(keys(&all), &signing(&[(ES256, pinned("old"))], ES256), 0).unwrap();
-    for now in [0, 950, 2000] {
-        assert_eq!(ring.signs_now(now), [(ES256, "old")]);
+    let pinned = signing(&[(ES256, pinned("old"))], ES256);
+    for now in [0, 950, 999] {
+        let ring = Keyring::new(keys(&all), &pinned, now).unwrap();
+        // Until there is another ring this one signs and publishes on.
+        for later in [now, 950, 2000] {
+            assert_eq!(ring.signs_now(later), [(ES256, "old")]);
+        }
+        assert!(ring.document().contains("\"old\""));
     }
+    let late = Keyring::new(keys(&all), &pinned, 1000).map(drop);
+    assert_eq!(late, Err(KeyringError::Retired("old".to_owned())));
 }
 
 #[test]
@@ -86,8 +93,10 @@ fn of_keys_that_share_a_kid_the_one_that_fits_signs() {
         (Some("ES256"), Algorithm::EdDsa, ES256),
         (Some("EdDSA"), ES256, Algorithm::EdDsa),
     ] {
-        let (kid, signer) = ring.choose(asked, upstream, 0).unwrap();
-        assert_eq!((kid, signer.algorithm()), ("k", signs), "{asked:?} {upstream}");
+        let key = ring.choose(asked, upstream, 0).unwrap();
+        let signed = (key.kid.as_str(), key.signer.algorithm());
+        assert_eq!(signed, ("k", signs), "{asked:?} {upstream}");
+        assert_eq!(key.header, format!(r#"{{"alg":"{signs}","kid":"k"}}"#));
     }
     for asked in ["RS256", "none", "HS256", "es256", ""] {
         assert!(ring.choose(Some(asked), ES256, 0).is_none(), "{asked}");

@@ -42,11 +42,14 @@ fn every_kind_signs_what_its_published_half_verifies() {
         let name = key.header()["alg"].as_str().unwrap().to_owned();
         let keys = read(&private_jwks([&key])).unwrap();
         let algorithm: Algorithm = name.parse().unwrap();
-        let signer = keys.signer(&name, algorithm).unwrap();
+        let (_, signer) = keys.signer(&name, algorithm).unwrap();
         assert_eq!(published(&keys, 0), json!({ "keys": [key.jwk()] }));
-        let token = signer.sign(&key.header().to_string(), r#"{"a":1}"#).unwrap();
-        assert_eq!(token.split('.').nth(1).unwrap(), base64url(r#"{"a":1}"#));
-        assert!(verifies(&keys, &token), "{name}");
+        // The second time with what the first left behind.
+        for payload in [r#"{"a":1}"#, r#"{"a":2}"#] {
+            let token = signer.sign(&key.header().to_string(), payload).unwrap();
+            assert_eq!(token.split('.').nth(1).unwrap(), base64url(payload));
+            assert!(verifies(&keys, &token), "{name}");
+        }
         for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
             assert!(keys.signer(&name, other).is_none(), "{name} by {other}");
         }
@@ -68,8 +71,8 @@ fn an_rsa_key_need_not_bring_its_primes() {
     let without: Map<String, Value> =
         all.map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
     let keys = read(&with(&key, &Value::Object(without))).unwrap();
-    let token = keys.signer("k", Algorithm::Rs256).unwrap();
-    let token = token.sign(&key.header().to_string(), "{}").unwrap();
+    let (_, signer) = keys.signer("k", Algorithm::Rs256).unwrap();
+    let token = signer.sign(&key.header().to_string(), "{}").unwrap();
     assert!(verifies(&keys, &token));
     // Without `p` the others stand for nothing; with it they have to be there (section 6.3.2).
     for name in &all[1..] {
@@ -98,6 +101,11 @@ fn what_would_publish_or_sign_nonsense_is_refused() {
     let (rsa, ec) = (SigningKey::generate("RS256", "k"), SigningKey::generate("ES256", "k"));
     let symmetric = json!({"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "k"}]});
     assert_eq!(why(&symmetric), "symmetric: it has no public half");
+    // What is for encryption is published as it is: of a kind that is not known, the private members too.
+    for kty in [json!("AKP"), json!("Oct"), json!("rsa"), json!(7), json!(null)] {
+        let odd = json!({"keys": [{"kty": kty, "use": "enc", "priv": "c2VjcmV0", "kid": "k"}]});
+        assert_eq!(why(&odd), "its kty is none of RSA, EC and OKP");
+    }
     for (key, over) in [
         (&rsa, json!({"n": "!"})),
         (&rsa, json!({"d": "!"})),
@@ -162,6 +170,6 @@ fn members_of_ours_are_not_published_and_operations_are_those_of_the_public_half
 fn nothing_shows_a_private_half() {
     let key = SigningKey::generate("EdDSA", "k");
     let keys = read(&private_jwks([&key])).unwrap();
-    let signer = keys.signer("k", Algorithm::EdDsa).unwrap();
+    let (_, signer) = keys.signer("k", Algorithm::EdDsa).unwrap();
     assert_eq!(format!("{keys:?} {signer:?}"), "[Some(\"k\")] Signer(EdDSA)");
 }

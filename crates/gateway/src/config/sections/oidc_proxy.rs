@@ -2,6 +2,7 @@
 
 mod claims;
 mod issuer;
+mod keys;
 mod signing;
 mod upstream;
 
@@ -13,6 +14,8 @@ use portcullis_oidc_proxy::IssuerName;
 use portcullis_oidc_proxy::keyring::Signing;
 use portcullis_oidc_proxy::subject::Template;
 
+pub(crate) use issuer::is_issuer;
+pub(crate) use keys::KeySettings;
 pub use upstream::OidcUpstream;
 
 use super::super::section::Section;
@@ -71,12 +74,9 @@ impl OidcProxy {
         }
         let audiences = claims::read_audiences(section);
         let rules = claims::read_rules(section);
-        let max_lifetime = section.optional::<Seconds>("max_lifetime").map(|Seconds(longest)| {
-            let second = Duration::from_secs(1);
-            section.inside("max_lifetime", longest, second..=YEAR, shown)
-        });
+        let max_lifetime = read_max_lifetime(section);
         let once = section.or("once", false);
-        let cache_max_age = seconds(section, "cache_max_age", 300, Duration::ZERO..=DAY);
+        let cache_max_age = read_cache_max_age(section);
         Some(Self {
             mount,
             issuer: issuer?,
@@ -93,6 +93,17 @@ impl OidcProxy {
             cache_max_age,
         })
     }
+}
+
+fn read_max_lifetime(section: &mut Section<'_>) -> Option<Duration> {
+    section.optional::<Seconds>("max_lifetime").map(|Seconds(longest)| {
+        let second = Duration::from_secs(1);
+        section.inside("max_lifetime", longest, second..=YEAR, shown)
+    })
+}
+
+fn read_cache_max_age(section: &mut Section<'_>) -> Duration {
+    seconds(section, "cache_max_age", 300, Duration::ZERO..=DAY)
 }
 
 /// A duration with its unit, or a whole number of seconds as `oidc-token-proxy` has it.

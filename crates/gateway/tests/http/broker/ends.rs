@@ -85,3 +85,17 @@ pub(crate) async fn what_is_being_made_meanwhile_is_not_handed_out(database: Dat
     assert!(gateway.revocations("").await.is_empty());
     gateway.stop().await;
 }
+
+/// A worker that sleeps until its next look, a minute away, hears of both.
+pub(crate) async fn nobody_waits_for_the_next_poll(database: Database) {
+    let gitlab = gitlab();
+    let poll = "revoke_seconds = 600\n[revocation]\npoll_interval = \"1m\"";
+    let gateway = TestGateway::start(&database, &broker_toml(&gitlab, poll)).await;
+    let (job, other) = (JobSpec::default(), JobSpec { job_id: 303, ..JobSpec::default() });
+    let short = token(&gateway, Method::GET, "?ttl=1", &jwt(&gitlab, &job)).await.text;
+    revoked(&gitlab, &short).await;
+    let long = given(&gateway, &gitlab, &other).await;
+    assert_eq!(token(&gateway, Method::DELETE, "", &jwt(&gitlab, &other)).await.status, 204);
+    revoked(&gitlab, &long).await;
+    gateway.stop().await;
+}

@@ -2,8 +2,9 @@
 
 use futures_util::future::join_all;
 use portcullis_fake_gitlab::{FakeGitlab, JobSpec, UserSpec};
+use reqwest::Method;
 
-use crate::support::broker::{ask, broker_toml, gitlab, given, said};
+use crate::support::broker::{ask, broker_toml, gitlab, given, jwt, revoked, said, token};
 use crate::support::{Answer, Database, TestGateway};
 
 fn job(user_id: u64, project_id: u64) -> JobSpec {
@@ -41,6 +42,26 @@ pub(crate) async fn a_user_has_a_limit(database: Database) {
     let gitlab = gitlab();
     let gateway = exhausted(&database, &gitlab, "per_user", &job(2, 20)).await;
     given(&gateway, &gitlab, &job(3, 20)).await;
+    gateway.stop().await;
+}
+
+/// Giving back has a limit of its own: who has asked for too much can still do it, and not without end.
+pub(crate) async fn who_asked_too_often_can_give_back(database: Database) {
+    let gitlab = gitlab();
+    let slow = "per_user = { per_second = 1, burst = 10 }\nrevoke_seconds = 600";
+    let gateway = TestGateway::start(&database, &broker_toml(&gitlab, slow)).await;
+    let job = job(2, 20);
+    let asked = join_all((0..16).map(|_| ask(&gateway, &gitlab, &job))).await;
+    assert!(asked.iter().any(|answer| answer.status == 429), "there is no limit");
+    let jwt = jwt(&gitlab, &job);
+    let ended = join_all((0..30).map(|_| token(&gateway, Method::DELETE, "", &jwt))).await;
+    let (done, refused): (Vec<_>, Vec<_>) = ended.iter().partition(|it| it.status == 204);
+    assert!(done.len() >= 10, "a burst of its own: {ended:?}");
+    assert!(!refused.is_empty(), "there is no limit");
+    refused.into_iter().for_each(assert_limited);
+    for given in asked.iter().filter(|answer| answer.status == 200) {
+        revoked(&gitlab, &given.text).await;
+    }
     gateway.stop().await;
 }
 

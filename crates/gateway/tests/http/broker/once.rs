@@ -33,6 +33,16 @@ pub(crate) async fn a_jwt_brings_one_token(database: Database) {
     gateway.stop().await;
 }
 
+/// A JWT verifies for half a minute beyond its end: what it was used for is remembered as long.
+pub(crate) async fn a_jwt_past_its_end_brings_no_other(database: Database) {
+    let gitlab = gitlab();
+    let gateway = TestGateway::start(&database, &broker_toml(&gitlab, ONCE)).await;
+    let jwt = jwt(&gitlab, &JobSpec { issued_at: -5, lifetime: 3, ..JobSpec::default() });
+    assert_eq!(token(&gateway, Method::GET, "", &jwt).await.status, 200, "within the leeway");
+    assert_used(&token(&gateway, Method::GET, "", &jwt).await);
+    gateway.stop().await;
+}
+
 pub(crate) async fn what_gitlab_did_not_do_may_be_asked_for_again(database: Database) {
     let gitlab = gitlab();
     let gateway = TestGateway::start(&database, &broker_toml(&gitlab, ONCE)).await;

@@ -1,11 +1,13 @@
 //! Which jobs get what.
 
+use std::time::Duration;
+
 use portcullis_fake_gitlab::{Fault, JobSpec, UserSpec};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::broker::{ask, broker_toml, calls, gitlab, given, job_with, jwt, said, token};
-use crate::support::{Database, TestGateway};
+use crate::support::{Database, TestGateway, eventually};
 
 const RULES: &str = "
 [[impersonation.rules]]
@@ -129,6 +131,23 @@ pub(crate) async fn administrators_get_nothing_unless_allowed(database: Database
     let token = given(&gateway, &gitlab, &JobSpec { user_id: 1, ..JobSpec::default() }).await;
     assert_eq!(gitlab.impersonation_tokens(1)[0].token, token);
     assert_eq!(gitlab.count("GET", "/api/v4/users/1"), 1, "nobody asks");
+    gateway.stop().await;
+}
+
+/// What GitLab said of somebody is believed for 30 s and no longer.
+pub(crate) async fn who_becomes_an_administrator_is_soon_refused(database: Database) {
+    let gitlab = gitlab();
+    gitlab.add_user(UserSpec { id: 7, ..UserSpec::default() });
+    let gateway = TestGateway::start(&database, &broker_toml(&gitlab, "")).await;
+    let job = JobSpec { user_id: 7, ..JobSpec::default() };
+    given(&gateway, &gitlab, &job).await;
+    gitlab.add_user(UserSpec { id: 7, admin: true, ..UserSpec::default() });
+    eventually(Duration::from_mins(1), async || {
+        let answer = ask(&gateway, &gitlab, &job).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        (answer.status == 403).then_some(())
+    })
+    .await;
     gateway.stop().await;
 }
 

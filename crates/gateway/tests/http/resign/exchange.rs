@@ -26,6 +26,7 @@ pub(crate) async fn a_token_is_exchanged(database: Database) {
         (&[][..], ID_TOKEN, json!(["a", "b"])),
         (&[("audience", "b"), ("scope", "openid"), ("x", "y")], ID_TOKEN, json!("b")),
         (&[("requested_token_type", JWT)], JWT, json!(["a", "b"])),
+        (&[("audience", ""), ("actor_token", ""), ("resource", "")], ID_TOKEN, json!(["a", "b"])),
         (&[("requested_token_type", ID_TOKEN)], ID_TOKEN, json!(["a", "b"])),
     ] {
         let answer = exchange(&world, &good(&token, more)).await;
@@ -82,6 +83,8 @@ pub(crate) async fn an_exchange_that_fails_is_told_as_oauth_tells_it(database: D
         (good(&token, &[("requested_token_type", "urn:x")]), invalid),
         (good(&token, &[("subject_token", "again")]), invalid),
         (good(&token, &[("grant_type", GRANT)]), invalid),
+        (good(&token, &[("subject_token_type", ID_TOKEN)]), invalid),
+        (good(&token, &[("requested_token_type", JWT), ("requested_token_type", JWT)]), invalid),
         (good(&token, &[("actor_token", "x")]), invalid),
         (good(&token, &[("resource", "https://a.example")]), invalid),
         (good(&token, &[("audience", "a"), ("audience", "b")]), "invalid_target"),

@@ -36,15 +36,23 @@ pub(super) fn read(
     Some(IssuerName::OfRequest(mount.to_owned()))
 }
 
+/// Whether verifiers can look for keys below it.
+pub(crate) fn is_issuer(issuer: &str) -> bool {
+    parse(issuer).is_some()
+}
+
 /// Verifiers look for the keys below it (OIDC Discovery 1.0, section 4.1).
-fn check(section: &mut Section<'_>, issuer: &str) -> bool {
+fn parse(issuer: &str) -> Option<Url> {
     let plain = issuer.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    let url = Url::parse(issuer).ok().filter(|url| {
+    Url::parse(issuer).ok().filter(|url| {
         let anonymous = url.username().is_empty() && url.password().is_none();
         let whole = url.query().is_none() && url.fragment().is_none();
         plain && matches!(url.scheme(), "https" | "http") && anonymous && whole && url.has_host()
-    });
-    match url {
+    })
+}
+
+fn check(section: &mut Section<'_>, issuer: &str) -> bool {
+    match parse(issuer) {
         None => {
             section.problem("issuer", "must be an https URL without user, query or fragment");
             false

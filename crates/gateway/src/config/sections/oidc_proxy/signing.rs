@@ -16,7 +16,7 @@ use super::super::super::setting::{Setting, parsed};
 const PINNED: &str = "signing_key_ids";
 const LATEST: &str = "signing_algs";
 const DEFAULT: &str = "default_signing_alg";
-const FILE: &str = "jwks_file";
+pub(super) const FILE: &str = "jwks_file";
 
 #[derive(PartialEq)]
 struct Name(Algorithm);
@@ -61,10 +61,10 @@ fn is_file(section: &mut Section<'_>, path: &Path) -> bool {
     }
 }
 
-type Choices = Vec<(String, Algorithm, Choice)>;
+pub(super) type Choices = Vec<(String, Algorithm, Choice)>;
 
 /// What signs by which algorithm, each with the key that says so. What cannot is noted.
-fn read_choices(section: &mut Section<'_>) -> Choices {
+pub(super) fn read_choices(section: &mut Section<'_>) -> Choices {
     if !section.has(PINNED) && !section.has(LATEST) {
         let problem = format!("is required (or {LATEST}): by which algorithms is signed");
         section.problem(PINNED, problem);

@@ -122,7 +122,7 @@ async fn two_rotations_under_load_cost_no_token() {
     let said = String::from_utf8(too_soon.stderr).unwrap();
     assert!(said.contains("publish-for") && said.contains("at least 3s"), "{said}");
 
-    let rotated = world.rotate("second", "3s");
+    let rotated = world.rotate("second", "4s");
     assert!(rotated.status.success(), "{rotated:?}");
     world.until_published(&["first", "second"]).await;
     assert_eq!(world.signs().await, "first");
@@ -135,7 +135,7 @@ async fn two_rotations_under_load_cost_no_token() {
     world.until_it_signs("second").await;
     world.until_published(&["second"]).await;
 
-    let rotated = world.rotate("third", "3s");
+    let rotated = world.rotate("third", "4s");
     assert!(rotated.status.success(), "{rotated:?}");
     world.until_it_signs("third").await;
     world.until_published(&["third"]).await;
@@ -143,6 +143,30 @@ async fn two_rotations_under_load_cost_no_token() {
     assert_eq!(told.refused, [""; 0], "of {} checks", told.checks);
     assert_eq!(told.signed_by, ["first", "second", "third"]);
     assert!(told.tokens > 100 && told.checks > 4 * told.tokens, "{told:?}");
+    world.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_exported_is_what_is_served() {
+    let world = World::start().await;
+    let issuer = format!("http://{}", world.gateway.address());
+    let exported = world.database.folder().join("bucket");
+    let status = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["keys", "export", exported.to_str().unwrap(), "--issuer", &issuer, "--config"])
+        .arg(world.database.folder().join("portcullis.toml"))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{status:?}");
+    let said = String::from_utf8(status.stdout).unwrap();
+    for path in ["/.well-known/openid-configuration", "/.well-known/jwks.json"] {
+        let served = world.gateway.get(path).await;
+        assert_eq!(fs::read_to_string(exported.join(&path[1..])).unwrap(), served.text);
+        for name in ["Content-Type", "Cache-Control"] {
+            let header = format!("{name}: {}", served.header(name).unwrap());
+            assert!(said.contains(&header), "{header}: {said}");
+        }
+    }
     world.gateway.stop().await;
 }
 
@@ -156,7 +180,8 @@ async fn a_key_that_signs_before_it_is_known_is_refused() {
         Recipe { algorithm: "ES256".parse().unwrap(), bits: None, kid: Some("second".to_owned()) };
     let (publish_for, longest_token) = (Duration::ZERO, Duration::from_secs(LIFE));
     let rotation = Rotation { recipe, publish_for, longest_token, forget: false };
-    rotate(&world.file, &rotation, SystemClock.now()).unwrap();
+    // Not even the rest of this second.
+    rotate(&world.file, &rotation, SystemClock.now().truncate_to_second()).unwrap();
     world.until_it_signs("second").await;
     tokio::time::sleep(2 * CACHE).await;
     let told = load.stop().await;

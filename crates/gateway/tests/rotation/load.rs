@@ -18,7 +18,9 @@ use super::verifier::CachingVerifier;
 use crate::support::{PATIENCE, eventually};
 
 const CLIENTS: usize = 3;
-const VERIFIERS: usize = 4;
+const VERIFIERS: u32 = 4;
+/// Verifiers fetch at different times: one of them always did so just before.
+const APART: Duration = Duration::from_millis(250);
 /// Between two requests of a client: it is the caches that are tried here, not the machine.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Between two looks at the same token.
@@ -61,7 +63,9 @@ impl Load {
             url: format!("http://{address}/token"),
             http: client(&ClientOptions::default()).unwrap(),
             upstream: upstream.to_owned(),
-            verifiers: (0..VERIFIERS).map(|_| CachingVerifier::of(address)).collect(),
+            verifiers: (1..=VERIFIERS)
+                .map(|n| CachingVerifier::of(address, APART.saturating_mul(n)))
+                .collect(),
             stop: AtomicBool::new(false),
             tokens: AtomicUsize::new(0),
             checks: AtomicUsize::new(0),

@@ -15,16 +15,18 @@ struct Held {
 }
 
 pub(crate) struct CachingVerifier {
+    /// It keeps what it fetches first no longer than this.
+    first: Duration,
     http: reqwest::Client,
     keys: String,
     held: Mutex<Option<Held>>,
 }
 
 impl CachingVerifier {
-    pub(crate) fn of(address: &str) -> Self {
+    pub(crate) fn of(address: &str, first: Duration) -> Self {
         let http = client(&ClientOptions::default()).unwrap();
         let keys = format!("http://{address}/.well-known/jwks.json");
-        Self { http, keys, held: Mutex::new(None) }
+        Self { first, http, keys, held: Mutex::new(None) }
     }
 
     /// Whether it has keys.
@@ -36,21 +38,22 @@ impl CachingVerifier {
     pub(crate) async fn refuses(&self, token: &str) -> Option<String> {
         let mut held = self.held.lock().await;
         if held.as_ref().is_none_or(|held| held.until <= Instant::now()) {
-            *held = Some(self.fetch().await);
+            let longest = if held.is_none() { self.first } else { Duration::MAX };
+            *held = Some(self.fetch(longest).await);
         }
         let held = held.as_ref().unwrap();
         held.verifier.verify(token).await.err().map(|error| error.to_string())
     }
 
-    async fn fetch(&self) -> Held {
-        let answer = self.http.get(&self.keys).send().await.unwrap();
-        // An age begins when the answer was made, and this one counts from when it was there: later.
+    async fn fetch(&self, longest: Duration) -> Held {
+        // An answer is as old as its request (RFC 9111, section 4.2.3).
         let begun = Instant::now();
+        let answer = self.http.get(&self.keys).send().await.unwrap();
         let said = answer.headers()["cache-control"].to_str().unwrap().to_owned();
         let age = said.strip_prefix("public, max-age=").unwrap().parse().unwrap();
         let set = KeySet::from_jwks(&answer.bytes().await.unwrap()).unwrap();
         let builder = Verifier::builder(StaticKeys::new(set)).any_issuer().any_audience();
         let verifier = builder.without_subject().require_key_id().leeway(Duration::ZERO).build();
-        Held { verifier, until: begun + Duration::from_secs(age) }
+        Held { verifier, until: begun + Duration::from_secs(age).min(longest) }
     }
 }

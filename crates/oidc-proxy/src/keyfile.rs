@@ -43,6 +43,8 @@ pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     #[cfg(unix)]
+    mode: u32,
+    #[cfg(unix)]
     inode: (u64, u64, i64, i64),
 }
 
@@ -113,6 +115,12 @@ impl KeyFile {
                     keys.sign = ?keyring.signs_now(now),
                     "our keys were read again"
                 );
+                if stamp.is_exposed() {
+                    tracing::warn!(
+                        keys.file = %self.path.display(),
+                        "others on this machine can read our keys: chmod 600 the file"
+                    );
+                }
                 self.keyring.store(Arc::new(keyring));
                 *seen = Ok(stamp);
                 self.set_fault(None);
@@ -138,6 +146,18 @@ impl std::fmt::Debug for KeyFile {
     }
 }
 
+impl Stamp {
+    #[cfg(unix)]
+    fn is_exposed(&self) -> bool {
+        self.mode & 0o066 != 0
+    }
+
+    #[cfg(not(unix))]
+    fn is_exposed(&self) -> bool {
+        false
+    }
+}
+
 fn look(path: &Path) -> Result<Stamp, KeyFileError> {
     let metadata = fs::metadata(path).map_err(|error| KeyFileError::Read(error.kind()))?;
     if !metadata.is_file() || metadata.len() > LONGEST {
@@ -146,6 +166,8 @@ fn look(path: &Path) -> Result<Stamp, KeyFileError> {
     Ok(Stamp {
         modified: metadata.modified().ok(),
         length: metadata.len(),
+        #[cfg(unix)]
+        mode: std::os::unix::fs::MetadataExt::mode(&metadata),
         #[cfg(unix)]
         inode: {
             use std::os::unix::fs::MetadataExt as _;

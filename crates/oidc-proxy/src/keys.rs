@@ -22,8 +22,12 @@ pub use rotate::{Rotated, Rotation, add, rotate, shortest_wait};
 pub use signer::{SignError, Signer};
 pub use state::State;
 
-/// Members that must never be published (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// All that is published of a key (RFC 7517, section 4; RFC 7518, sections 6.2.1 and 6.3.1; RFC 8037, section
+/// 2): whatever else its maker wrote beside it may be private.
+const PUBLIC: [&str; 14] = [
+    "kty", "use", "key_ops", "alg", "kid", "x5u", "x5c", "x5t", "x5t#S256", "n", "e", "crv", "x",
+    "y",
+];
 
 /// Why a file of keys cannot be used. None of them carries anything of a key but its `kid`.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -171,6 +175,10 @@ fn own_key(members: &Map<String, Value>, id: Option<String>) -> Result<OwnKey, &
         // What is private in it has names that are not known here, and would be published.
         _ => return Err("its kty is none of RSA, EC and OKP"),
     }
+    // It would be read as a set of its own, and not as this key.
+    if members.contains_key("keys") {
+        return Err("malformed");
+    }
     let text = Zeroizing::new(Value::Object(members.clone()).to_string());
     let set = KeySet::from_own_jwks(text.as_bytes()).ok_or("malformed")?;
     let signs = match set.skipped().first() {
@@ -198,8 +206,7 @@ fn times(members: &Map<String, Value>) -> Result<Times, &'static str> {
 /// its public half `verify` (RFC 7517, section 4.3).
 fn published(members: &Map<String, Value>) -> Map<String, Value> {
     let mut public = members.clone();
-    let ours = |name: &str| PRIVATE.contains(&name) || ["iat", "nbf", "exp"].contains(&name);
-    public.retain(|name, _| !ours(name));
+    public.retain(|name, _| PUBLIC.contains(&name.as_str()));
     if let Some(Value::Array(operations)) = public.get_mut("key_ops") {
         for operation in operations.iter_mut().filter(|operation| *operation == "sign") {
             *operation = Value::from("verify");

@@ -32,7 +32,7 @@ pub struct RecordError;
 #[async_trait]
 pub trait Record: Send + Sync + 'static {
     /// Remembers a token before it is given out; `false` where it must not be: its upstream token is good
-    /// for one only and brought it, or what came of it before was reported as leaked.
+    /// for one only, and brought it.
     async fn issue(&self, issued: &Issued<'_>) -> Result<bool, RecordError>;
 
     /// A fresh `jti`.

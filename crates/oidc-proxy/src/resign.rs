@@ -86,7 +86,7 @@ pub enum Refusal {
     /// No key signs by the algorithm that was asked for.
     #[error("no key of this issuer signs by that algorithm")]
     Algorithm,
-    /// It was re-signed before, or its re-signed one leaked.
+    /// It is good for one token, and brought it.
     #[error("this token is not re-signed again")]
     Used,
     /// What was issued could not be recorded.
@@ -251,6 +251,11 @@ impl ReSigner {
         claims: &VerifiedClaims,
         audience: Value,
     ) -> Result<Map<String, Value>, Refusal> {
+        // Leeway is for the upstream's clock: a token of ours that is dead helps nobody, and uses one up that
+        // is good once.
+        if claims.expires_at().is_none_or(|at| at.unix_timestamp() <= now) {
+            return Err(Refusal::Token(JwtError::Expired));
+        }
         let mut payload = Map::new();
         payload.insert("iss".to_owned(), issuer.into());
         payload.insert("aud".to_owned(), audience);

@@ -93,6 +93,11 @@ impl Template {
         last.map(drop).ok_or(TemplateError::NoClaim)
     }
 
+    /// What stands between two claims, and in none.
+    pub fn separator(&self) -> char {
+        self.separator
+    }
+
     /// The claims that it needs.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

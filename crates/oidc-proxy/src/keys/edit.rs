@@ -44,6 +44,12 @@ pub enum EditError {
     /// One that was published before would sign after the new one.
     #[error("has key {0:?} published, which is to sign later than a new one would")]
     Later(String),
+    /// Those that sign now would be retired before the new one signs.
+    #[error(
+        "has {} keys that are retired before the new one would sign: take their exp out, or publish it for \
+         a shorter time", .0.name()
+    )]
+    Gap(Algorithm),
     /// What would be written could not be used.
     #[error("would be broken: {0}")]
     Broken(KeysError),
@@ -62,7 +68,7 @@ impl EditError {
             Self::Namesake { .. } => "kid",
             Self::Beside(_) => "beside",
             Self::Nothing(_) => "nothing",
-            Self::Later(_) => "publish-for",
+            Self::Later(_) | Self::Gap(_) => "publish-for",
             Self::Generate(GenerateError::Bits(_)) => "bits",
             Self::Generate(GenerateError::OpenSsl(_)) => "openssl",
         }

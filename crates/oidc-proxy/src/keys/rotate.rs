@@ -116,6 +116,9 @@ fn check(
     if !ours.clone().any(|key| times(key).may_sign(now)) {
         return Err(EditError::Nothing(algorithm));
     }
+    if !ours.clone().any(|key| times(key).may_sign(signs_from.saturating_sub(1))) {
+        return Err(EditError::Gap(algorithm));
+    }
     match ours.find(|key| times(key).signs_from.is_some_and(|from| from > signs_from)) {
         Some(key) => Err(EditError::Later(name(key))),
         None => Ok(()),

@@ -167,6 +167,15 @@ fn members_of_ours_are_not_published_and_operations_are_those_of_the_public_half
 }
 
 #[test]
+fn what_is_not_known_to_be_public_is_not_published() {
+    let key = SigningKey::generate("ES256", "k");
+    let beside = json!({"backup": {"d": "hidden"}, "pem": "hidden", "D": "hidden"});
+    let keys = read(&with(&key, &beside)).unwrap();
+    assert_eq!(published(&keys, 0), json!({ "keys": [key.jwk()] }));
+    assert_eq!(why(&with(&key, &json!({"keys": []}))), "malformed");
+}
+
+#[test]
 fn nothing_shows_a_private_half() {
     let key = SigningKey::generate("EdDSA", "k");
     let keys = read(&private_jwks([&key])).unwrap();

@@ -33,6 +33,28 @@ impl Issues {
 #[async_trait]
 impl Record for Issues {
     async fn issue(&self, issued: &Issued<'_>) -> Result<bool, RecordError> {
+        let may = self.may(issued).await?;
+        if may {
+            tracing::info!(
+                oidc_proxy.upstream = issued.upstream,
+                oidc_proxy.upstream_jti = issued.upstream_id,
+                oidc_proxy.sub = issued.subject,
+                oidc_proxy.jti = issued.token_id,
+                oidc_proxy.expires_at = %issued.expires_at,
+                "a token is issued"
+            );
+        }
+        Ok(may)
+    }
+
+    fn fresh_id(&self) -> String {
+        Uuid::from_bytes(self.random.uuid_v4()).to_string()
+    }
+}
+
+impl Issues {
+    /// Whether an upstream token that is good once was not used before, which it is from now on.
+    async fn may(&self, issued: &Issued<'_>) -> Result<bool, RecordError> {
         let (true, Some(id)) = (issued.once, issued.upstream_id) else { return Ok(true) };
         let left = issued.upstream_expires_at - self.clock.now();
         let left = Duration::try_from(left).unwrap_or_default();
@@ -43,9 +65,5 @@ impl Record for Issues {
             tracing::warn!(error = %error, "what is issued cannot be recorded");
             RecordError
         })
-    }
-
-    fn fresh_id(&self) -> String {
-        Uuid::from_bytes(self.random.uuid_v4()).to_string()
     }
 }

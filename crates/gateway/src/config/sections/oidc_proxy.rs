@@ -72,6 +72,7 @@ impl OidcProxy {
         if upstreams.len() > 1 {
             claims::warn_of_namesakes(section, subject.as_ref(), &cloned);
         }
+        claims::check_issuers(section, subject.as_ref(), &upstreams);
         let audiences = claims::read_audiences(section);
         let rules = claims::read_rules(section);
         let max_lifetime = read_max_lifetime(section);

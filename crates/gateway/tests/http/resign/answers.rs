@@ -53,6 +53,8 @@ pub(crate) async fn a_token_that_does_not_prove_is_refused(database: Database) {
         (json!({"iss": null}), "invalid_token"),
         (json!({"iss": format!("{}/", world.upstream.site.url())}), "invalid_token"),
         (json!({"exp": now - 60}), "invalid_token"),
+        // Inside the leeway it proves, and ours would be dead.
+        (json!({"exp": now - 5}), "invalid_token"),
         (json!({"exp": null}), "invalid_token"),
         (json!({"exp": "9999999999"}), "invalid_token"),
         (json!({"nbf": now + 600}), "invalid_token"),

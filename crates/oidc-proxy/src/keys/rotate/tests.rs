@@ -154,6 +154,13 @@ fn what_cannot_be_rotated_is_left_as_it_is() {
     let error = rotate(&world.path(), &sooner, at(5000)).unwrap_err();
     assert!(matches!(&error, EditError::Later(kid) if kid == "third"), "{error}");
 
+    // As after a rotation that was taken back by hand: the key that signs is on its way out.
+    let mut leaving: Value = serde_json::from_slice(&before).unwrap();
+    leaving["keys"][0]["exp"] = json!(5050);
+    fs::write(world.path(), leaving.to_string()).unwrap();
+    let error = world.rotate("sixth", 5000).unwrap_err();
+    assert!(matches!(error, EditError::Gap(ES256)), "{error}");
+
     fs::write(world.path(), &before[..before.len() / 2]).unwrap();
     let error = world.rotate("fifth", 5000).unwrap_err();
     let not_a_set = |error: &EditError| {

@@ -10,6 +10,7 @@ use super::super::super::node::Node;
 use super::super::super::section::Section;
 use super::super::super::setting::{Setting, parsed};
 use super::super::impersonation::json_of_node;
+use super::upstream::OidcUpstream;
 
 #[derive(PartialEq)]
 struct Separator(char);
@@ -77,10 +78,31 @@ pub(super) fn warn_of_namesakes(
         Some(template) => template.claims().any(|claim| claim == "iss"),
         None => !cloned.iter().any(|claim| claim == "sub"),
     };
-    if !told_apart {
+    if !told_apart && subject.is_some() {
+        let problem = "must have {iss} in it, since there are several upstreams: whoever has the same \
+                       name at two of them would have the same sub here";
+        section.problem("subject", problem);
+    } else if !told_apart {
         let warning = "sub does not say of which of them a token is: whoever has the same name at \
                        two of them has the same sub here";
         section.warn("upstreams", warning);
+    }
+}
+
+/// A subject that names the issuer could never be composed where every issuer has the separator in it.
+pub(super) fn check_issuers(
+    section: &mut Section<'_>,
+    subject: Option<&Template>,
+    upstreams: &[OidcUpstream],
+) {
+    let Some(template) = subject.filter(|subject| subject.claims().any(|claim| claim == "iss"))
+    else {
+        return;
+    };
+    if upstreams.iter().any(|upstream| upstream.issuer.contains(template.separator())) {
+        let problem = "is in an upstream's issuer, which subject names: nothing could be signed; choose \
+                       another, such as \"|\"";
+        section.problem("subject_separator", problem);
     }
 }
 

@@ -30,12 +30,6 @@ pub(super) fn run(
     let configured = place.settings.as_ref().and_then(|settings| settings.max_lifetime);
     // Tokens of before may live longer than what is configured now.
     let longest_token = configured.max(args.longest_token).unwrap_or(DAY);
-    if configured.is_none() && args.longest_token.is_none() {
-        let warning = "neither --longest-token nor oidc_proxy.max_lifetime says how long tokens live: the \
-                       old key is published for 24 h after it signs last, and a token that lives longer \
-                       is refused then";
-        output.warnings(&[warning.to_owned()]);
-    }
     let rotation = Rotation {
         recipe: recipe(&args.key),
         publish_for: args.publish_for,
@@ -43,6 +37,12 @@ pub(super) fn run(
         forget: args.forget,
     };
     let rotated = keys::rotate(&place.file, &rotation, now).map_err(|error| place.bad(&error))?;
+    if configured.is_none() && args.longest_token.is_none() {
+        let warning = "neither --longest-token nor oidc_proxy.max_lifetime says how long tokens live: the \
+                       old key is published for 24 h after it signs last, and a token that lives longer \
+                       is refused then";
+        output.warnings(&[warning.to_owned()]);
+    }
     tell(place, args, &rotated, now, output);
     Ok(())
 }

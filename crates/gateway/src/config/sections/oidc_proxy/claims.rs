@@ -78,11 +78,7 @@ pub(super) fn warn_of_namesakes(
         Some(template) => template.claims().any(|claim| claim == "iss"),
         None => !cloned.iter().any(|claim| claim == "sub"),
     };
-    if !told_apart && subject.is_some() {
-        let problem = "must have {iss} in it, since there are several upstreams: whoever has the same \
-                       name at two of them would have the same sub here";
-        section.problem("subject", problem);
-    } else if !told_apart {
+    if !told_apart {
         let warning = "sub does not say of which of them a token is: whoever has the same name at \
                        two of them has the same sub here";
         section.warn("upstreams", warning);

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use portcullis_fake_gitlab::{FakeGitlab, Fault, JobSpec, TokenState};
+use portcullis_fake_gitlab::{FakeGitlab, Fault, JobSpec};
 use portcullis_test_support::scratch_dir;
 use saphyr::{LoadableYamlNode as _, YamlOwned};
 use server::{GitServer, USER};
 use support::broker::{broker_toml, gitlab, jwt};
-use support::{Database, PATIENCE, TestGateway, eventually};
+use support::{Database, TestGateway};
 use tempfile::TempDir;
 
 #[path = "git_push/server.rs"]
@@ -143,10 +143,7 @@ impl World {
     }
 
     async fn revoked(&self, token: &str) {
-        eventually(PATIENCE, async || {
-            (self.gitlab.state(token) == Some(TokenState::Revoked)).then_some(())
-        })
-        .await;
+        support::broker::revoked(&self.gitlab, token).await;
     }
 
     async fn stop(self) {

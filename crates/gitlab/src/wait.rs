@@ -8,12 +8,14 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 /// keep a leaked token alive.
 pub const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// GitLab's own, beside `Retry-After`: seconds since 1970.
-const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+/// GitLab's own and GitHub's, beside `Retry-After`: seconds since 1970.
+const RESETS: [HeaderName; 2] =
+    [HeaderName::from_static("ratelimit-reset"), HeaderName::from_static("x-ratelimit-reset")];
 
-/// What `Retry-After` (RFC 9110 section 10.2.3) or else GitLab's `RateLimit-Reset` says. A moment is
-/// measured from the answer's own `Date`, so that a difference between the clocks does not count.
-pub(crate) fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+/// What `Retry-After` (RFC 9110 section 10.2.3) or else GitLab's `RateLimit-Reset` or GitHub's
+/// `X-RateLimit-Reset` says, at most [`LONGEST_WAIT`]. A moment is measured from the answer's own `Date`, so
+/// that a difference between the clocks does not count.
+pub fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     let wait = retry_after(headers).or_else(|| reset(headers))?;
     Some(wait.min(LONGEST_WAIT))
 }
@@ -24,7 +26,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn reset(headers: &HeaderMap) -> Option<Duration> {
-    let since_1970 = seconds(text(headers, &RATE_LIMIT_RESET)?)?;
+    let named = RESETS.iter().find_map(|name| text(headers, name))?;
+    let since_1970 = seconds(named)?;
     until(headers, SystemTime::UNIX_EPOCH.checked_add(since_1970)?)
 }
 

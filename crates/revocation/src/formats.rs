@@ -1,6 +1,7 @@
 //! What secrets of a type look like: anchored patterns, from what scanners look for and wider,
 //! because a pattern that is too narrow leaves a live token alive.
 
+use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use regex::Regex;
 use thiserror::Error;
 
@@ -118,6 +119,19 @@ impl Format {
     /// The format of our own PATs with this prefix.
     pub fn pat(prefix: &str) -> Result<Self, FormatError> {
         Self::new(&format!(r"^{}[0-9A-Za-z_-]{{43}}\.[^.]+$", regex::escape(prefix)))
+    }
+
+    /// The pieces of `secret` that the pattern names, `(?<name>…)`; `None` where it is not of this format.
+    pub fn groups(&self, secret: &SecretString) -> Option<Vec<(String, SecretString)>> {
+        let text = secret.expose_secret();
+        let found = (text.len() <= LONGEST).then(|| self.0.captures(text)).flatten()?;
+        let named = |name: &str| Some((name.to_owned(), found.name(name)?.as_str().into()));
+        Some(self.group_names().filter_map(named).collect())
+    }
+
+    /// The names of those pieces.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.0.capture_names().flatten()
     }
 
     /// Whether the whole of `secret` is of this format.

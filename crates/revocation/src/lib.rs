@@ -5,6 +5,7 @@ pub mod catalog;
 mod error;
 pub mod formats;
 pub mod gitlab;
+pub mod http;
 pub mod identity;
 pub mod intake;
 pub mod issuance;

@@ -32,21 +32,6 @@ impl Provider {
     }
 }
 
-/// A GitLab instance.
-#[derive(Debug, Clone)]
-pub struct Gitlab {
-    /// What it is called in records and metrics; its host and path where nothing is said.
-    pub name: String,
-    /// Its root, without a final slash.
-    pub url: Url,
-    /// The types that it is asked about.
-    pub types: Vec<String>,
-    /// A token of an administrator, for tokens that cannot revoke themselves.
-    pub admin_token: Option<SecretString>,
-    /// A private CA for this instance, believed beside the system's.
-    pub ca_file: Option<CaFile>,
-}
-
 /// Reads all providers; our own is added in front where the file does not name it.
 pub(super) fn read(section: &mut Section<'_>) -> Vec<Provider> {
     let read = section.tables("providers", read_one).into_iter().enumerate();
@@ -79,32 +64,23 @@ fn read_one(section: &mut Section<'_>) -> Option<Provider> {
     }
 }
 
-fn read_gitlab(section: &mut Section<'_>) -> Option<Gitlab> {
-    let types = types(section, &GITLAB_TYPES);
-    let admin_token = admin_token(section, &types);
-    let name: Option<String> = section.optional("name");
-    let ca_file = CaFile::read(section);
-    let url: Url = section.required("url")?;
-    if url.scheme() == "http" && !is_loopback(&url) {
-        section.warn("url", "tokens travel to this GitLab unencrypted: use https");
+/// Warns where secrets would travel in the clear.
+fn warn_unencrypted(section: &mut Section<'_>, key: &str, url: &Url) {
+    if url.scheme() == "http" && !is_loopback(url) {
+        section.warn(key, "tokens travel to it unencrypted: use https");
     }
-    let name = name.unwrap_or_else(|| name_of(&url));
+}
+
+fn check_name(section: &mut Section<'_>, name: &str) {
     if name.is_empty() || name.len() > 255 || !name.bytes().all(|b| b.is_ascii_graphic()) {
         section.problem("name", "must be printable ASCII without spaces, and not empty");
     }
-    Some(Gitlab { name, url, types, admin_token, ca_file })
 }
 
-fn admin_token(section: &mut Section<'_>, types: &[String]) -> Option<SecretString> {
-    let given = section.has("admin_token") || section.has("admin_token_file");
-    let token = section.token("admin_token");
-    let helpless = types.iter().position(|name| needs_administrator(name));
-    if let (false, Some(i)) = (given, helpless) {
-        let problem = "is required (or admin_token_file): tokens of this type cannot revoke \
-                       themselves: ";
-        section.problem("admin_token", format!("{problem}{}", types[i]));
-    }
-    token
+fn name_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
+    format!("{host}{port}{}", url.path().trim_end_matches('/'))
 }
 
 fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {
@@ -122,12 +98,6 @@ fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {
         }
     }
     types
-}
-
-fn name_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-    format!("{host}{port}{}", url.path().trim_end_matches('/'))
 }
 
 pub(super) fn is_loopback(url: &Url) -> bool {

@@ -1,0 +1,261 @@
+//! The one request that revokes, as it is described, and as it is sent.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use portcullis_base::secret::SecretString;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Request, Url};
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::answer::Answers;
+use super::body::Body;
+use super::template::{Template, Values};
+
+/// The leaked secret.
+pub(super) const TOKEN: &str = "token";
+/// All leaked secrets of a batch, as the only element of a JSON array.
+pub(super) const TOKENS: &str = "tokens";
+/// The operator's own credential at the vendor's.
+const CREDENTIAL: &str = "credential";
+
+const METHODS: [&str; 5] = ["DELETE", "POST", "PUT", "PATCH", "GET"];
+
+/// Headers that only the connection itself may set.
+const NOT_OURS: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "expect"];
+
+/// All but the unreserved (RFC 3986, section 2.3), so that a value stays one segment or one parameter.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What is sent to whom, in words of the configuration. `{token}` stands for the secret in the path or query
+/// of the address, in headers and in the body; the name of a group of the type's format for that piece of it;
+/// `{credential}` for the operator's own. Each is escaped for the place where it stands.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Description {
+    /// The method.
+    pub method: String,
+    /// Headers by name.
+    pub headers: BTreeMap<String, String>,
+    /// The body: JSON, or a form where the header `Content-Type` says so.
+    pub body: Option<String>,
+    /// What the answers mean.
+    pub answers: Answers,
+    /// How many secrets one request may carry. The body has `["{tokens}"]` then.
+    pub batch: Option<usize>,
+    /// How many requests the vendor takes.
+    pub rate: Option<Rate>,
+}
+
+/// Requests in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// So many requests.
+    pub requests: u32,
+    /// In so many seconds.
+    pub seconds: u64,
+}
+
+/// Why a description cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum CallError {
+    /// Not one of the methods that revoke anything.
+    #[error("method: must be one of DELETE, POST, PUT, PATCH and GET")]
+    Method,
+    /// The scheme, host or port would come from elsewhere than the configuration.
+    #[error("url: must be an http or https URL whose scheme, host and port are written out")]
+    Url,
+    /// A header that is none, or that only the connection may set.
+    #[error("headers: {0} cannot be set to this")]
+    Header(String),
+    /// Neither JSON nor a form.
+    #[error(
+        "body: must be JSON, or a form where Content-Type is application/x-www-form-urlencoded"
+    )]
+    Body,
+    /// A name that stands for nothing here.
+    #[error("{{{0}}} stands for nothing here")]
+    Unknown(String),
+    /// The secret is nowhere in the request.
+    #[error("{{token}} is nowhere in the request")]
+    NoToken,
+    /// Batches and their place in the body belong together.
+    #[error(
+        "batch: needs [\"{{tokens}}\"] in a JSON body and nothing of one token elsewhere, and the other way round"
+    )]
+    Batch,
+    /// No requests at all, or in no time.
+    #[error("rate: must allow at least one request in a time of at least one second")]
+    Rate,
+    /// Nothing that the vendor could say would be a success.
+    #[error("revoked: some answer must mean revoked or submitted")]
+    NoSuccess,
+    /// Not a status of HTTP.
+    #[error("{0} is no status that an answer can have")]
+    Status(u16),
+}
+
+/// A description that can be used.
+#[derive(Debug, Clone)]
+pub struct Call {
+    method: Method,
+    url: Template,
+    /// Scheme, host and port of every request.
+    origin: url::Origin,
+    headers: Vec<(HeaderName, Template)>,
+    body: Body,
+    credential: Option<SecretString>,
+    pub(super) answers: Answers,
+    pub(super) batch: Option<usize>,
+    pub(super) rate: Option<Rate>,
+}
+
+impl Call {
+    /// Reads a description of calls to `url`, a text with holes too. `groups` are the pieces of a secret that
+    /// its formats name.
+    pub fn new(
+        url: &str,
+        description: &Description,
+        credential: Option<SecretString>,
+        groups: &[&str],
+    ) -> Result<Self, CallError> {
+        let method = METHODS.iter().find(|known| **known == description.method);
+        let method = method.and_then(|name| name.parse().ok()).ok_or(CallError::Method)?;
+        let url = Template::new(url);
+        let call = Self {
+            method,
+            origin: origin(&url)?,
+            url,
+            headers: headers(&description.headers)?,
+            body: Body::read(description)?,
+            credential,
+            answers: description.answers.clone(),
+            batch: description.batch,
+            rate: description.rate,
+        };
+        call.check(groups)?;
+        Ok(call)
+    }
+
+    fn check(&self, groups: &[&str]) -> Result<(), CallError> {
+        let holes = self.holes();
+        for hole in &holes {
+            let known = match hole.as_str() {
+                TOKEN => true,
+                TOKENS => self.batch.is_some(),
+                CREDENTIAL => self.credential.is_some(),
+                other => groups.contains(&other),
+            };
+            if !known {
+                return Err(CallError::Unknown(hole.clone()));
+            }
+        }
+        let of_one = holes.iter().any(|hole| hole == TOKEN || groups.contains(&hole.as_str()));
+        let of_many = self.body.lists_tokens();
+        match self.batch {
+            None if !of_one => return Err(CallError::NoToken),
+            Some(0) => return Err(CallError::Batch),
+            Some(_) if of_one || !of_many => return Err(CallError::Batch),
+            _ => {}
+        }
+        if self.rate.is_some_and(|rate| rate.requests == 0 || rate.seconds == 0) {
+            return Err(CallError::Rate);
+        }
+        if !self.answers.can_succeed() {
+            return Err(CallError::NoSuccess);
+        }
+        let mut statuses = self.answers.all().flat_map(|answer| &answer.status);
+        match statuses.find(|status| !(100..600).contains(*status)) {
+            Some(status) => Err(CallError::Status(*status)),
+            None => Ok(()),
+        }
+    }
+
+    fn holes(&self) -> Vec<String> {
+        let mut holes: Vec<String> = self.url.holes().map(str::to_owned).collect();
+        for (_, template) in &self.headers {
+            holes.extend(template.holes().map(str::to_owned));
+        }
+        self.body.holes(&mut holes);
+        holes
+    }
+
+    /// The request that revokes these secrets: one, whose pieces `groups` are, or as many as a batch has.
+    /// `None` where it cannot be written: the secret has a character that cannot stand where it would have to.
+    pub(super) fn request(
+        &self,
+        client: &Client,
+        secrets: &[&SecretString],
+        groups: &[(String, SecretString)],
+    ) -> Option<Request> {
+        let mut values = Values::default();
+        if let ([one], None) = (secrets, self.batch) {
+            values = values.with(TOKEN, one);
+        }
+        for (name, value) in groups {
+            values = values.with(name, value);
+        }
+        if let Some(credential) = &self.credential {
+            values = values.with(CREDENTIAL, credential);
+        }
+        let mut request = client.request(self.method.clone(), self.address(&values)?);
+        request = request.headers(self.header_map(&values)?);
+        if let Some(body) = self.body.fill(&values, secrets)? {
+            request = request.body(body);
+        }
+        request.build().ok()
+    }
+
+    /// Whatever the secret is, it goes where the configuration says and nowhere else.
+    fn address(&self, values: &Values<'_>) -> Option<Url> {
+        let text = self.url.fill(values, |value, to| {
+            // A segment of dots would be a step up the path.
+            if value.bytes().all(|b| b == b'.') {
+                return None;
+            }
+            to.extend(utf8_percent_encode(value, RESERVED));
+            Some(())
+        })?;
+        Url::parse(&text).ok().filter(|url| url.origin() == self.origin)
+    }
+
+    fn header_map(&self, values: &Values<'_>) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        for (name, template) in &self.headers {
+            let text = template.fill(values, |value, to| {
+                let visible = !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic());
+                visible.then(|| to.push_str(value))
+            })?;
+            let mut value = HeaderValue::from_str(&text).ok()?;
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+        Some(headers)
+    }
+}
+
+/// What is written out in front of the first hole decides where requests go.
+fn origin(url: &Template) -> Result<url::Origin, CallError> {
+    let beginning = url.beginning();
+    let (_, rest) = beginning.split_once("://").ok_or(CallError::Url)?;
+    let whole = url.holes().next().is_none();
+    let written_out = whole || rest.contains('/');
+    let parsed = Url::parse(beginning).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()
+    });
+    parsed.filter(|_| written_out).map(|url| url.origin()).ok_or(CallError::Url)
+}
+
+fn headers(given: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Template)>, CallError> {
+    let one = |(name, value): (&String, &String)| {
+        let bad = || CallError::Header(name.clone());
+        let header: HeaderName = name.parse().map_err(|_| bad())?;
+        if NOT_OURS.contains(&header.as_str()) || HeaderValue::from_str(value).is_err() {
+            return Err(bad());
+        }
+        Ok((header, Template::new(value)))
+    };
+    given.iter().map(one).collect()
+}

@@ -14,6 +14,7 @@ use portcullis_pat::{KeyRing, SigningKey};
 use portcullis_revocation::catalog::{Catalog, Handling};
 use portcullis_revocation::formats::Format;
 use portcullis_revocation::gitlab::{GitlabProvider, Instance};
+use portcullis_revocation::http::HttpProvider;
 use portcullis_revocation::intake::{Intake, OWN_PROVIDER};
 use portcullis_revocation::own::OwnTokens;
 use portcullis_revocation::provider::Provider as RevocationProvider;
@@ -26,7 +27,7 @@ use url::Url;
 
 use crate::admin::{Admins, FAILURES};
 use crate::auth::Chain;
-use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit};
+use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit, Vendor};
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
 
@@ -132,6 +133,7 @@ fn catalog(config: &Config) -> Result<Catalog, StartError> {
                 provider: match provider {
                     Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
                     Provider::Gitlab(_) => GitlabProvider::NAME.to_owned(),
+                    Provider::Http(vendor) => vendor.name.clone(),
                 },
                 mode: config.revocation.modes.get(token_type).copied().unwrap_or_default(),
                 format: format(config, provider, token_type)?,
@@ -148,11 +150,11 @@ fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Form
     if let Some(pattern) = config.revocation.formats.get(token_type) {
         return Format::new(pattern).map_err(bad);
     }
-    match provider {
-        Provider::Portcullis { .. } => Format::pat(&config.pat.prefix).map_err(bad),
-        Provider::Gitlab(_) => Format::built_in(token_type)
-            .ok_or_else(|| StartError::new("format", format!("{token_type} has no format"))),
+    if matches!(provider, Provider::Portcullis { .. }) {
+        return Format::pat(&config.pat.prefix).map_err(bad);
     }
+    let format = provider.built_in_format(token_type);
+    format.ok_or_else(|| StartError::new("format", format!("{token_type} has no format")))
 }
 
 fn providers(
@@ -166,17 +168,35 @@ fn providers(
         .iter()
         .filter_map(|provider| match provider {
             Provider::Gitlab(gitlab) => Some(instance(config, gitlab)),
-            Provider::Portcullis { .. } => None,
+            Provider::Portcullis { .. } | Provider::Http(_) => None,
         })
         .collect::<Result<_, _>>()?;
     let mut all: Vec<Arc<dyn RevocationProvider>> = vec![Arc::new(OwnProvider(pats.clone()))];
     if !gitlabs.is_empty() {
         all.push(Arc::new(GitlabProvider::new(gitlabs)));
     }
+    for provider in &config.revocation.providers {
+        if let Provider::Http(vendor) = provider {
+            all.push(Arc::new(http_provider(config, provider, vendor)?));
+        }
+    }
     if let Some(broker) = broker {
         all.push(Arc::new(LentTokens(broker.clone())));
     }
     Ok(all)
+}
+
+fn http_provider(
+    config: &Config,
+    provider: &Provider,
+    vendor: &Vendor,
+) -> Result<HttpProvider, StartError> {
+    let formats = vendor.types.iter().map(|token_type| {
+        Ok((token_type.clone(), format(config, provider, token_type)?))
+    });
+    let client = upstream_client(config, vendor.ca_file.as_ref(), config.revocation.call_timeout)?;
+    let formats = formats.collect::<Result<_, StartError>>()?;
+    Ok(HttpProvider::new(vendor.name.clone(), vendor.call.clone(), client, formats))
 }
 
 fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
@@ -200,14 +220,22 @@ pub(crate) fn gitlab_client(
     ca: Option<&CaFile>,
     timeout: Duration,
 ) -> Result<GitlabClient, StartError> {
+    Ok(GitlabClient::new(url.clone(), upstream_client(config, ca, timeout)?))
+}
+
+/// The same without a GitLab behind it.
+pub(crate) fn upstream_client(
+    config: &Config,
+    ca: Option<&CaFile>,
+    timeout: Duration,
+) -> Result<reqwest::Client, StartError> {
     let options = ClientOptions {
         timeout,
         connect_timeout: timeout.min(ClientOptions::default().connect_timeout),
         ca_pem: ca.or(config.http.ca_file.as_ref()).map(|file| file.pem.clone()),
         proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
     };
-    let http = client(&options).map_err(|error| StartError::new("http", error))?;
-    Ok(GitlabClient::new(url.clone(), http))
+    client(&options).map_err(|error| StartError::new("http", error))
 }
 
 fn worker_options(config: &Config) -> worker::Options {
@@ -257,6 +285,7 @@ pub(crate) fn offered(config: &Config) -> BTreeMap<String, usize> {
         let name = match provider {
             Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
             Provider::Gitlab(gitlab) => format!("gitlab {}", gitlab.name),
+            Provider::Http(vendor) => vendor.name.clone(),
         };
         *offered.entry(name).or_default() += provider.types().len();
     }

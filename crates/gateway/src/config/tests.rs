@@ -270,7 +270,7 @@ fn a_type_that_takes_an_administrator_takes_an_admin_token() {
         assert!(!told.contains("glpat-of-an-administrator-00"), "{told}");
         let token = config.revocation.providers.iter().find_map(|p| match p {
             Provider::Gitlab(gitlab) => gitlab.admin_token.as_ref(),
-            Provider::Portcullis { .. } => None,
+            _ => None,
         });
         assert_eq!(token.unwrap().expose_secret(), "glpat-of-an-administrator-00");
     }

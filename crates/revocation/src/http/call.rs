@@ -62,13 +62,13 @@ pub struct Rate {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum CallError {
     /// Not one of the methods that revoke anything.
-    #[error("method: must be one of DELETE, POST, PUT, PATCH and GET")]
+    #[error("must be one of DELETE, POST, PUT, PATCH and GET")]
     Method,
     /// The scheme, host or port would come from elsewhere than the configuration.
-    #[error("url: must be an http or https URL whose scheme, host and port are written out")]
+    #[error("must be an http or https URL whose scheme, host and port are written out")]
     Url,
     /// A header that is none, or that only the connection may set.
-    #[error("headers: {0} cannot be set to this")]
+    #[error("{0} cannot be set to this")]
     Header(String),
     /// Neither JSON nor a form.
     #[error(
@@ -87,14 +87,29 @@ pub enum CallError {
     )]
     Batch,
     /// No requests at all, or in no time.
-    #[error("rate: must allow at least one request in a time of at least one second")]
+    #[error("must allow at least one request in a time of at least one second")]
     Rate,
     /// Nothing that the vendor could say would be a success.
-    #[error("revoked: some answer must mean revoked or submitted")]
+    #[error("some answer must mean revoked or submitted")]
     NoSuccess,
     /// Not a status of HTTP.
     #[error("{0} is no status that an answer can have")]
     Status(u16),
+}
+
+impl CallError {
+    /// The key of a description that is to blame.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Url => "url",
+            Self::Header(_) => "headers",
+            Self::Body | Self::Unknown(_) | Self::NoToken => "body",
+            Self::Batch => "batch",
+            Self::Rate => "rate",
+            Self::NoSuccess | Self::Status(_) => "revoked",
+        }
+    }
 }
 
 /// A description that can be used.
@@ -137,6 +152,11 @@ impl Call {
         };
         call.check(groups)?;
         Ok(call)
+    }
+
+    /// Scheme, host and port of every request: `https://vendor.example`.
+    pub fn origin(&self) -> String {
+        self.origin.ascii_serialization()
     }
 
     fn check(&self, groups: &[&str]) -> Result<(), CallError> {

@@ -92,15 +92,27 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
         all.push(Upstream::new(format!("issuer {issuer}"), keys(source)));
     }
     for provider in &config.revocation.providers {
-        let Provider::Gitlab(entry) = provider else { continue };
-        let client = gitlab_client(config, &entry.url, entry.ca_file.as_ref(), PATIENCE)?;
-        let by = entry.admin_token.clone().map(|token| Administrator { token, sudo: None });
-        all.push(Upstream::new(format!("gitlab {}", entry.name), gitlab::ask(client, by)));
+        all.extend(of_provider(config, provider)?);
     }
     if let Some(section) = &config.impersonation {
         all.extend(of_broker(config, section)?);
     }
     Ok(all)
+}
+
+fn of_provider(config: &Config, provider: &Provider) -> Result<Option<Upstream>, StartError> {
+    Ok(match provider {
+        Provider::Portcullis { .. } => None,
+        Provider::Gitlab(entry) => {
+            let client = gitlab_client(config, &entry.url, entry.ca_file.as_ref(), PATIENCE)?;
+            let by = entry.admin_token.clone().map(|token| Administrator { token, sudo: None });
+            Some(Upstream::new(format!("gitlab {}", entry.name), gitlab::ask(client, by)))
+        }
+        Provider::Http(vendor) => {
+            let client = upstream_client(config, vendor.ca_file.as_ref(), PATIENCE)?;
+            Some(Upstream::new(format!("http {}", vendor.name), vendor::ask(client, &vendor.call)))
+        }
+    })
 }
 
 fn of_broker(config: &Config, section: &Impersonation) -> Result<[Upstream; 2], StartError> {

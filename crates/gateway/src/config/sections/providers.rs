@@ -1,14 +1,25 @@
 //! `[[revocation.providers]]`: who is asked to kill a secret of a type.
 
+mod gitlab;
+mod http;
+
 use std::collections::BTreeMap;
 
-use portcullis_base::secret::SecretString;
-use portcullis_revocation::formats::{GITLAB_TYPES, PAT_TYPE, needs_administrator};
+use portcullis_revocation::formats::{Format, PAT_TYPE};
+use portcullis_revocation::gitlab::GitlabProvider;
+use portcullis_revocation::intake::OWN_PROVIDER;
+use portcullis_revocation::issuance::LENT_PROVIDER;
 use url::Url;
 
 use super::super::section::Section;
 use super::revocation::{NOT_A_TYPE, is_type};
-use super::server::CaFile;
+
+pub use gitlab::Gitlab;
+pub use http::Vendor;
+
+/// Names that rows of the queue have for other reasons.
+const RESERVED: [&str; 5] =
+    [OWN_PROVIDER, GitlabProvider::NAME, LENT_PROVIDER, "oidc_proxy", "none"];
 
 /// One provider.
 #[derive(Debug, Clone)]
@@ -20,6 +31,8 @@ pub enum Provider {
     },
     /// A GitLab instance.
     Gitlab(Gitlab),
+    /// A vendor who revokes by one request.
+    Http(Box<Vendor>),
 }
 
 impl Provider {
@@ -28,12 +41,27 @@ impl Provider {
         match self {
             Self::Portcullis { types } => types,
             Self::Gitlab(gitlab) => &gitlab.types,
+            Self::Http(vendor) => &vendor.types,
+        }
+    }
+
+    /// The format that secrets of this type have, where the configuration does not say it.
+    pub fn built_in_format(&self, token_type: &str) -> Option<Format> {
+        match self {
+            Self::Portcullis { .. } => None,
+            Self::Gitlab(_) => Format::built_in(token_type),
+            Self::Http(vendor) => vendor.format(token_type),
         }
     }
 }
 
 /// Reads all providers; our own is added in front where the file does not name it.
-pub(super) fn read(section: &mut Section<'_>) -> Vec<Provider> {
+/// `formats` are those that the configuration says.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    formats: &BTreeMap<String, String>,
+) -> Vec<Provider> {
+    let read_one = |section: &mut Section<'_>| read_one(section, formats);
     let read = section.tables("providers", read_one).into_iter().enumerate();
     let mut all: Vec<(String, Provider)> =
         read.filter_map(|(i, one)| Some((format!("providers[{i}]"), one?))).collect();
@@ -46,18 +74,19 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<Provider> {
     all.into_iter().map(|(_, provider)| provider).collect()
 }
 
-fn read_one(section: &mut Section<'_>) -> Option<Provider> {
+fn read_one(section: &mut Section<'_>, formats: &BTreeMap<String, String>) -> Option<Provider> {
     let kind: String = section.required("kind")?;
     match kind.as_str() {
         "portcullis" => Some(Provider::Portcullis { types: types(section, &[PAT_TYPE]) }),
-        "gitlab" => read_gitlab(section).map(Provider::Gitlab),
-        "http" | "partner" => {
+        "gitlab" => gitlab::read(section).map(Provider::Gitlab),
+        "http" => http::read(section, formats).map(|vendor| Provider::Http(Box::new(vendor))),
+        "partner" => {
             section.problem("kind", format!("this version does not know the kind \"{kind}\""));
             section.ignore_rest();
             None
         }
         _ => {
-            section.problem("kind", "must be \"portcullis\" or \"gitlab\"");
+            section.problem("kind", "must be \"portcullis\", \"gitlab\" or \"http\"");
             section.ignore_rest();
             None
         }
@@ -116,6 +145,7 @@ fn check_names(section: &mut Section<'_>, providers: &[(String, Provider)]) {
         let (key, name) = match provider {
             Provider::Portcullis { .. } => ("kind", "portcullis"),
             Provider::Gitlab(gitlab) => ("name", gitlab.name.as_str()),
+            Provider::Http(vendor) => ("name", vendor.name.as_str()),
         };
         if let Some(first) = seen.insert((key, name), at) {
             section.problem(&format!("{at}.{key}"), format!("the same as that of {first}"));

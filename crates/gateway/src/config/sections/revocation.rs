@@ -48,6 +48,7 @@ pub struct Revocation {
 impl Revocation {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let short = SECOND / 1000;
+        let formats = section.map("formats");
         let revocation = Self {
             concurrency: usize::try_from(section.number("concurrency", 16, 1..=1000)).unwrap_or(1),
             call_timeout: section.duration("call_timeout", 10 * SECOND, short..=600 * SECOND),
@@ -57,8 +58,8 @@ impl Revocation {
             retry_cap: section.duration("retry_cap", 900 * SECOND, short..=DAY),
             poll_interval: section.duration("poll_interval", 5 * SECOND, short..=600 * SECOND),
             modes: section.map("modes"),
-            providers: providers::read(section),
-            formats: section.map("formats"),
+            providers: providers::read(section, &formats),
+            formats,
         };
         revocation.check(section);
         revocation
@@ -79,13 +80,18 @@ impl Revocation {
 
     /// A secret of a type without a format could not be told from anything else.
     fn check_formats_needed(&self, section: &mut Section<'_>) {
-        let gitlabs = self.providers.iter().filter(|p| matches!(p, Provider::Gitlab(_)));
-        let types: BTreeSet<&String> = gitlabs.flat_map(Provider::types).collect();
-        for name in types.into_iter().filter(|name| is_type(name)) {
-            if !self.formats.contains_key(name) && Format::built_in(name).is_none() {
-                let key = format!("formats.{name}");
-                section.problem(&key, "is required: no format is built in for this type");
-            }
+        let mut missing = BTreeSet::new();
+        for provider in self.providers.iter().filter(|p| !matches!(p, Provider::Portcullis { .. })) {
+            let lacks = |name: &&String| {
+                is_type(name)
+                    && !self.formats.contains_key(*name)
+                    && provider.built_in_format(name).is_none()
+            };
+            missing.extend(provider.types().iter().filter(lacks));
+        }
+        for name in missing {
+            let key = format!("formats.{name}");
+            section.problem(&key, "is required: no format is built in for this type");
         }
     }
 

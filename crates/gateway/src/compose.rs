@@ -191,9 +191,10 @@ fn http_provider(
     provider: &Provider,
     vendor: &Vendor,
 ) -> Result<HttpProvider, StartError> {
-    let formats = vendor.types.iter().map(|token_type| {
-        Ok((token_type.clone(), format(config, provider, token_type)?))
-    });
+    let formats = vendor
+        .types
+        .iter()
+        .map(|token_type| Ok((token_type.clone(), format(config, provider, token_type)?)));
     let client = upstream_client(config, vendor.ca_file.as_ref(), config.revocation.call_timeout)?;
     let formats = formats.collect::<Result<_, StartError>>()?;
     Ok(HttpProvider::new(vendor.name.clone(), vendor.call.clone(), client, formats))

@@ -13,6 +13,7 @@ use crate::data_dir::SecretName;
 use crate::error::StartError;
 
 mod auth;
+mod http;
 mod impersonation;
 mod oidc_proxy;
 

@@ -1,6 +1,7 @@
 //! Asking every upstream whether it will do what it is there for.
 
 mod gitlab;
+mod vendor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use time::{Date, OffsetDateTime};
 
 use crate::auth::{keys_of, keys_of_all};
-use crate::compose::gitlab_client;
+use crate::compose::{gitlab_client, upstream_client};
 use crate::config::{Config, DatabaseKind, Impersonation, Provider};
 use crate::error::StartError;
 
@@ -110,7 +111,10 @@ fn of_provider(config: &Config, provider: &Provider) -> Result<Option<Upstream>,
         }
         Provider::Http(vendor) => {
             let client = upstream_client(config, vendor.ca_file.as_ref(), PATIENCE)?;
-            Some(Upstream::new(format!("http {}", vendor.name), vendor::ask(client, &vendor.call)))
+            Some(Upstream::new(
+                format!("http {}", vendor.name),
+                vendor::ask(client, vendor.call.clone()),
+            ))
         }
     })
 }

@@ -57,10 +57,7 @@ impl Provider {
 
 /// Reads all providers; our own is added in front where the file does not name it.
 /// `formats` are those that the configuration says.
-pub(super) fn read(
-    section: &mut Section<'_>,
-    formats: &BTreeMap<String, String>,
-) -> Vec<Provider> {
+pub(super) fn read(section: &mut Section<'_>, formats: &BTreeMap<String, String>) -> Vec<Provider> {
     let read_one = |section: &mut Section<'_>| read_one(section, formats);
     let read = section.tables("providers", read_one).into_iter().enumerate();
     let mut all: Vec<(String, Provider)> =

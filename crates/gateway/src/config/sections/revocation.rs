@@ -81,7 +81,8 @@ impl Revocation {
     /// A secret of a type without a format could not be told from anything else.
     fn check_formats_needed(&self, section: &mut Section<'_>) {
         let mut missing = BTreeSet::new();
-        for provider in self.providers.iter().filter(|p| !matches!(p, Provider::Portcullis { .. })) {
+        for provider in self.providers.iter().filter(|p| !matches!(p, Provider::Portcullis { .. }))
+        {
             let lacks = |name: &&String| {
                 is_type(name)
                     && !self.formats.contains_key(*name)

@@ -46,4 +46,3 @@ fn admin_token(section: &mut Section<'_>, types: &[String]) -> Option<SecretStri
     }
     token
 }
-

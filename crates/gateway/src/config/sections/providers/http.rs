@@ -102,7 +102,8 @@ fn read_rate(section: &mut Section<'_>) -> Option<Rate> {
     let requests = section.required::<u64>("requests");
     let per = section.duration("per", SECOND, SECOND..=Duration::from_hours(24));
     let requests = section.inside("requests", requests?, 1..=1_000_000, u64::to_string);
-    Some(Rate { requests: u32::try_from(requests).ok()?, seconds: per.as_secs() })
+    let requests = u32::try_from(requests).ok().filter(|requests| *requests > 0)?;
+    Some(Rate { requests, seconds: per.as_secs() })
 }
 
 /// Warns of a way in the clear, and gives what is in front of the first hole.

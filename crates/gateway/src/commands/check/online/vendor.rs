@@ -1,0 +1,18 @@
+//! A vendor who revokes by one request.
+
+use portcullis_revocation::http::Call;
+use reqwest::Client;
+
+use super::{Bad, Good};
+
+/// Only whether somebody answers there: the call itself is made with a leaked secret, and never otherwise.
+pub(super) async fn ask(client: Client, call: Call) -> Result<Good, Bad> {
+    let origin = call.origin();
+    match client.head(&origin).send().await {
+        Ok(_) => Ok(Good { text: format!("{origin} answers"), ..Good::default() }),
+        Err(error) => {
+            let code = if error.is_timeout() { "timeout" } else { "unreachable" };
+            Err(Bad { code, text: format!("{origin} cannot be reached") })
+        }
+    }
+}

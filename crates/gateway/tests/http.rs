@@ -24,6 +24,8 @@ mod log;
 mod odd;
 #[path = "http/oidc.rs"]
 mod oidc;
+#[path = "http/outbound.rs"]
+mod outbound;
 #[path = "http/pats.rs"]
 mod pats;
 #[path = "http/queue.rs"]
@@ -138,6 +140,7 @@ on_both_databases![
     oidc::an_issuer_that_hangs_or_comes_back_is_looked_after,
     oidc::keys_come_from_where_the_configuration_says,
     oidc::a_profile_asks_for_its_scopes,
+    outbound::nothing_goes_where_it_does_not_belong,
     pats::what_is_wrong_with_a_new_pat_is_named,
     pats::a_token_is_shown_once,
     pats::lists_go_page_by_page_and_by_owner,

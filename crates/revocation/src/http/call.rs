@@ -279,3 +279,6 @@ fn headers(given: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Template
     };
     given.iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests;

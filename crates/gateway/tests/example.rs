@@ -14,6 +14,7 @@ use portcullis_gateway::data_dir::{DEFAULT, DataDir};
 use portcullis_test_support::{SigningKey, jwks, private_jwks};
 
 const EXAMPLE: &str = include_str!("../../../config/portcullis.example.toml");
+const VENDORS: &str = include_str!("../../../docs/providers.md");
 
 fn read(dir: &Path, text: &str) -> Reading {
     let file = dir.join("portcullis.toml");
@@ -104,6 +105,22 @@ fn with_every_key_in_force_it_is_good_and_every_default_in_it_is_true() {
         let met: Vec<_> = known.iter().filter(|k| k.key == key).collect();
         assert!(met.iter().any(|k| k.given), "{key} is not in the example");
         assert!(met.iter().all(|k| k.default != Some(false)), "{key} is not at its default");
+    }
+}
+
+#[test]
+fn what_the_page_of_vendors_shows_can_be_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("acme-token");
+    fs::write(&file, "of-the-operator").unwrap();
+    let blocks: Vec<&str> = VENDORS.split("```toml\n").skip(1).collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        let text = block.split("```").next().unwrap();
+        let text = text.replace("/etc/portcullis/acme-token", file.to_str().unwrap());
+        let reading = read(dir.path(), &text);
+        assert_eq!(reading.config.as_ref().err(), None, "{text}");
+        assert_eq!(reading.config.unwrap().revocation.providers.len(), 2, "{text}");
     }
 }
 

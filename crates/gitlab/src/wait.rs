@@ -12,9 +12,15 @@ pub const LONGEST_WAIT: Duration = Duration::from_hours(24);
 const RESETS: [HeaderName; 2] =
     [HeaderName::from_static("ratelimit-reset"), HeaderName::from_static("x-ratelimit-reset")];
 
+/// How many requests are left until then. GitHub tells both with every answer.
+const REMAINDERS: [HeaderName; 2] = [
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+];
+
 /// What `Retry-After` (RFC 9110 section 10.2.3) or else GitLab's `RateLimit-Reset` or GitHub's
-/// `X-RateLimit-Reset` says, at most [`LONGEST_WAIT`]. A moment is measured from the answer's own `Date`, so
-/// that a difference between the clocks does not count.
+/// `X-RateLimit-Reset` says, at most [`LONGEST_WAIT`]. A reset asks for nothing while requests are left. A moment is
+/// measured from the answer's own `Date`, so that a difference between the clocks does not count.
 pub fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     let wait = retry_after(headers).or_else(|| reset(headers))?;
     Some(wait.min(LONGEST_WAIT))
@@ -26,6 +32,10 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn reset(headers: &HeaderMap) -> Option<Duration> {
+    let left = REMAINDERS.iter().find_map(|name| seconds(text(headers, name)?));
+    if left.is_some_and(|left| !left.is_zero()) {
+        return None;
+    }
     let named = RESETS.iter().find_map(|name| text(headers, name))?;
     let since_1970 = seconds(named)?;
     until(headers, SystemTime::UNIX_EPOCH.checked_add(since_1970)?)
@@ -90,5 +100,17 @@ mod tests {
         assert_eq!(wait(&[DATE_HEADER, reset, ("retry-after", "7")]), Some(7));
         assert_eq!(wait(&[DATE_HEADER, ("ratelimit-reset", "18446744073709551615")]), None);
         assert_eq!(wait(&[reset]), None);
+    }
+
+    #[test]
+    fn a_reset_asks_for_nothing_while_requests_are_left() {
+        let reset = ("x-ratelimit-reset", "1781685780");
+        let left = |count| [DATE_HEADER, reset, ("x-ratelimit-remaining", count)];
+        assert_eq!(wait(&left("59")), None, "as GitHub says it with every answer");
+        assert_eq!(wait(&left("0")), Some(30));
+        assert_eq!(wait(&left("")), Some(30));
+        assert_eq!(wait(&[DATE_HEADER, reset, ("ratelimit-remaining", "1")]), None);
+        let asked = ("retry-after", "7");
+        assert_eq!(wait(&[DATE_HEADER, reset, ("x-ratelimit-remaining", "59"), asked]), Some(7));
     }
 }

@@ -137,7 +137,7 @@ impl HttpProvider {
         let status = response.status().as_u16();
         let wait = asked_for(response.headers());
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let is_html = kind.is_some_and(|kind| kind.trim_start().starts_with("text/html"));
+        let is_html = kind.is_some_and(is_html);
         let body = match read(response).await {
             Ok(body) => body,
             Err(error) => return unheard(&error),
@@ -167,6 +167,8 @@ fn conclude(meaning: Meaning, status: u16, wait: Option<Duration>) -> Verdict {
         (Meaning::Retry, _) => verdict(again(wait, true), "not_now"),
         (Meaning::Unknown, 500..600) => verdict(again(wait, true), "server_error"),
         (Meaning::Unknown, 300..400) => verdict(again(None, false), "redirect"),
+        // Whoever is not let in is told nothing about the secret.
+        (Meaning::Unknown, 401 | 403 | 407) => verdict(again(wait, false), "unauthorized"),
         (Meaning::Unknown, 400..500) => verdict(again(wait, false), UNEXPECTED),
         (Meaning::Unknown, _) => verdict(again(None, true), UNEXPECTED),
     }
@@ -174,6 +176,11 @@ fn conclude(meaning: Meaning, status: u16, wait: Option<Duration>) -> Verdict {
 
 /// The code of an answer that nobody wrote down.
 const UNEXPECTED: &str = "unexpected_answer";
+
+fn is_html(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    ["text/html", "application/xhtml+xml"].iter().any(|html| kind.eq_ignore_ascii_case(html))
+}
 
 fn again(after: Option<Duration>, uncertain: bool) -> Finding {
     Finding::Retry { after, uncertain }

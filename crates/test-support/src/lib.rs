@@ -6,6 +6,7 @@ mod database;
 mod programs;
 mod signer;
 mod site;
+mod vendor;
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -13,6 +14,7 @@ pub use cluster::Cluster;
 pub use database::{PgDatabase, postgres};
 pub use signer::{SigningKey, base64url, jwks, private_jwks};
 pub use site::{Reply, Site};
+pub use vendor::{Act, Asked, Vendor};
 
 /// Everything in a database as text, as `pg_dump` writes it: to search it for what must not be there.
 ///

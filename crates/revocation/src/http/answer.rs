@@ -59,13 +59,24 @@ pub(super) struct Given<'a> {
     pub(super) body: &'a [u8],
 }
 
+impl Given<'_> {
+    /// A log-in page, or that of a proxy which lets nothing pass. Not all say what they are.
+    fn is_page(&self) -> bool {
+        self.is_html || self.body.trim_ascii_start().starts_with(b"<")
+    }
+}
+
 impl Answers {
     /// What an answer means. Where several descriptions fit, the one that claims the least counts: whoever
     /// wrote them down knew less than they thought.
     pub(super) fn judge(&self, given: &Given<'_>) -> Meaning {
         let body = serde_json::from_slice::<Value>(given.body).ok();
+        let is_page = given.is_page();
         let fits = |answers: &[Answer]| {
-            answers.iter().find(|answer| answer.fits(given.status, body.as_ref())).cloned()
+            let mut all = answers.iter();
+            let found = all.find(|answer| answer.fits(given.status, body.as_ref()));
+            // Whatever the status: a page is the word of somebody in between.
+            found.filter(|answer| !is_page || !answer.members.is_empty()).cloned()
         };
         if fits(&self.retry).is_some() {
             return Meaning::Retry;
@@ -81,7 +92,7 @@ impl Answers {
         match found {
             // What was looked for in the body was found there; otherwise nothing in it may say the contrary.
             Some((answer, meaning))
-                if !answer.members.is_empty() || is_believable(given, body.as_ref()) =>
+                if !answer.members.is_empty() || is_believable(body.as_ref()) =>
             {
                 meaning
             }
@@ -120,8 +131,8 @@ fn member<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
-/// A success with an error in it is none, and neither is the log-in page of somebody in between.
-fn is_believable(given: &Given<'_>, body: Option<&Value>) -> bool {
+/// A success with an error in it is none.
+fn is_believable(body: Option<&Value>) -> bool {
     let says_no = |name| body.and_then(|body| body.get(name)) == Some(&Value::Bool(false));
     let says_something = |name| {
         let said = body.and_then(|body| body.get(name));
@@ -134,7 +145,7 @@ fn is_believable(given: &Given<'_>, body: Option<&Value>) -> bool {
         })
     };
     let complains = ["error", "errors"].into_iter().any(says_something);
-    !given.is_html && !complains && !["ok", "success", "revoked"].into_iter().any(says_no)
+    !complains && !["ok", "success", "revoked"].into_iter().any(says_no)
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u16>, D::Error> {
@@ -198,7 +209,7 @@ mod tests {
             (204, "", Meaning::Revoked),
             (205, "not json", Meaning::Revoked),
             (202, "{}", Meaning::Submitted),
-            (401, "<html>", Meaning::Inactive { confirmed: false }),
+            (401, "no", Meaning::Inactive { confirmed: false }),
             (403, r#"{"errors":[{"code":7}]}"#, Meaning::Refused),
             (403, r#"{"errors":[{"code":7}],"again":true}"#, Meaning::Retry),
             (403, r#"{"errors":{"code":7}}"#, Meaning::Unknown),
@@ -226,11 +237,16 @@ mod tests {
         {
             assert_eq!(judge(204, body), Meaning::Revoked, "{body}");
         }
-        let page = Given { status: 204, is_html: true, body: b"" };
-        assert_eq!(
-            answers().judge(&page),
-            Meaning::Unknown,
-            "a log-in page of somebody in between"
-        );
+    }
+
+    #[test]
+    fn a_page_of_somebody_in_between_says_nothing() {
+        for status in [200, 202, 204, 401, 403] {
+            let page = Given { status, is_html: true, body: b"" };
+            assert_eq!(answers().judge(&page), Meaning::Unknown, "{status}");
+            for body in ["<html>", " \r\n<!DOCTYPE html>"] {
+                assert_eq!(judge(status, body), Meaning::Unknown, "{status} {body}");
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use portcullis_base::secret::SecretString;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Url};
 use serde::Deserialize;
 use thiserror::Error;
@@ -21,6 +21,8 @@ pub(super) const TOKENS: &str = "tokens";
 const CREDENTIAL: &str = "credential";
 
 const METHODS: [&str; 5] = ["DELETE", "POST", "PUT", "PATCH", "GET"];
+
+const MAY_HAVE_A_BODY: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
 
 /// Headers that only the connection itself may set.
 const NOT_OURS: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "expect"];
@@ -222,8 +224,13 @@ impl Call {
         }
         let mut request = client.request(self.method.clone(), self.address(&values)?);
         request = request.headers(self.header_map(&values)?);
-        if let Some(body) = self.body.fill(&values, secrets)? {
-            request = request.body(body);
+        match self.body.fill(&values, secrets)? {
+            Some(body) => request = request.body(body),
+            // RFC 9110, section 8.6: without it servers answer 411 to a method that may have a body.
+            None if MAY_HAVE_A_BODY.contains(&self.method) => {
+                request = request.header(CONTENT_LENGTH, 0);
+            }
+            None => {}
         }
         request.build().ok()
     }

@@ -59,3 +59,6 @@ impl Preset {
 static PRESETS: LazyLock<BTreeMap<String, Preset>> = LazyLock::new(|| {
     toml::from_str(include_str!("../../presets.toml")).expect("the presets are well formed")
 });
+
+#[cfg(test)]
+mod tests;

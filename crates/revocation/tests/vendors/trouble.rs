@@ -1,0 +1,120 @@
+//! Vendors who have no time, are not there, or say what cannot be.
+
+use std::time::Duration;
+
+use portcullis_revocation::provider::Finding;
+use portcullis_test_support::{Act, Reply, Vendor, free_port};
+
+use crate::support::{again, ask, provider, say};
+use crate::table::rows;
+
+#[tokio::test]
+async fn a_vendor_that_wants_a_pause_has_it() {
+    for row in rows() {
+        let busy = Reply::status(429).header("Retry-After", "3600");
+        let vendor = Vendor::start(move |_| Act::Say(busy.clone()));
+        let provider = provider(row.preset, vendor.url());
+        let verdict = ask(&provider, row.token_type, &row.secret).await;
+        assert_eq!((verdict.finding, verdict.code), (again(Some(3600), false), "rate_limited"));
+        let verdict = ask(&provider, row.token_type, &row.secret).await;
+        let Finding::Retry { after: Some(wait), uncertain: false } = verdict.finding else {
+            panic!("{}: {verdict:?}", row.preset)
+        };
+        assert_eq!(verdict.code, "paced", "{}", row.preset);
+        assert!(wait > Duration::from_secs(3500) && wait <= Duration::from_secs(3600), "{wait:?}");
+        assert_eq!(vendor.asked().len(), 1, "{}: nothing goes out in the meantime", row.preset);
+    }
+}
+
+#[tokio::test]
+async fn a_vendor_that_is_down_is_asked_again() {
+    for row in rows() {
+        let nowhere = format!("http://127.0.0.1:{}", free_port());
+        let verdict = ask(&provider(row.preset, &nowhere), row.token_type, &row.secret).await;
+        let shown = format!("{}: {verdict:?}", row.preset);
+        assert_eq!((verdict.finding, verdict.code), (again(None, false), "unreachable"), "{shown}");
+
+        let vendor = Vendor::start(|_| Act::Cut);
+        let provider = provider(row.preset, vendor.url());
+        let mut expected = Vec::new();
+        for (act, code) in [
+            (Act::Cut, "lost"),
+            (say(503, ""), "server_error"),
+            (say(500, r#"{"message":"Internal Error"}"#), "server_error"),
+            (say(502, "<html>bad gateway</html>"), "server_error"),
+        ] {
+            vendor.set(act.clone());
+            let verdict = ask(&provider, row.token_type, &row.secret).await;
+            let shown = format!("{} {act:?}: {verdict:?}", row.preset);
+            assert_eq!((verdict.finding, verdict.code), (again(None, true), code), "{shown}");
+            expected.push(row.target.clone());
+        }
+        let asked: Vec<String> = vendor.asked().into_iter().map(|asked| asked.target).collect();
+        assert_eq!(asked, expected, "{}: once each", row.preset);
+    }
+}
+
+/// Answers with the status of a success that are none. A 204 has no body that could say anything.
+fn lies() -> Vec<Reply> {
+    let page = |status, kind: &str, body: &str| Reply {
+        status,
+        headers: vec![("Content-Type".to_owned(), kind.to_owned())],
+        ..Reply::json(body)
+    };
+    let mut lies =
+        vec![page(204, "text/html; charset=utf-8", ""), Reply { status: 205, ..Reply::json("{}") }];
+    for status in [200, 201, 202, 401, 403] {
+        lies.push(page(status, "TEXT/HTML", "<html>please log in</html>"));
+        lies.push(page(status, "text/plain", "\r\n<!DOCTYPE html><title>blocked</title>"));
+    }
+    for status in [200, 201, 202] {
+        for body in [
+            r#"{"ok":false,"error":"nothing_was_done"}"#,
+            r#"{"error":{"code":7}}"#,
+            r#"{"errors":["nothing was done"]}"#,
+            r#"{"success":false}"#,
+            r#"{"ok":true,"revoked":false}"#,
+        ] {
+            lies.push(Reply { status, ..Reply::json(body) });
+        }
+    }
+    lies
+}
+
+#[tokio::test]
+async fn a_vendor_that_lies_is_not_believed() {
+    for row in rows() {
+        let vendor = Vendor::start(|_| Act::Cut);
+        let provider = provider(row.preset, vendor.url());
+        for lie in lies() {
+            vendor.set(Act::Say(lie.clone()));
+            let verdict = ask(&provider, row.token_type, &row.secret).await;
+            let open = matches!(verdict.finding, Finding::Retry { after: None, .. });
+            assert!(open, "{} {lie:?}: {verdict:?}", row.preset);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_followed_elsewhere() {
+    let elsewhere = Vendor::start(|_| say(200, r#"{"ok":true,"revoked":true}"#));
+    for row in rows() {
+        let vendor = Vendor::start(|_| Act::Cut);
+        let provider = provider(row.preset, vendor.url());
+        for status in [300, 301, 302, 303, 307, 308] {
+            for to in [elsewhere.url().to_owned(), format!("{}/again", vendor.url())] {
+                vendor.set(Act::Say(Reply::status(status).header("Location", &to)));
+                let verdict = ask(&provider, row.token_type, &row.secret).await;
+                let shown = format!("{} {status}: {verdict:?}", row.preset);
+                assert_eq!(
+                    (verdict.finding, verdict.code),
+                    (again(None, false), "redirect"),
+                    "{shown}"
+                );
+            }
+        }
+        assert!(vendor.asked().iter().all(|asked| asked.target == row.target), "{}", row.preset);
+        assert_eq!(vendor.asked().len(), 12, "{}", row.preset);
+    }
+    assert_eq!(elsewhere.asked(), []);
+}

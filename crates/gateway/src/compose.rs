@@ -20,6 +20,7 @@ use portcullis_revocation::own::OwnTokens;
 use portcullis_revocation::provider::Provider as RevocationProvider;
 use portcullis_revocation::vault::{Vault, VaultError, own_key};
 use portcullis_revocation::worker;
+use portcullis_revocation_api::partners::Partners;
 use portcullis_revocation_api::{ClientConfig, RevocationApi, Types};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
@@ -30,8 +31,10 @@ use crate::auth::Chain;
 use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit, Vendor};
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
+use crate::revocations::Reports;
 
 pub(crate) mod broker;
+mod partners;
 mod resigner;
 
 pub(crate) use resigner::{Resigner, policy};
@@ -49,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) resigner: Option<Resigner>,
     pub(crate) admins: Admins,
     pub(crate) revocation_api: RevocationApi,
+    pub(crate) partners: Option<Partners>,
+    pub(crate) reports: Reports,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
     pub(crate) random: Arc<dyn Randomness>,
@@ -77,6 +82,8 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         max_waiting + 1,
     ));
     Ok(Parts {
+        partners: partners::make(config, &intake)?,
+        reports: Reports::new(Arc::clone(&intake), &config.revocation_api),
         revocation_api: RevocationApi::new(api_config(config), intake),
         admins: Admins::new(config.secrets.admin_tokens.clone()),
         providers: providers(config, &pats, broker.as_ref())?,

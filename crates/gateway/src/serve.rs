@@ -192,6 +192,8 @@ struct Shared {
     own_keys: Option<Data<KeyFile>>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
+    partners: Option<Data<portcullis_revocation_api::partners::Partners>>,
+    reports: Data<revocations::Reports>,
     worker: WorkerParts,
 }
 
@@ -221,6 +223,8 @@ impl Shared {
             own_keys,
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
+            partners: parts.partners.map(Data::new),
+            reports: Data::new(parts.reports),
             worker: WorkerParts {
                 vault: parts.vault,
                 providers: parts.providers,
@@ -236,7 +240,9 @@ pub fn public_routes(config: &Config) -> RouteTable {
     let mut table = health::routes();
     table.extend(pats::routes());
     table.extend(auth::routes());
-    table.extend(portcullis_revocation_api::routes(&config.revocation_api.mount));
+    let mount = &config.revocation_api.mount;
+    table.extend(portcullis_revocation_api::routes(mount));
+    table.extend(portcullis_revocation_api::partners::routes(mount, &config.partners.programmes()));
     if let Some(section) = &config.impersonation {
         table.extend(portcullis_impersonation::routes(&section.mount));
     }
@@ -266,6 +272,7 @@ fn listen(
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
     let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
     let own_keys = data.own_keys.clone();
+    let (partners, reports) = (data.partners.clone(), data.reports.clone());
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -274,8 +281,13 @@ fn listen(
             .app_data(chain.clone())
             .app_data(admins.clone())
             .app_data(api.clone())
+            .app_data(reports.clone())
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config));
+        let app = match &partners {
+            Some(partners) => app.app_data(partners.clone()),
+            None => app,
+        };
         let app = match &broker {
             Some(broker) => app.app_data(broker.clone()),
             None => app,

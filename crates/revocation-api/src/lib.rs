@@ -6,6 +6,7 @@ mod clients;
 mod handlers;
 mod item;
 mod items;
+pub mod partners;
 mod splitter;
 
 use std::sync::Arc;

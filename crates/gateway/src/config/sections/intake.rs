@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
 use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
+use portcullis_revocation::issuance::LENT_PROVIDER;
+use portcullis_revocation_api::partners::Programme;
 
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 use super::revocation::is_type;
+use crate::revocations::ADMIN_REPORTER;
 
 /// `[revocation_api]`
 #[derive(Debug, Clone)]
@@ -96,6 +99,8 @@ impl Client {
         let name: Option<String> = section.required("name");
         if name.as_deref().is_some_and(|name| !is_name(name)) {
             section.problem("name", "must be 1 to 64 letters, digits, '-', '_' or '.'");
+        } else if name.as_deref().is_some_and(is_taken) {
+            section.problem("name", "is the name of another way in: sightings would be mixed up");
         }
         let given = section.has("token") || section.has("token_file");
         let token = section.token("token");
@@ -131,6 +136,12 @@ impl RateLimit {
 fn is_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// Whether reports that come another way are kept under this name.
+fn is_taken(name: &str) -> bool {
+    [ADMIN_REPORTER, LENT_PROVIDER].contains(&name)
+        || Programme::ALL.iter().any(|programme| programme.reporter() == name)
 }
 
 /// Two clients with one name could not be told apart in records, with one token not at all.

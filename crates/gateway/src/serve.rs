@@ -70,7 +70,7 @@ impl Gateway {
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
-        let resigner = data.resigner.clone();
+        let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
@@ -88,6 +88,11 @@ impl Gateway {
                     async {
                         if let Some(resigner) = &resigner {
                             resigner.resigner().warm_up().await;
+                        }
+                    },
+                    async {
+                        if let Some(jobs) = &jobs {
+                            jobs.warm_up().await;
                         }
                     },
                 );
@@ -192,6 +197,7 @@ struct Shared {
     own_keys: Option<Data<KeyFile>>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
+    jobs: Option<Data<compose::Jobs>>,
     worker: WorkerParts,
 }
 
@@ -221,6 +227,7 @@ impl Shared {
             own_keys,
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
+            jobs: parts.jobs.map(Data::from),
             worker: WorkerParts {
                 vault: parts.vault,
                 providers: parts.providers,
@@ -265,7 +272,7 @@ fn listen(
     let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
     let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
-    let own_keys = data.own_keys.clone();
+    let (own_keys, jobs) = (data.own_keys.clone(), data.jobs.clone());
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -278,6 +285,10 @@ fn listen(
             .configure(|config| mount(&table, config));
         let app = match &broker {
             Some(broker) => app.app_data(broker.clone()),
+            None => app,
+        };
+        let app = match &jobs {
+            Some(jobs) => app.app_data(jobs.clone()),
             None => app,
         };
         match (&resigner, &own_keys) {

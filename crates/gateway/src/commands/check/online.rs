@@ -97,6 +97,13 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
         let by = entry.admin_token.clone().map(|token| Administrator { token, sudo: None });
         all.push(Upstream::new(format!("gitlab {}", entry.name), gitlab::ask(client, by)));
     }
+    if let Some(jobs) = &config.revocation_api.jobs {
+        let source = keys_of(config, &jobs.issuer, &jobs.keys, jobs.ca_file.as_ref())?;
+        all.push(Upstream::new(
+            format!("revocation_api.jobs, keys of {}", jobs.issuer),
+            keys(source),
+        ));
+    }
     if let Some(section) = &config.impersonation {
         all.extend(of_broker(config, section)?);
     }

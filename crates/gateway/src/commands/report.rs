@@ -10,6 +10,8 @@ mod progress;
 mod read;
 mod send;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::process::ExitCode;

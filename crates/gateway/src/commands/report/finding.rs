@@ -1,5 +1,7 @@
 //! What a scanner found.
 
+use std::fmt::Write as _;
+
 use portcullis_base::secret::SecretString;
 
 use super::extract;
@@ -46,7 +48,7 @@ impl Place {
             }
             shown.push_str(file);
             if let Some(line) = self.line.filter(|line| *line > 0) {
-                shown.push_str(&format!("#L{line}"));
+                let _ = write!(shown, "#L{line}");
             }
         }
         shown

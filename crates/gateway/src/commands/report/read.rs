@@ -44,7 +44,7 @@ impl Opened {
         let bad = |error| StartError::new("report", format!("{name}: {error}"));
         let file = File::open(path).map_err(bad)?;
         let length = file.metadata().map_err(bad)?;
-        let length = length.is_file().then(|| length.len());
+        let length = length.is_file().then_some(length.len());
         Ok(Self { name, length, reader: Box::new(file) })
     }
 
@@ -107,7 +107,7 @@ fn gitlab(reader: impl Read, found: &mut dyn FnMut(Finding)) -> Result<Option<St
     }
     let major = version.as_deref().and_then(|version| version.split('.').next());
     Ok(match (major, &version) {
-        (Some("14" | "15"), _) | (None, _) | (_, None) => None,
+        (Some("14" | "15") | None, _) | (_, None) => None,
         (Some(_), Some(version)) => Some(format!(
             "the report is of schema {}; it is read as one of 15, the newest known here",
             plain(version)

@@ -70,7 +70,8 @@ impl Tally {
     /// Takes the next finding.
     pub(super) fn add(&mut self, finding: Finding) {
         let Finding { token_type, secret, location } = finding;
-        let offered = self.offered.contains(&token_type);
+        // An item without a type is none.
+        let offered = self.offered.contains(&token_type) && !token_type.is_empty();
         let kind = self.kind(token_type);
         let (name, counts) = &mut self.types[kind];
         counts.found += 1;
@@ -78,7 +79,6 @@ impl Tally {
             counts.without_secret += 1;
             return;
         };
-        // An item without a type is none.
         let own = !name.is_empty() && own::may_be(secret.expose_secret());
         if !offered && !own {
             counts.not_offered += 1;

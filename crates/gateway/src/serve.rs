@@ -70,7 +70,7 @@ impl Gateway {
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
-        let resigner = data.resigner.clone();
+        let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
@@ -88,6 +88,11 @@ impl Gateway {
                     async {
                         if let Some(resigner) = &resigner {
                             resigner.resigner().warm_up().await;
+                        }
+                    },
+                    async {
+                        if let Some(jobs) = &jobs {
+                            jobs.warm_up().await;
                         }
                     },
                 );
@@ -194,6 +199,7 @@ struct Shared {
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
     partners: Option<Data<portcullis_revocation_api::partners::Partners>>,
     reports: Data<revocations::Reports>,
+    jobs: Option<Data<compose::Jobs>>,
     worker: WorkerParts,
 }
 
@@ -225,6 +231,7 @@ impl Shared {
             revocation_api: Data::new(parts.revocation_api),
             partners: parts.partners.map(Data::new),
             reports: Data::new(parts.reports),
+            jobs: parts.jobs.map(Data::from),
             worker: WorkerParts {
                 vault: parts.vault,
                 providers: parts.providers,
@@ -271,8 +278,8 @@ fn listen(
     let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
     let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
-    let own_keys = data.own_keys.clone();
     let (partners, reports) = (data.partners.clone(), data.reports.clone());
+    let (own_keys, jobs) = (data.own_keys.clone(), data.jobs.clone());
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -290,6 +297,10 @@ fn listen(
         };
         let app = match &broker {
             Some(broker) => app.app_data(broker.clone()),
+            None => app,
+        };
+        let app = match &jobs {
+            Some(jobs) => app.app_data(jobs.clone()),
             None => app,
         };
         match (&resigner, &own_keys) {

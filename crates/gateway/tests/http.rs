@@ -14,6 +14,8 @@ mod deaf;
 mod garbage;
 #[path = "http/gerrit.rs"]
 mod gerrit;
+#[path = "http/jobs.rs"]
+mod jobs;
 #[path = "http/leak.rs"]
 mod leak;
 #[path = "http/lent.rs"]
@@ -161,6 +163,11 @@ on_both_databases![
     clients::wrong_tokens_are_refused_and_then_slowed_down,
     clients::the_endpoints_live_where_they_are_mounted,
     clients::with_too_many_waiting_reports_must_wait,
+    jobs::a_job_reports_as_its_project,
+    jobs::whoever_is_no_such_job_reports_nothing,
+    jobs::without_the_section_no_job_reports,
+    jobs::rules_types_and_a_rate_hold_for_jobs,
+    jobs::jobs_wait_for_an_issuer_that_is_away,
     queue::a_leaked_gitlab_token_dies_at_its_gitlab,
     queue::what_cannot_revoke_itself_dies_by_the_administrator,
     queue::an_operator_approves_or_cancels_what_is_held,

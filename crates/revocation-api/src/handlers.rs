@@ -39,7 +39,7 @@ pub fn routes(mount: &str) -> RouteTable {
 }
 
 async fn types(request: HttpRequest, api: Data<RevocationApi>) -> Result<HttpResponse, Problem> {
-    let client = authenticate(&api, &request)?;
+    let client = authenticate(&api, &request).await?;
     let types: Vec<&String> =
         api.intake.types().iter().filter(|name| client.may_report(name)).collect();
     Ok(HttpResponse::Ok().json(json!({ "types": types })))
@@ -50,12 +50,12 @@ async fn revoke(
     api: Data<RevocationApi>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let client = authenticate(&api, &request)?;
+    let client = authenticate(&api, &request).await?;
     if announced_length(&request).is_some_and(|length| length > api.max_body) {
         return Err(Problem::too_large(api.max_body));
     }
     refuse_while_too_deep(&api.intake, api.max_waiting).await?;
-    take_in(&api, client, payload).await?;
+    take_in(&api, &client, payload).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

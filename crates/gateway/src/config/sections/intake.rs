@@ -9,6 +9,7 @@ use portcullis_revocation_api::partners::Programme;
 
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
+use super::jobs::Jobs;
 use super::revocation::is_type;
 use crate::revocations::ADMIN_REPORTER;
 
@@ -25,6 +26,8 @@ pub struct RevocationApi {
     pub max_waiting: u64,
     /// Who may report. Never empty in a [`Loaded`](crate::config::Loaded).
     pub clients: Vec<Client>,
+    /// `[revocation_api.jobs]`, where it is there.
+    pub jobs: Option<Jobs>,
 }
 
 /// A reporter.
@@ -84,7 +87,9 @@ impl RevocationApi {
         let clients = section.tables("clients", Client::read);
         check(section, &clients);
         let clients = clients.into_iter().flatten().collect();
-        Self { mount, max_batch, max_body: size(max_body.as_u64()), max_waiting, clients }
+        let jobs = section.has("jobs").then(|| section.table("jobs", Jobs::read));
+        let jobs = jobs.flatten().flatten();
+        Self { mount, max_batch, max_body: size(max_body.as_u64()), max_waiting, clients, jobs }
     }
 }
 
@@ -107,10 +112,7 @@ impl Client {
         if !given {
             section.problem("token", "is required (or token_file)");
         }
-        let types = section.or_list("types", vec!["*".to_owned()]);
-        if types.is_empty() || types.iter().any(|name| name != "*" && !is_type(name)) {
-            section.problem("types", "must be [\"*\"] or a list of types, not empty");
-        }
+        let types = read_types(section);
         let rate_limit = RateLimit::read(section, "rate_limit", RateLimit::default());
         Some(Self { name: name?, token: token?, types, rate_limit })
     }
@@ -131,6 +133,15 @@ impl RateLimit {
         };
         section.table(key, read).unwrap_or(default)
     }
+}
+
+/// What may be reported.
+pub(super) fn read_types(section: &mut Section<'_>) -> Vec<String> {
+    let types = section.or_list("types", vec!["*".to_owned()]);
+    if types.is_empty() || types.iter().any(|name| name != "*" && !is_type(name)) {
+        section.problem("types", "must be [\"*\"] or a list of types, not empty");
+    }
+    types
 }
 
 fn is_name(name: &str) -> bool {

@@ -31,8 +31,10 @@ use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
 
 pub(crate) mod broker;
+mod outbox;
 mod resigner;
 
+pub(crate) use outbox::Telling;
 pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
@@ -50,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) revocation_api: RevocationApi,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
+    pub(crate) telling: Option<Telling>,
     pub(crate) random: Arc<dyn Randomness>,
 }
 
@@ -64,6 +67,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock)?;
+    let telling = outbox::make(config, &store, &random, &clock)?;
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
@@ -83,6 +87,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         broker,
         resigner,
         worker: worker_options(config),
+        telling,
         store,
         vault,
         pats,

@@ -19,4 +19,4 @@ pub use rights::{Lack, Rights};
 pub use users::{
     Administrator, CreatedToken, ListedToken, NewImpersonationToken, Page, User, UserFailure,
 };
-pub use wait::LONGEST_WAIT;
+pub use wait::{LONGEST_WAIT, asked_for};

@@ -13,7 +13,7 @@ const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// What `Retry-After` (RFC 9110 section 10.2.3) or else GitLab's `RateLimit-Reset` says. A moment is
 /// measured from the answer's own `Date`, so that a difference between the clocks does not count.
-pub(crate) fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+pub fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     let wait = retry_after(headers).or_else(|| reset(headers))?;
     Some(wait.min(LONGEST_WAIT))
 }

@@ -8,6 +8,7 @@ pub mod gitlab;
 pub mod identity;
 pub mod intake;
 pub mod issuance;
+pub mod notify;
 pub mod own;
 pub mod provider;
 pub mod vault;

@@ -36,36 +36,31 @@ fn text(notices: &[Notice]) -> String {
         1 => ("*Portcullis:* a leaked secret".to_owned(), ALONE),
         count => (format!("*Portcullis:* {count} leaked secrets"), AMONG),
     };
-    let (mut text, mut shown) = (title, 0);
+    let (mut text, mut left) = (title, notices.len());
     for notice in notices.iter().take(LINES) {
         if text.len() > BYTES {
             break;
         }
         text += "\n• ";
         text += &line(notice, places);
-        shown += 1;
+        left -= 1;
     }
-    if notices.len() > shown {
-        text += &format!("\nand {} more", notices.len() - shown);
-    }
-    text
+    if left > 0 { format!("{text}\nand {left} more") } else { text }
 }
 
 fn line(notice: &Notice, places: usize) -> String {
     let short = notice.fingerprint.get(..8).unwrap_or_default();
-    let mut line =
-        format!("*{}*: {} {}", escaped(&notice.state), code(&notice.token_type), code(short));
-    if let Some(meaning) = meaning(notice) {
-        line += &format!(", {meaning}");
-    }
-    line += &format!("; provider {}", code(&notice.provider));
-    if let Some(why) = &notice.code {
-        line += &format!(", code {}", code(why));
-    }
-    if let Some(reason) = &notice.reason {
-        line += &format!(" ({})", code(reason));
-    }
-    line + &whose(notice) + &seen(notice, places)
+    let kind = code(&notice.token_type);
+    let parts = [
+        format!("*{}*: {kind} {}", escaped(&notice.state), code(short)),
+        meaning(notice).map(|meaning| format!(", {meaning}")).unwrap_or_default(),
+        format!("; provider {}", code(&notice.provider)),
+        notice.code.as_deref().map(|why| format!(", code {}", code(why))).unwrap_or_default(),
+        notice.reason.as_deref().map(|why| format!(" ({})", code(why))).unwrap_or_default(),
+        whose(notice),
+        seen(notice, places),
+    ];
+    parts.concat()
 }
 
 fn whose(notice: &Notice) -> String {

@@ -235,7 +235,7 @@ pub(crate) async fn a_put_off_notice_waits_and_the_oldest_goes_first(db: Databas
     }
     let first = claim(&db, 1).await;
     assert_eq!(first[0].fingerprint, fp(3));
-    db.store.put_off_notices(HOOK, &first, Duration::from_secs(60)).await.unwrap();
+    db.store.put_off_notices(HOOK, &first, Duration::from_mins(1)).await.unwrap();
     let order: Vec<_> = claim(&db, 10).await.iter().map(|notice| notice.fingerprint[0]).collect();
     assert_eq!(order, [1, 2]);
     db.execute("UPDATE notices SET run_at = run_at - 59000").await;

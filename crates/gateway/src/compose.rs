@@ -35,10 +35,12 @@ use crate::revocations::Reports;
 
 pub(crate) mod broker;
 mod jobs;
+mod outbox;
 mod partners;
 mod resigner;
 
 pub(crate) use jobs::Jobs;
+pub(crate) use outbox::Telling;
 pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
@@ -59,6 +61,7 @@ pub(crate) struct Parts {
     pub(crate) jobs: Option<Arc<Jobs>>,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
+    pub(crate) telling: Option<Telling>,
     pub(crate) random: Arc<dyn Randomness>,
 }
 
@@ -73,6 +76,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock)?;
+    let telling = outbox::make(config, &store, &random, &clock)?;
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
@@ -97,6 +101,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         broker,
         resigner,
         worker: worker_options(config),
+        telling,
         store,
         vault,
         pats,

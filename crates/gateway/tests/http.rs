@@ -24,6 +24,8 @@ mod lent;
 mod log;
 #[path = "http/mixed.rs"]
 mod mixed;
+#[path = "http/notify/mod.rs"]
+mod notify;
 #[path = "http/odd.rs"]
 mod odd;
 #[path = "http/oidc.rs"]
@@ -49,6 +51,8 @@ mod sweep;
 use broker::{
     answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
 };
+
+use notify::trouble as trouble_of_webhooks;
 
 /// Each test on one database.
 macro_rules! on {
@@ -173,6 +177,15 @@ on_both_databases![
     queue::an_operator_approves_or_cancels_what_is_held,
     queue::a_fingerprint_is_found_by_how_it_begins,
     queue::what_an_operator_gets_wrong_is_told,
+    notify::each_outcome_is_told_and_no_secret,
+    notify::a_webhook_is_told_what_it_asks_for,
+    notify::whose_pat_it_was_is_told,
+    notify::a_message_is_signed,
+    notify::a_burst_is_told_in_few_messages,
+    notify::a_strangers_text_is_harmless_in_a_chat,
+    trouble_of_webhooks::one_that_hangs_delays_nobody,
+    trouble_of_webhooks::one_that_is_down_is_told_later,
+    trouble_of_webhooks::one_that_asks_for_a_pause_gets_it,
     resign::an_upstream_token_may_be_good_once,
     routes::nobody_enters_without_the_credential,
     routes::other_methods_are_refused_with_those_allowed,

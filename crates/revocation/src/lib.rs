@@ -9,6 +9,7 @@ pub mod http;
 pub mod identity;
 pub mod intake;
 pub mod issuance;
+pub mod notify;
 pub mod own;
 pub mod provider;
 pub mod vault;

@@ -93,8 +93,10 @@ impl Store {
         point(Point::ReportSealed);
         loop {
             let result = match self.backend() {
-                Backend::Postgres(pool) => postgres::report(pool, batch).await,
-                Backend::Sqlite(sqlite) => sqlite::report(&sqlite.writer, batch).await,
+                Backend::Postgres(pool) => postgres::report(pool, batch, self.tells()).await,
+                Backend::Sqlite(sqlite) => {
+                    sqlite::report(&sqlite.writer, batch, self.tells()).await
+                }
             };
             match result {
                 Err(error) if crate::error::is_collision(&error) && collisions < COLLISIONS => {
@@ -199,6 +201,10 @@ macro_rules! on_conflict {
             " THEN excluded.armed_at ELSE r.rearmed_at END, ",
             // Whoever still holds the old round's lease must not write the end of the new one.
             "lease = CASE WHEN ", report::rearms!($now), " THEN r.lease + 1 ELSE r.lease END, ",
+            // Once for each coming to rest: a report more of what was told changes nothing. Of a token that
+            // we lent the first report is news also where it has ended.
+            "tell = r.tell OR (excluded.tell AND (r.state = 'pending' OR (", report::lent!(),
+            " AND r.sightings = 1) OR ", report::rearms!($now), ")), ",
             // A secret that was to die later is to die now.
             "due_at = CASE WHEN ", report::rearms!($now), " OR (r.state = 'pending' AND r.attempts = 0",
             " AND excluded.due_at < r.due_at) THEN excluded.due_at ELSE r.due_at END, ",

@@ -7,6 +7,8 @@ mod support;
 mod issuances;
 #[path = "conformance/lent.rs"]
 mod lent;
+#[path = "conformance/notices.rs"]
+mod notices;
 #[path = "conformance/once.rs"]
 mod once;
 #[path = "conformance/pats.rs"]
@@ -103,6 +105,18 @@ on_both_databases![
     lent::an_operator_cannot_cancel_it,
     lent::it_is_no_backlog_and_claimed_when_it_is_due,
     lent::lent_tokens_are_known_by_their_fingerprints,
+    notices::where_nobody_asks_nothing_is_marked,
+    notices::each_coming_to_rest_is_told_once,
+    notices::a_new_round_is_told_anew,
+    notices::what_operators_do_is_told,
+    notices::a_lent_token_is_told_of_when_it_is_reported,
+    notices::the_first_ten_places_are_told,
+    notices::a_fault_in_between_leaves_the_mark,
+    notices::two_replicas_write_no_notice_twice,
+    notices::a_notice_is_told_under_a_lease,
+    notices::a_put_off_notice_waits_and_the_oldest_goes_first,
+    notices::notices_of_a_webhook_that_is_gone_are_forgotten_later,
+    notices::marks_and_notices_survive_a_restart,
 ];
 
 #[tokio::test]

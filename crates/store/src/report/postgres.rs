@@ -6,8 +6,8 @@ use super::{NewRevocation, Reported, SIGHTINGS_KEPT};
 use crate::dialect::{LONG_PATIENCE, patiently};
 use crate::report;
 
-/// `$1…$11` are the rows, `$12…$17` their sightings, `$18` how many sightings are kept. The primary
-/// query sends the notifications, which Postgres delivers at the commit.
+/// `$1…$11` are the rows, `$12…$17` their sightings, `$18` how many sightings are kept, `$19` whether
+/// people are to be told. The primary query sends the notifications, which Postgres delivers at the commit.
 const REPORT: &str = concat!(
     "WITH clock AS MATERIALIZED (
         SELECT (extract(epoch from statement_timestamp()) * 1000)::bigint AS ms
@@ -23,9 +23,9 @@ const REPORT: &str = concat!(
         RETURNING pat_tokens.digest
     ), kept AS (
         INSERT INTO revocations AS r (fingerprint, token_type, provider, mode, state, code, sealed,
-            key_version, created_at, armed_at, due_at, run_at, ended_at, sightings)
+            key_version, created_at, armed_at, due_at, run_at, ended_at, sightings, tell)
         SELECT fingerprint, token_type, provider, mode, state, code, sealed, key_version,
-            ms, ms, ms, ms, CASE WHEN state IN ('pending', 'held') THEN NULL ELSE ms END, sightings
+            ms, ms, ms, ms, CASE WHEN state IN ('pending', 'held') THEN NULL ELSE ms END, sightings, $19
         FROM item, clock ORDER BY fingerprint",
     report::on_conflict!("excluded.armed_at"),
     "), seen AS (
@@ -51,6 +51,7 @@ const REPORT: &str = concat!(
 pub(super) async fn report(
     pool: &PgPool,
     batch: &[NewRevocation],
+    tell: bool,
 ) -> Result<Reported, sqlx::Error> {
     let rows = Rows::from(batch);
     let seen = Seen::from(batch);
@@ -73,6 +74,7 @@ pub(super) async fn report(
         .bind(seen.times)
         .bind(seen.places)
         .bind(SIGHTINGS_KEPT)
+        .bind(tell)
         .fetch_all(conn)
         .await?);
     let told: Vec<(Option<String>, String)> = told?;

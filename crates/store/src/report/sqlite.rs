@@ -15,10 +15,10 @@ const TOMBSTONE: &str = "UPDATE pat_tokens
 
 const KEEP: &str = concat!(
     "INSERT INTO revocations AS r (fingerprint, token_type, provider, mode, state, code, sealed,
-        key_version, created_at, armed_at, due_at, run_at, ended_at, sightings)
+        key_version, created_at, armed_at, due_at, run_at, ended_at, sightings, tell)
     SELECT unhex(i.value ->> 0), i.value ->> 1, i.value ->> 2, i.value ->> 3, i.value ->> 4,
         i.value ->> 5, unhex(i.value ->> 6), i.value ->> 7, ms, ms, ms, ms,
-        CASE WHEN i.value ->> 4 IN ('pending', 'held') THEN NULL ELSE ms END, i.value ->> 8
+        CASE WHEN i.value ->> 4 IN ('pending', 'held') THEN NULL ELSE ms END, i.value ->> 8, $2
     FROM json_each($1) AS i, (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS ms)
     WHERE TRUE",
     report::on_conflict!("excluded.armed_at")
@@ -39,6 +39,7 @@ const SEE: &str = "INSERT INTO sightings AS old (fingerprint, digest, token_type
 pub(super) async fn report(
     writer: &SqlitePool,
     batch: &[NewRevocation],
+    tell: bool,
 ) -> Result<Reported, sqlx::Error> {
     let digests: Vec<&str> = batch.iter().filter_map(|i| i.pat_digest.as_deref()).collect();
     let (rows, seen) = (rows(batch), seen(batch));
@@ -52,7 +53,7 @@ pub(super) async fn report(
                 .fetch_all(&mut *transaction)
                 .await?
         };
-        sqlx::query(KEEP).bind(rows).execute(&mut *transaction).await?;
+        sqlx::query(KEEP).bind(rows).bind(tell).execute(&mut *transaction).await?;
         sqlx::query(SEE).bind(seen).bind(SIGHTINGS_KEPT).execute(&mut *transaction).await?;
         point(Point::ReportWritten);
         transaction.commit().await?;

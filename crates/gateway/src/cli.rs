@@ -3,6 +3,7 @@
 mod jwt;
 mod keys;
 mod remote;
+mod report;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub use remote::{
     Beginning, ExpiryArgs, ListArgs, NewPatArgs, OperateArgs, PatsCommand, RemoteArgs,
     RevocationsCommand, StateArg,
 };
+pub use report::{ReportArgs, ReportFormat};
 
 /// One self-hosted gateway for the tokens around your GitLab and your Gerrit.
 #[derive(Debug, Parser)]
@@ -82,6 +84,8 @@ pub enum Command {
     /// Look at reported secrets at a running gateway, and take a hand in what becomes of them
     #[command(subcommand)]
     Revocations(RevocationsCommand),
+    /// Report the secrets that a scanner found to a running gateway, each to be revoked
+    Report(ReportArgs),
 }
 
 /// `portcullis oidc …`

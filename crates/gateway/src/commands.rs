@@ -12,6 +12,7 @@ mod output;
 mod pat;
 mod pats;
 mod remote;
+mod report;
 mod revocations;
 mod runtime;
 mod secrets;
@@ -31,7 +32,7 @@ use crate::config::Environment;
 use crate::error::StartError;
 use output::Output;
 
-/// Runs one command to its end. Exit status 0, or 1 with the reason on standard error.
+/// Runs one command to its end. Exit status 0, or 1 with the reason on standard error; of `report` also 2.
 pub fn run(cli: &Cli, environment: &Environment) -> ExitCode {
     let mut output = Output::new(cli.json);
     let code = dispatch(cli, environment, &mut output).unwrap_or_else(|error| {
@@ -69,6 +70,7 @@ fn dispatch(
         Command::Jwt(command) => jwt::run(command, output),
         Command::Pats(command) => return pats::run(command, environment, output),
         Command::Revocations(command) => return revocations::run(command, environment, output),
+        Command::Report(args) => return Ok(report::run(args, environment, output)),
     }
     .map(|()| ExitCode::SUCCESS)
 }

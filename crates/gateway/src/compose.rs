@@ -20,7 +20,8 @@ use portcullis_revocation::own::OwnTokens;
 use portcullis_revocation::provider::Provider as RevocationProvider;
 use portcullis_revocation::vault::{Vault, VaultError, own_key};
 use portcullis_revocation::worker;
-use portcullis_revocation_api::{ClientConfig, RevocationApi, Types};
+use portcullis_revocation_api::partners::Partners;
+use portcullis_revocation_api::{ClientConfig, JobConfig, RevocationApi, Types};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
 use url::Url;
@@ -30,10 +31,14 @@ use crate::auth::Chain;
 use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit, Vendor};
 use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
+use crate::revocations::Reports;
 
 pub(crate) mod broker;
+mod jobs;
+mod partners;
 mod resigner;
 
+pub(crate) use jobs::Jobs;
 pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
@@ -49,6 +54,9 @@ pub(crate) struct Parts {
     pub(crate) resigner: Option<Resigner>,
     pub(crate) admins: Admins,
     pub(crate) revocation_api: RevocationApi,
+    pub(crate) partners: Option<Partners>,
+    pub(crate) reports: Reports,
+    pub(crate) jobs: Option<Arc<Jobs>>,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
     pub(crate) random: Arc<dyn Randomness>,
@@ -76,8 +84,13 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         Arc::clone(&random),
         max_waiting + 1,
     ));
+    let section = config.revocation_api.jobs.as_ref();
+    let jobs = section.map(|section| Jobs::new(config, section).map(Arc::new)).transpose()?;
     Ok(Parts {
-        revocation_api: RevocationApi::new(api_config(config), intake),
+        partners: partners::make(config, &intake)?,
+        reports: Reports::new(Arc::clone(&intake), &config.revocation_api),
+        revocation_api: RevocationApi::new(api_config(config, jobs.as_ref()), intake),
+        jobs,
         admins: Admins::new(config.secrets.admin_tokens.clone()),
         providers: providers(config, &pats, broker.as_ref())?,
         chain: Chain::new(config, &pats)?,
@@ -252,10 +265,16 @@ fn worker_options(config: &Config) -> worker::Options {
     }
 }
 
-fn api_config(config: &Config) -> portcullis_revocation_api::Config {
+fn api_config(config: &Config, jobs: Option<&Arc<Jobs>>) -> portcullis_revocation_api::Config {
     let api = &config.revocation_api;
+    let jobs = api.jobs.as_ref().zip(jobs).map(|(section, jobs)| JobConfig {
+        reporters: Arc::clone(jobs) as _,
+        types: types(&section.types),
+        rate: rate(section.rate_limit),
+    });
     portcullis_revocation_api::Config {
         clients: api.clients.iter().map(client_config).collect(),
+        jobs,
         max_batch: api.max_batch,
         max_body: api.max_body as u64,
         max_waiting: api.max_waiting,
@@ -264,13 +283,17 @@ fn api_config(config: &Config) -> portcullis_revocation_api::Config {
 }
 
 fn client_config(client: &Client) -> ClientConfig {
-    let all = client.types.iter().any(|name| name == "*");
     ClientConfig {
         name: client.name.clone(),
         token: client.token.clone(),
-        types: if all { Types::All } else { Types::These(client.types.iter().cloned().collect()) },
+        types: types(&client.types),
         rate: rate(client.rate_limit),
     }
+}
+
+fn types(named: &[String]) -> Types {
+    let all = named.iter().any(|name| name == "*");
+    if all { Types::All } else { Types::These(named.iter().cloned().collect()) }
 }
 
 /// The configuration has checked that neither is zero.

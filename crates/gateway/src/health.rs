@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::auth::Chain;
+use crate::compose::Jobs;
 use crate::problems::of_store;
 
 /// The routes of the public listener.
@@ -80,7 +81,8 @@ async fn ready_in_detail(
     let mut body = told(broker);
     let resigner: Option<&Data<OidcProxy>> = request.app_data();
     let upstreams = resigner.map(|resigner| resigner.resigner().health()).unwrap_or_default();
-    let issuers = chain.keys().into_iter().chain(upstreams);
+    let jobs = request.app_data::<Data<Jobs>>().map(|jobs| jobs.keys());
+    let issuers = chain.keys().into_iter().chain(upstreams).chain(jobs);
     let mut issuers: Vec<Value> = issuers.map(|(name, keys)| shown(name, &keys)).collect();
     if let Some(broker) = broker {
         let keys = shown(&broker.issuers().join(" "), &broker.keys());

@@ -1,5 +1,7 @@
 //! The queue on the operators' listener: look at it, and take a hand in it.
 
+mod intake;
+
 use std::ops::RangeInclusive;
 
 use actix_web::http::{Method, StatusCode};
@@ -16,6 +18,8 @@ use serde_json::{Value, json};
 use crate::admin::Admins;
 use crate::pats::rfc3339;
 use crate::problems::of_store;
+
+pub(crate) use intake::{ADMIN_REPORTER, Reports};
 
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 1000;
@@ -42,6 +46,12 @@ pub(crate) fn routes() -> RouteTable {
             || web::to(list),
             Audit::Nothing,
             "List reported secrets, without the secrets",
+        ),
+        act(
+            "/v1/revocations",
+            || web::to(intake::report),
+            "revocation.report",
+            "Report leaked tokens, each to be revoked at its provider",
         ),
         route(
             Method::GET,

@@ -70,7 +70,7 @@ impl Gateway {
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
-        let resigner = data.resigner.clone();
+        let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
@@ -88,6 +88,11 @@ impl Gateway {
                     async {
                         if let Some(resigner) = &resigner {
                             resigner.resigner().warm_up().await;
+                        }
+                    },
+                    async {
+                        if let Some(jobs) = &jobs {
+                            jobs.warm_up().await;
                         }
                     },
                 );
@@ -192,6 +197,9 @@ struct Shared {
     own_keys: Option<Data<KeyFile>>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
+    partners: Option<Data<portcullis_revocation_api::partners::Partners>>,
+    reports: Data<revocations::Reports>,
+    jobs: Option<Data<compose::Jobs>>,
     worker: WorkerParts,
 }
 
@@ -221,6 +229,9 @@ impl Shared {
             own_keys,
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
+            partners: parts.partners.map(Data::new),
+            reports: Data::new(parts.reports),
+            jobs: parts.jobs.map(Data::from),
             worker: WorkerParts {
                 vault: parts.vault,
                 providers: parts.providers,
@@ -236,7 +247,9 @@ pub fn public_routes(config: &Config) -> RouteTable {
     let mut table = health::routes();
     table.extend(pats::routes());
     table.extend(auth::routes());
-    table.extend(portcullis_revocation_api::routes(&config.revocation_api.mount));
+    let mount = &config.revocation_api.mount;
+    table.extend(portcullis_revocation_api::routes(mount));
+    table.extend(portcullis_revocation_api::partners::routes(mount, &config.partners.programmes()));
     if let Some(section) = &config.impersonation {
         table.extend(portcullis_impersonation::routes(&section.mount));
     }
@@ -265,7 +278,8 @@ fn listen(
     let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
     let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
-    let own_keys = data.own_keys.clone();
+    let (partners, reports) = (data.partners.clone(), data.reports.clone());
+    let (own_keys, jobs) = (data.own_keys.clone(), data.jobs.clone());
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -274,10 +288,19 @@ fn listen(
             .app_data(chain.clone())
             .app_data(admins.clone())
             .app_data(api.clone())
+            .app_data(reports.clone())
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config));
+        let app = match &partners {
+            Some(partners) => app.app_data(partners.clone()),
+            None => app,
+        };
         let app = match &broker {
             Some(broker) => app.app_data(broker.clone()),
+            None => app,
+        };
+        let app = match &jobs {
+            Some(jobs) => app.app_data(jobs.clone()),
             None => app,
         };
         match (&resigner, &own_keys) {

@@ -8,6 +8,8 @@ mod binary;
 mod pats;
 #[path = "cli_remote/places.rs"]
 mod places;
+#[path = "cli_remote/report/mod.rs"]
+mod report;
 #[path = "cli_remote/revocations.rs"]
 mod revocations;
 #[expect(dead_code, reason = "these tests need a part of it")]

@@ -55,6 +55,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<a long random token>", "example-token-of-an-operator")
         .replace("<another long random token>", "example-token-of-a-reporter")
         .replace("<a token of an administrator>", "glpat-example-administrator")
+        .replace("<your own at this vendor's>", "example-credential-of-ours")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
@@ -131,6 +132,8 @@ fn the_placeholders_of_secrets_are_refused() {
             ("[secrets]\n", line)
         } else if line.contains("signing_keys") {
             ("[pat]\n", line)
+        } else if line.contains("credential ") {
+            ("[[revocation.providers]]\nkind = \"http\"\npreset = \"slack\"\n", line)
         } else if line.contains("admin_token ") {
             ("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"https://a.example\"\n", line)
         } else {
@@ -246,10 +249,36 @@ fn these_are_all_the_keys() {
             "revocation.poll_interval",
             "revocation.providers",
             "revocation.providers[].admin_token",
+            "revocation.providers[].base_url",
+            "revocation.providers[].batch",
+            "revocation.providers[].body",
             "revocation.providers[].ca_file",
+            "revocation.providers[].credential",
+            "revocation.providers[].headers",
+            "revocation.providers[].inactive",
+            "revocation.providers[].inactive[].confirmed",
+            "revocation.providers[].inactive[].status",
+            "revocation.providers[].inactive[].where",
             "revocation.providers[].kind",
+            "revocation.providers[].method",
             "revocation.providers[].name",
+            "revocation.providers[].preset",
+            "revocation.providers[].rate.per",
+            "revocation.providers[].rate.requests",
+            "revocation.providers[].refused",
+            "revocation.providers[].refused[].status",
+            "revocation.providers[].refused[].where",
+            "revocation.providers[].retry",
+            "revocation.providers[].retry[].status",
+            "revocation.providers[].retry[].where",
+            "revocation.providers[].revoked",
+            "revocation.providers[].revoked[].status",
+            "revocation.providers[].revoked[].where",
+            "revocation.providers[].submitted",
+            "revocation.providers[].submitted[].status",
+            "revocation.providers[].submitted[].where",
             "revocation.providers[].types",
+            "revocation.providers[].unproven",
             "revocation.providers[].url",
             "revocation.retry_base",
             "revocation.retry_cap",

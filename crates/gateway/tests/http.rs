@@ -14,12 +14,16 @@ mod deaf;
 mod garbage;
 #[path = "http/gerrit.rs"]
 mod gerrit;
+#[path = "http/jobs.rs"]
+mod jobs;
 #[path = "http/leak.rs"]
 mod leak;
 #[path = "http/lent.rs"]
 mod lent;
 #[path = "http/log.rs"]
 mod log;
+#[path = "http/mixed.rs"]
+mod mixed;
 #[path = "http/odd.rs"]
 mod odd;
 #[path = "http/oidc.rs"]
@@ -130,6 +134,7 @@ on_both_databases![
     lent::one_that_is_late_is_said_to_be_overdue_until_it_is_done,
     lent::a_report_while_it_is_being_revoked_changes_nothing,
     lent::an_operator_cannot_cancel_it,
+    mixed::the_good_die_the_bad_are_named_and_again_changes_nothing,
     odd::an_odd_request_is_answered_as_proxies_know_it,
     oidc::a_token_of_a_configured_issuer_passes,
     oidc::a_bad_token_is_refused,
@@ -158,6 +163,11 @@ on_both_databases![
     clients::wrong_tokens_are_refused_and_then_slowed_down,
     clients::the_endpoints_live_where_they_are_mounted,
     clients::with_too_many_waiting_reports_must_wait,
+    jobs::a_job_reports_as_its_project,
+    jobs::whoever_is_no_such_job_reports_nothing,
+    jobs::without_the_section_no_job_reports,
+    jobs::rules_types_and_a_rate_hold_for_jobs,
+    jobs::jobs_wait_for_an_issuer_that_is_away,
     queue::a_leaked_gitlab_token_dies_at_its_gitlab,
     queue::what_cannot_revoke_itself_dies_by_the_administrator,
     queue::an_operator_approves_or_cancels_what_is_held,

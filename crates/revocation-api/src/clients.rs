@@ -1,9 +1,10 @@
 //! Named clients: who may report, which types, how often.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use portcullis_web::{PerClient, Preshared, Problem, Rate, bare_or_bearer};
+use portcullis_web::{Authorization, PerClient, Preshared, Problem, Rate, authorization};
 use secrecy::SecretString;
 
 use crate::RevocationApi;
@@ -35,10 +36,13 @@ pub struct ClientConfig {
 pub(crate) struct Client {
     name: String,
     types: Types,
-    limit: PerClient,
 }
 
 impl Client {
+    pub(crate) fn new(name: String, types: Types) -> Self {
+        Self { name, types }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -53,36 +57,65 @@ impl Client {
 }
 
 #[derive(Debug)]
-pub(crate) struct Clients(Preshared<Client>);
+struct Known {
+    client: Arc<Client>,
+    limit: PerClient,
+}
+
+#[derive(Debug)]
+pub(crate) struct Clients(Preshared<Known>);
 
 impl Clients {
     pub(crate) fn new(configs: Vec<ClientConfig>) -> Self {
         Self(Preshared::new(configs.into_iter().map(|config| {
             let limit = PerClient::new(config.rate);
-            (config.token, Client { name: config.name, types: config.types, limit })
+            (
+                config.token,
+                Known { client: Arc::new(Client::new(config.name, config.types)), limit },
+            )
         })))
     }
 
-    fn by_token(&self, token: &SecretString) -> Option<&Client> {
-        self.0.find(token)
+    /// Whose token this is, within its rate.
+    fn find(&self, token: &SecretString) -> Result<Option<Arc<Client>>, Problem> {
+        let Some(known) = self.0.find(token) else { return Ok(None) };
+        known.limit.check().map_err(|wait| Problem::too_many_requests("rate_limited", wait))?;
+        Ok(Some(Arc::clone(&known.client)))
     }
 }
 
 /// Who calls, before any of the body is read. Failures are limited per address, successes per
-/// client: nobody can use up another's share.
-pub(crate) fn authenticate<'a>(
-    api: &'a RevocationApi,
+/// client and per project: nobody can use up another's share.
+pub(crate) async fn authenticate(
+    api: &RevocationApi,
     request: &HttpRequest,
-) -> Result<&'a Client, Problem> {
-    let found = bare_or_bearer(request.headers()).and_then(|token| api.clients.by_token(&token));
-    let Some(client) = found else {
-        if let Some(address) = request.peer_addr() {
-            api.failures
-                .check(address.ip())
-                .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
+) -> Result<Arc<Client>, Problem> {
+    if let Some(client) = find(api, request).await? {
+        return Ok(client);
+    }
+    if let Some(address) = request.peer_addr() {
+        api.failures
+            .check(address.ip())
+            .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
+    }
+    Err(Problem::unauthorized(&["Bearer realm=\"token-revocation\""]))
+}
+
+async fn find(api: &RevocationApi, request: &HttpRequest) -> Result<Option<Arc<Client>>, Problem> {
+    match (authorization(request.headers()), &api.jobs) {
+        (Authorization::Bare(token), _) | (Authorization::Bearer(token), None) => {
+            api.clients.find(&token)
         }
-        return Err(Problem::unauthorized(&["Bearer realm=\"token-revocation\""]));
-    };
-    client.limit.check().map_err(|wait| Problem::too_many_requests("rate_limited", wait))?;
-    Ok(client)
+        (Authorization::Bearer(token), Some(jobs)) => match api.clients.find(&token)? {
+            Some(client) => Ok(Some(client)),
+            None => jobs.find(&token).await,
+        },
+        (
+            Authorization::Absent
+            | Authorization::Basic { .. }
+            | Authorization::Other
+            | Authorization::Malformed,
+            _,
+        ) => Ok(None),
+    }
 }

@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use portcullis_revocation::intake::Intake;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length, next_chunk};
 use serde_json::json;
 
@@ -38,7 +39,7 @@ pub fn routes(mount: &str) -> RouteTable {
 }
 
 async fn types(request: HttpRequest, api: Data<RevocationApi>) -> Result<HttpResponse, Problem> {
-    let client = authenticate(&api, &request)?;
+    let client = authenticate(&api, &request).await?;
     let types: Vec<&String> =
         api.intake.types().iter().filter(|name| client.may_report(name)).collect();
     Ok(HttpResponse::Ok().json(json!({ "types": types })))
@@ -49,21 +50,25 @@ async fn revoke(
     api: Data<RevocationApi>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let client = authenticate(&api, &request)?;
+    let client = authenticate(&api, &request).await?;
     if announced_length(&request).is_some_and(|length| length > api.max_body) {
         return Err(Problem::too_large(api.max_body));
     }
-    refuse_while_too_deep(&api).await?;
-    take_in(&api, client, payload).await?;
+    refuse_while_too_deep(&api.intake, api.max_waiting).await?;
+    take_in(&api, &client, payload).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn refuse_while_too_deep(api: &RevocationApi) -> Result<(), Problem> {
-    let waiting = api.intake.waiting().await.map_err(|error| {
+/// Callers wait while more than `max_waiting` secrets do.
+pub(crate) async fn refuse_while_too_deep(
+    intake: &Intake,
+    max_waiting: u64,
+) -> Result<(), Problem> {
+    let waiting = intake.waiting().await.map_err(|error| {
         tracing::error!(error = %error, "the queue could not be counted");
         if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
     })?;
-    if waiting > api.max_waiting {
+    if waiting > max_waiting {
         return Err(Problem::too_many_requests("queue_full", QUEUE_PAUSE));
     }
     Ok(())
@@ -109,6 +114,6 @@ async fn read_into(
     }
 }
 
-fn invalid(broken: Broken) -> Problem {
+pub(crate) fn invalid(broken: Broken) -> Problem {
     Problem::bad_request("invalid_body", broken.to_string())
 }

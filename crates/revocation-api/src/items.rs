@@ -68,6 +68,11 @@ pub fn judge(element: Element<'_>) -> Judged {
     else {
         return Judged::Rejected(Rejection::InvalidItem);
     };
+    of(&token_type, token, location.as_ref().and_then(|text| shorten(text.expose_secret())))
+}
+
+/// The same of members that were read.
+pub(crate) fn of(token_type: &SecretString, token: Member, location: Option<String>) -> Judged {
     let token_type = token_type.expose_secret();
     if token_type.is_empty()
         || token_type.len() > LONGEST_TYPE
@@ -82,17 +87,15 @@ pub fn judge(element: Element<'_>) -> Judged {
     };
     match secret.expose_secret().len() {
         0 => Judged::Skipped,
-        1..=LONGEST_TOKEN => Judged::Report(Report {
-            token_type: token_type.to_owned(),
-            secret,
-            location: location.as_ref().and_then(shorten),
-        }),
+        1..=LONGEST_TOKEN => {
+            Judged::Report(Report { token_type: token_type.to_owned(), secret, location })
+        }
         _ => Judged::Rejected(Rejection::TokenTooLong),
     }
 }
 
-fn shorten(location: &SecretString) -> Option<String> {
-    let text = location.expose_secret();
+/// As much of a location as is kept; nothing of an empty one.
+pub(crate) fn shorten(text: &str) -> Option<String> {
     let end = text.floor_char_boundary(LONGEST_LOCATION);
     Some(text[..end].to_owned()).filter(|text| !text.is_empty())
 }

@@ -6,6 +6,8 @@ mod clients;
 mod handlers;
 mod item;
 mod items;
+mod jobs;
+pub mod partners;
 mod splitter;
 
 use std::sync::Arc;
@@ -16,15 +18,19 @@ use portcullis_web::{PerAddress, Rate};
 pub use clients::{ClientConfig, Types};
 pub use handlers::routes;
 pub use items::{Judged, Rejection, judge};
+pub use jobs::{JobConfig, JobReporters, NoReporter};
 pub use splitter::{ArraySplitter, Broken, Element};
 
 use clients::Clients;
+use jobs::Jobs;
 
 /// How the API behaves.
 #[derive(Debug)]
 pub struct Config {
     /// Who may report.
     pub clients: Vec<ClientConfig>,
+    /// Which CI jobs may report, if any may.
+    pub jobs: Option<JobConfig>,
     /// Items per commit.
     pub max_batch: usize,
     /// The longest body, in bytes.
@@ -39,6 +45,7 @@ pub struct Config {
 pub struct RevocationApi {
     intake: Arc<Intake>,
     clients: Clients,
+    jobs: Option<Jobs>,
     failures: PerAddress,
     max_batch: usize,
     max_body: u64,
@@ -51,6 +58,7 @@ impl RevocationApi {
         Self {
             intake,
             clients: Clients::new(config.clients),
+            jobs: config.jobs.map(Jobs::new),
             failures: PerAddress::new(config.failed_authentications),
             max_batch: config.max_batch,
             max_body: config.max_body,

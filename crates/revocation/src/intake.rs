@@ -80,6 +80,11 @@ impl Intake {
         self.catalog.handling(token_type).is_some()
     }
 
+    /// The identity of a secret's row.
+    pub fn fingerprint(&self, secret: &SecretString) -> Fingerprint {
+        self.vault.fingerprint(secret)
+    }
+
     /// Whether this is one of our own tokens, whatever its type is said to be.
     pub fn recognises(&self, secret: &str) -> bool {
         self.own.recognise(secret).is_some()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Fingerprint;
 use crate::open::{Backend, Store};
 
 /// One statement in both dialects.
@@ -21,9 +22,15 @@ impl Store {
     }
 }
 
+/// What `GIVEN` takes for its parameter.
+pub(crate) fn listed(fingerprints: &[Fingerprint]) -> String {
+    let named: Vec<String> = fingerprints.iter().map(hex::encode).collect();
+    serde_json::json!(named).to_string()
+}
+
 /// Builds an [`Sql`]: literals are taken as they are, and `NOW` becomes the database's clock in
 /// milliseconds. Postgres's is that of the statement, because only a stable expression may use an
-/// index.
+/// index. `GIVEN` becomes the fingerprints that the first parameter lists as hex in a JSON array.
 macro_rules! sql {
     ($($part:tt)*) => {
         $crate::dialect::Sql {
@@ -39,6 +46,12 @@ macro_rules! sql_part {
     };
     (sqlite NOW) => {
         "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    };
+    (postgres GIVEN) => {
+        "(SELECT decode(v, 'hex') FROM jsonb_array_elements_text($1::jsonb) AS v)"
+    };
+    (sqlite GIVEN) => {
+        "(SELECT unhex(value) FROM json_each($1))"
     };
     ($dialect:ident $text:literal) => {
         $text

@@ -11,7 +11,7 @@ mod used;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::dialect::{Sql, on, sql};
+use crate::dialect::{Sql, listed, on, sql};
 use crate::events::Event;
 use crate::{Fingerprint, Store, StoreError};
 
@@ -201,16 +201,12 @@ impl Store {
         &self,
         fingerprints: &[Fingerprint],
     ) -> Result<HashSet<Fingerprint>, StoreError> {
-        const LENT: Sql = Sql {
-            postgres: "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
-                AND fingerprint IN
-                    (SELECT decode(v, 'hex') FROM jsonb_array_elements_text($1::jsonb) AS v)",
-            sqlite: "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
-                AND fingerprint IN (SELECT unhex(value) FROM json_each($1))",
-        };
+        const LENT: Sql = sql!(
+            "SELECT fingerprint FROM revocations WHERE provider = 'impersonation'
+                AND fingerprint IN " GIVEN
+        );
         let text = self.text(LENT);
-        let named: Vec<String> = fingerprints.iter().map(hex::encode).collect();
-        let named = serde_json::json!(named).to_string();
+        let named = listed(fingerprints);
         let found: Vec<Vec<u8>> = on!(read self, conn =>
             sqlx::query_scalar(text).bind(&named).fetch_all(&mut *conn).await?)?;
         Ok(found.into_iter().map(crate::queue::fingerprint).collect::<Result<_, _>>()?)

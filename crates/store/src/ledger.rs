@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::dialect::{Sql, on, sql};
+use crate::dialect::{Sql, listed, on, sql};
 use crate::events::Event;
 use crate::queue::State;
 use crate::{Fingerprint, Store, StoreError};
@@ -100,11 +100,11 @@ pub enum Move {
 
 /// Rows as [`Revocation`] has them, with what follows of the statement.
 macro_rules! rows {
-    ($rest:literal) => {
+    ($($rest:tt)+) => {
         sql!(
             "SELECT fingerprint, token_type, provider, mode, state, code, reason, confirmed, about,
                 created_at, due_at, run_at, ended_at, attempts, sightings, " NOW " - due_at AS late
-             FROM revocations" $rest
+             FROM revocations" $($rest)+
         )
     };
 }
@@ -174,6 +174,17 @@ impl Store {
                 .bind(i64::from(limit))
                 .fetch_all(&mut *conn)
                 .await?)?)
+    }
+
+    /// The rows of these fingerprints, in no order; what is not there is left out.
+    pub async fn revocations_of(
+        &self,
+        fingerprints: &[Fingerprint],
+    ) -> Result<Vec<Revocation>, StoreError> {
+        const OF: Sql = rows!(" WHERE fingerprint IN " GIVEN);
+        let (of, named) = (self.text(OF), listed(fingerprints));
+        Ok(on!(read self, conn =>
+            sqlx::query_as(of).bind(&named).fetch_all(&mut *conn).await?)?)
     }
 
     /// One row with its sightings and attempts.

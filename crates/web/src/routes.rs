@@ -26,6 +26,8 @@ pub enum Access {
     Job,
     /// The holder of a token of an upstream issuer, which comes in the body.
     UpstreamToken,
+    /// GitHub or GitLab, whose signature over the body is in a header.
+    Partner,
     /// Asks who the caller is, and answers 401 where nobody can tell.
     ForwardAuth,
 }

@@ -2,12 +2,13 @@
 
 mod error;
 mod place;
+mod reporting;
 mod tls;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
@@ -15,6 +16,7 @@ use url::Url;
 pub(super) use error::{Reach, RemoteError};
 pub(super) use place::Listener;
 use place::Place;
+pub(super) use reporting::{Again, Refusal, Rejected};
 
 use super::output::Output;
 use crate::cli::RemoteArgs;
@@ -31,6 +33,13 @@ const PAGE: usize = 1000;
 pub(super) struct Remote {
     http: reqwest::Client,
     place: Place,
+}
+
+/// An answer, read to its end.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
 }
 
 /// What was read of a list that comes in pages.
@@ -142,23 +151,32 @@ impl Remote {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<(StatusCode, Vec<u8>), RemoteError> {
-        let lost = |error| RemoteError::of_transport(&self.place, &method, &error);
-        let token = self.place.token.expose_secret();
         let request = self.http.request(method.clone(), self.address(path, query));
-        let request = request.bearer_auth(token);
         let request = if let Some(body) = body { request.json(body) } else { request };
+        let answer = self.exchange(&method, request).await?;
+        if answer.status.is_success() {
+            return Ok((answer.status, answer.body));
+        }
+        Err(self.refusal(&answer, path))
+    }
+
+    /// One request with the token, and its answer, read to its end.
+    async fn exchange(
+        &self,
+        method: &Method,
+        request: RequestBuilder,
+    ) -> Result<Answer, RemoteError> {
+        let lost = |error| RemoteError::of_transport(&self.place, method, &error);
+        let request = request.bearer_auth(self.place.token.expose_secret());
         let mut response = request.send().await.map_err(lost)?;
-        let mut bytes = Vec::new();
+        let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if bytes.len() + chunk.len() > LONGEST {
+            if body.len() + chunk.len() > LONGEST {
                 return Err(self.not_ours(response.status()));
             }
-            bytes.extend_from_slice(&chunk);
+            body.extend_from_slice(&chunk);
         }
-        if response.status().is_success() {
-            return Ok((response.status(), bytes));
-        }
-        Err(self.refusal(&response, &bytes, path))
+        Ok(Answer { status: response.status(), headers: response.headers().clone(), body })
     }
 
     fn address(&self, path: &[&str], query: &[(&str, String)]) -> Url {
@@ -172,12 +190,10 @@ impl Remote {
         url
     }
 
-    fn refusal(&self, response: &Response, body: &[u8], path: &[&str]) -> RemoteError {
-        let status = response.status();
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let ours = header(CONTENT_TYPE) == Some("application/problem+json");
-        let problem = serde_json::from_slice(body).ok().filter(|_| ours);
-        let Some(problem) = problem.and_then(|body: Value| RemoteError::of_problem(&body)) else {
+    fn refusal(&self, answer: &Answer, path: &[&str]) -> RemoteError {
+        let status = answer.status;
+        let problem = answer.problem();
+        let Some(problem) = problem.and_then(|body| RemoteError::of_problem(&body)) else {
             return self.not_ours(status);
         };
         let at = self.place.shown();
@@ -191,7 +207,19 @@ impl Remote {
                 path: format!("/v1/{name}"),
                 listener: self.place.listener,
             },
-            _ => problem.wait(header(RETRY_AFTER)),
+            _ => problem.wait(answer.header(RETRY_AFTER.as_str())),
         }
+    }
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, where it says of itself that it is a problem.
+    fn problem(&self) -> Option<Value> {
+        let ours = self.header(CONTENT_TYPE.as_str()) == Some("application/problem+json");
+        serde_json::from_slice(&self.body).ok().filter(|_| ours)
     }
 }

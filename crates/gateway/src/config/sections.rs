@@ -4,8 +4,10 @@ mod auth;
 mod gerrit;
 mod impersonation;
 mod intake;
+mod jobs;
 mod oidc;
 mod oidc_proxy;
+mod partners;
 mod providers;
 mod revocation;
 mod server;
@@ -15,9 +17,11 @@ pub use auth::{Auth, Method};
 pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
 pub use intake::{Client, RateLimit, RevocationApi};
+pub use jobs::Jobs as ReportingJobs;
 pub use oidc::{KeysFrom, Oidc};
 pub(crate) use oidc_proxy::{KeySettings, is_issuer};
 pub use oidc_proxy::{OidcProxy, OidcUpstream};
+pub use partners::{Partner, Partners};
 pub use providers::{Gitlab, Provider, Vendor};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
@@ -57,6 +61,8 @@ pub struct Config {
     pub impersonation: Option<Impersonation>,
     /// `[oidc_proxy]`, where it is there.
     pub oidc_proxy: Option<OidcProxy>,
+    /// `[partners]`
+    pub partners: Partners,
 }
 
 impl Config {
@@ -83,6 +89,9 @@ impl Config {
         let read_proxy = |section: &mut Section<'_>| OidcProxy::read(section, server.as_ref());
         let oidc_proxy =
             root.has("oidc_proxy").then(|| root.table("oidc_proxy", read_proxy).flatten());
+        let read_partners =
+            |section: &mut Section<'_>| Partners::read(section, revocation.as_ref());
+        let partners = root.table("partners", read_partners);
         let auth = root.table("auth", Auth::read);
         if let Some(auth) = &auth {
             warn_of_idle(root, auth, gerrit.is_some());
@@ -109,6 +118,7 @@ impl Config {
                 Some(oidc_proxy) => Some(oidc_proxy?),
                 None => None,
             },
+            partners: partners?,
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::error::StartError;
 mod auth;
 mod http;
 mod impersonation;
+mod jobs;
 mod oidc_proxy;
 
 struct Setup(TempDir);

@@ -48,10 +48,21 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Said {
     run_into(folder, arguments, Stdio::piped())
 }
 
+/// The same with these variables in the environment.
+#[track_caller]
+pub(crate) fn run_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
+    start(folder, variables, arguments, Stdio::piped())
+}
+
 #[track_caller]
 pub(crate) fn run_into(folder: &Path, arguments: &[&str], out: Stdio) -> Said {
+    start(folder, &[], arguments, out)
+}
+
+#[track_caller]
+fn start(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], out: Stdio) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    command.args(arguments).current_dir(folder).env_clear();
+    command.args(arguments).current_dir(folder).env_clear().envs(variables.iter().copied());
     let Output { status, stdout, stderr } =
         command.stdout(out).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -25,6 +25,8 @@ GET /v1/revocable_token_types RevocationClient Nothing
 HEAD /health Public Nothing
 HEAD /ready Public Nothing
 PATCH /v1/pats/{id} Admin Entry(\"pat.change\")
+POST /v1/partners/github Partner Entry(\"revocation.report\")
+POST /v1/partners/gitlab Partner Entry(\"revocation.report\")
 POST /v1/pats Admin Entry(\"pat.create\")
 POST /v1/pats/{id}/regenerate Admin Entry(\"pat.regenerate\")
 POST /v1/revoke_tokens RevocationClient Entry(\"revocation.report\")";
@@ -43,6 +45,7 @@ GET /v1/revocations Admin Nothing
 GET /v1/revocations/{fingerprint} Admin Nothing
 HEAD /health Public Nothing
 HEAD /ready Public Nothing
+POST /v1/revocations Admin Entry(\"revocation.report\")
 POST /v1/revocations/{fingerprint}/approve Admin Entry(\"revocation.approve\")
 POST /v1/revocations/{fingerprint}/cancel Admin Entry(\"revocation.cancel\")
 POST /v1/revocations/{fingerprint}/retry Admin Entry(\"revocation.retry\")";
@@ -59,7 +62,8 @@ type Call = fn(&TestGateway, Method, &str) -> RequestBuilder;
 
 /// A gateway that has every surface.
 fn everything(gitlab: &FakeGitlab) -> String {
-    broker_toml(gitlab, "")
+    let partners = "[partners.github]\n[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
+    format!("{}{partners}", broker_toml(gitlab, ""))
 }
 
 fn tables(database: &Database, rest: &str) -> [(RouteTable, Call); 2] {
@@ -89,8 +93,8 @@ async fn these_are_all_the_routes() {
     let below = portcullis_oidc_proxy::routes("/a/b");
     assert!(below.iter().all(|route| route.path.starts_with("/a/b/")));
     let [(mut without, _), _] = tables(&database, "");
-    without.retain(|route| route.access == Access::Job);
-    assert_eq!(listed(&without), "", "a broker is there where it is configured");
+    without.retain(|route| [Access::Job, Access::Partner].contains(&route.access));
+    assert_eq!(listed(&without), "", "broker and partners are there where they are configured");
 }
 
 /// With nothing, and with a credential that is good elsewhere.
@@ -108,12 +112,25 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
                         Access::Admin
                         | Access::ForwardAuth
                         | Access::Job
+                        | Access::Partner
                         | Access::Public
                         | Access::UpstreamToken => REPORTING,
                     });
                 }
                 let answer = send(request).await;
-                let expected = if route.access == Access::Public { 200 } else { 401 };
+                let expected = match route.access {
+                    Access::Public => 200,
+                    // It is the body that is proven, and nothing is to be shown beside it.
+                    Access::Partner => 400,
+                    Access::Admin
+                    | Access::ForwardAuth
+                    | Access::Job
+                    | Access::RevocationClient
+                    | Access::UpstreamToken => 401,
+                };
+                if route.access == Access::Partner {
+                    assert_eq!(answer.code(), "missing_header");
+                }
                 assert_eq!(answer.status, expected, "{} {}", route.method, route.path);
                 assert_eq!(answer.headers.contains_key("www-authenticate"), expected == 401);
             }

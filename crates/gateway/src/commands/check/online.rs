@@ -95,6 +95,13 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
     for provider in &config.revocation.providers {
         all.extend(of_provider(config, provider)?);
     }
+    if let Some(jobs) = &config.revocation_api.jobs {
+        let source = keys_of(config, &jobs.issuer, &jobs.keys, jobs.ca_file.as_ref())?;
+        all.push(Upstream::new(
+            format!("revocation_api.jobs, keys of {}", jobs.issuer),
+            keys(source),
+        ));
+    }
     if let Some(section) = &config.impersonation {
         all.extend(of_broker(config, section)?);
     }

@@ -39,12 +39,12 @@ pub(in crate::commands) enum RemoteError {
         /// Of what changes something: that nobody knows whether it did.
         doubt: &'static str,
     },
-    /// The token is not one of its admin tokens.
-    #[error("{at} does not take the admin token from {origin}")]
+    /// The token is none that it takes.
+    #[error("{at} does not take {origin}")]
     Unauthorized {
         /// Where.
         at: String,
-        /// Which token it was: the place where it stands.
+        /// Which token it was, and where it stands.
         origin: String,
     },
     /// A gateway, at another door.

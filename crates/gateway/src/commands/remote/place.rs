@@ -46,9 +46,9 @@ pub(super) struct Place {
     pub(super) url: Url,
     /// Which one it should be.
     pub(super) listener: Listener,
-    /// The admin token.
+    /// What is shown to it.
     pub(super) token: SecretString,
-    /// Where the token stands.
+    /// Which token that is, and where it stands.
     pub(super) origin: String,
     /// Whose certificates it may show.
     pub(super) private_ca: PrivateCa,
@@ -74,7 +74,7 @@ impl Place {
             _ => Some(configuration(&sources, output)?),
         };
         let url = match (&args.url, &config) {
-            (Some(url), _) => said(url, output)?,
+            (Some(url), _) => said(url, "the admin token goes", output)?,
             (None, Some(config)) => configured(listener, &config.server)?,
             (None, None) => return Err(StartError::new("url", "no address is known")),
         };
@@ -87,6 +87,7 @@ impl Place {
             Some(None) => (PrivateCa::None, None),
             Some(Some(file)) => (PrivateCa::Believed, Some(file.pem)),
         };
+        let origin = format!("the admin token from {origin}");
         Ok((Self { url, listener, token, origin, private_ca }, ca_pem))
     }
 }
@@ -101,7 +102,8 @@ fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, Start
     reading.config.map_err(StartError::Config)
 }
 
-fn said(url: &Url, output: &mut Output) -> Result<Url, StartError> {
+/// The address of `--url`, if it is one; `goes` is what is not for everybody on the way to read.
+pub(super) fn said(url: &Url, goes: &str, output: &mut Output) -> Result<Url, StartError> {
     let wrong = |text| Err(StartError::new("url", text));
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return wrong("--url must be an http or https URL");
@@ -113,7 +115,7 @@ fn said(url: &Url, output: &mut Output) -> Result<Url, StartError> {
         return wrong("--url must have no query and no fragment");
     }
     if url.scheme() == "http" && !is_loopback(url) {
-        output.warnings(&["the admin token goes over the network unencrypted; use https".into()]);
+        output.warnings(&[format!("{goes} over the network unencrypted; use https")]);
     }
     Ok(url.clone())
 }
@@ -142,7 +144,11 @@ fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
     Url::parse(&format!("http://{address}")).map_err(|error| StartError::new("url", error))
 }
 
-fn from_file(path: &Path, output: &mut Output) -> Result<(SecretString, String), StartError> {
+/// A token that stands in a file alone, and the file's name.
+pub(super) fn from_file(
+    path: &Path,
+    output: &mut Output,
+) -> Result<(SecretString, String), StartError> {
     let shown = path.display().to_string();
     let wrong =
         |text: &dyn std::fmt::Display| StartError::new("token-file", format!("{shown}: {text}"));

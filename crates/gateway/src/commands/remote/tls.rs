@@ -13,6 +13,10 @@ pub(super) enum PrivateCa {
     None,
     /// That of the configuration.
     Believed,
+    /// No configuration is read, and `--ca-file` names none.
+    NotSaid,
+    /// That of `--ca-file`.
+    Said,
 }
 
 impl PrivateCa {
@@ -25,6 +29,8 @@ impl PrivateCa {
             }
             Self::None => "; a private CA is named by ca_file of [http] in the configuration",
             Self::Believed => ", nor is it from the CA that ca_file of [http] names",
+            Self::NotSaid => "; a private CA is named by --ca-file",
+            Self::Said => ", nor is it from the CA that --ca-file names",
         }
     }
 }

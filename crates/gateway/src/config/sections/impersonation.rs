@@ -9,7 +9,7 @@ use portcullis_jwt_verify::rules::Rules;
 use url::Url;
 
 pub use jwt::ImpersonationJwt;
-pub(super) use rules::json_of_node;
+pub(super) use rules::{json_of_node, read_claims};
 
 use super::super::section::Section;
 use super::intake::{Mount, RateLimit};

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
 use portcullis_base::secret::{ExposeSecret as _, SecretString, same};
+use portcullis_revocation::issuance::LENT_PROVIDER;
+use portcullis_revocation_api::partners::Programme;
 
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
+use super::jobs::Jobs;
 use super::revocation::is_type;
+use crate::revocations::ADMIN_REPORTER;
 
 /// `[revocation_api]`
 #[derive(Debug, Clone)]
@@ -22,6 +26,8 @@ pub struct RevocationApi {
     pub max_waiting: u64,
     /// Who may report. Never empty in a [`Loaded`](crate::config::Loaded).
     pub clients: Vec<Client>,
+    /// `[revocation_api.jobs]`, where it is there.
+    pub jobs: Option<Jobs>,
 }
 
 /// A reporter.
@@ -81,7 +87,9 @@ impl RevocationApi {
         let clients = section.tables("clients", Client::read);
         check(section, &clients);
         let clients = clients.into_iter().flatten().collect();
-        Self { mount, max_batch, max_body: size(max_body.as_u64()), max_waiting, clients }
+        let jobs = section.has("jobs").then(|| section.table("jobs", Jobs::read));
+        let jobs = jobs.flatten().flatten();
+        Self { mount, max_batch, max_body: size(max_body.as_u64()), max_waiting, clients, jobs }
     }
 }
 
@@ -96,16 +104,15 @@ impl Client {
         let name: Option<String> = section.required("name");
         if name.as_deref().is_some_and(|name| !is_name(name)) {
             section.problem("name", "must be 1 to 64 letters, digits, '-', '_' or '.'");
+        } else if name.as_deref().is_some_and(is_taken) {
+            section.problem("name", "is the name of another way in: sightings would be mixed up");
         }
         let given = section.has("token") || section.has("token_file");
         let token = section.token("token");
         if !given {
             section.problem("token", "is required (or token_file)");
         }
-        let types = section.or_list("types", vec!["*".to_owned()]);
-        if types.is_empty() || types.iter().any(|name| name != "*" && !is_type(name)) {
-            section.problem("types", "must be [\"*\"] or a list of types, not empty");
-        }
+        let types = read_types(section);
         let rate_limit = RateLimit::read(section, "rate_limit", RateLimit::default());
         Some(Self { name: name?, token: token?, types, rate_limit })
     }
@@ -128,9 +135,24 @@ impl RateLimit {
     }
 }
 
+/// What may be reported.
+pub(super) fn read_types(section: &mut Section<'_>) -> Vec<String> {
+    let types = section.or_list("types", vec!["*".to_owned()]);
+    if types.is_empty() || types.iter().any(|name| name != "*" && !is_type(name)) {
+        section.problem("types", "must be [\"*\"] or a list of types, not empty");
+    }
+    types
+}
+
 fn is_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// Whether reports that come another way are kept under this name.
+fn is_taken(name: &str) -> bool {
+    [ADMIN_REPORTER, LENT_PROVIDER].contains(&name)
+        || Programme::ALL.iter().any(|programme| programme.reporter() == name)
 }
 
 /// Two clients with one name could not be told apart in records, with one token not at all.

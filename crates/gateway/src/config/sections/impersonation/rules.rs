@@ -59,7 +59,11 @@ fn read_one(section: &mut Section<'_>, default: &Grant) -> Rule<Grant> {
     Rule { claims: named.unwrap_or_default(), outcome }
 }
 
-fn read_claims(section: &mut Section<'_>, entries: BTreeMap<String, Node>) -> Claims {
+/// Conditions on the claims of a job, each by a name that GitLab gives.
+pub(in super::super) fn read_claims(
+    section: &mut Section<'_>,
+    entries: BTreeMap<String, Node>,
+) -> Claims {
     let mut conditions = Vec::with_capacity(entries.len());
     for (name, node) in entries {
         let condition = (name.clone(), json_of_node(node));

@@ -100,7 +100,7 @@ fn url_of(section: &mut Section<'_>, preset: &Preset) -> Option<String> {
 
 fn read_rate(section: &mut Section<'_>) -> Option<Rate> {
     let requests = section.required::<u64>("requests");
-    let per = section.duration("per", SECOND, SECOND..=Duration::from_hours(24));
+    let per = section.duration("per", 60 * SECOND, SECOND..=Duration::from_hours(24));
     let requests = section.inside("requests", requests?, 1..=1_000_000, u64::to_string);
     let requests = u32::try_from(requests).ok().filter(|requests| *requests > 0)?;
     Some(Rate { requests, seconds: per.as_secs() })

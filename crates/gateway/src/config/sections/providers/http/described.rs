@@ -17,11 +17,11 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<(String, Description)> {
         headers: section.map("headers"),
         body: section.optional("body"),
         answers: Answers {
-            revoked: answers(section, "revoked"),
-            submitted: answers(section, "submitted"),
-            inactive: answers(section, "inactive"),
-            refused: answers(section, "refused"),
-            retry: answers(section, "retry"),
+            revoked: section.tables("revoked", answer),
+            submitted: section.tables("submitted", answer),
+            inactive: section.tables("inactive", dead_already),
+            refused: section.tables("refused", answer),
+            retry: section.tables("retry", answer),
         },
         batch: section.optional::<u64>("batch").map(|most| {
             let most = section.inside("batch", most, 1..=10_000, u64::to_string);
@@ -32,8 +32,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<(String, Description)> {
     Some((url?, description))
 }
 
-fn answers(section: &mut Section<'_>, key: &str) -> Vec<Answer> {
-    section.tables(key, answer)
+fn dead_already(section: &mut Section<'_>) -> Answer {
+    Answer { confirmed: section.or("confirmed", false), ..answer(section) }
 }
 
 fn answer(section: &mut Section<'_>) -> Answer {
@@ -45,7 +45,7 @@ fn answer(section: &mut Section<'_>) -> Answer {
         // One that does not fit is none, which is refused with the rest of the call.
         status: status.into_iter().map(|s| u16::try_from(s).unwrap_or(0)).collect(),
         members: section.whole("where", members).unwrap_or_default(),
-        confirmed: section.or("confirmed", false),
+        confirmed: false,
     }
 }
 

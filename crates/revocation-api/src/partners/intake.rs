@@ -1,0 +1,97 @@
+//! From a body that was proven to what is committed of it.
+
+use portcullis_revocation::QueueError;
+use portcullis_revocation::intake::Report;
+use portcullis_web::Problem;
+use secrecy::ExposeSecret as _;
+
+use super::{Partner, Partners, finding};
+use crate::handlers::invalid;
+use crate::splitter::{ArraySplitter, Element};
+
+/// A finding, and what it is.
+pub(super) struct Taken {
+    pub(super) report: Report,
+    /// Whether it is of this installation; then it is committed.
+    pub(super) ours: bool,
+}
+
+/// Commits what is ours, and gives all findings in their order.
+pub(super) async fn take_in(
+    partners: &Partners,
+    partner: &Partner,
+    body: &[u8],
+) -> Result<Vec<Taken>, Problem> {
+    let (findings, odd) = read(body)?;
+    let reporter = partner.programme.reporter();
+    let mut taken = judge(partners, findings).await.map_err(|error| failed(reporter, &error))?;
+    let mut ours = taken.iter_mut().filter(|one| one.ours).map(|one| one.report.clone());
+    let mut accepted = 0;
+    loop {
+        let piece = ours.by_ref().take(partners.max_batch);
+        let piece: Vec<Report> = piece.map(|report| partner.translated(report)).collect();
+        if piece.is_empty() {
+            break;
+        }
+        accepted += piece.len();
+        let accept = partners.intake.accept(reporter, piece).await;
+        accept.map_err(|error| failed(reporter, &error))?;
+    }
+    drop(ours);
+    tracing::info!(
+        revocation.client = reporter,
+        revocation.accepted = accepted,
+        revocation.not_ours = taken.len() - accepted,
+        revocation.skipped = odd,
+        "reported"
+    );
+    Ok(taken)
+}
+
+impl Partner {
+    fn translated(&self, report: Report) -> Report {
+        let ours = self.types.get(&report.token_type).cloned();
+        Report { token_type: ours.unwrap_or(report.token_type), ..report }
+    }
+}
+
+/// The findings, and how many odd items were passed over.
+fn read(body: &[u8]) -> Result<(Vec<Report>, usize), Problem> {
+    let (mut findings, mut odd) = (Vec::new(), 0);
+    let mut splitter = ArraySplitter::default();
+    let each = |element: Element<'_>| match finding::read(element) {
+        Some(report) => findings.push(report),
+        None => odd += 1,
+    };
+    splitter.feed(body, each).and_then(|()| splitter.finish()).map_err(invalid)?;
+    Ok((findings, odd))
+}
+
+/// What is ours: a PAT says so itself, of what was lent only the database knows.
+async fn judge(partners: &Partners, findings: Vec<Report>) -> Result<Vec<Taken>, QueueError> {
+    let intake = &partners.intake;
+    let recognised = |report: Report| {
+        let ours = intake.recognises(report.secret.expose_secret());
+        Taken { report, ours }
+    };
+    let mut all: Vec<Taken> = findings.into_iter().map(recognised).collect();
+    let mut others: Vec<&mut Taken> = all.iter_mut().filter(|one| !one.ours).collect();
+    for piece in others.chunks_mut(partners.max_batch) {
+        let secrets: Vec<_> = piece.iter().map(|one| &one.report.secret).collect();
+        let lent = intake.lent(&secrets).await?;
+        for (one, lent) in piece.iter_mut().zip(lent) {
+            one.ours = lent;
+        }
+    }
+    Ok(all)
+}
+
+fn failed(reporter: &str, error: &QueueError) -> Problem {
+    tracing::error!(
+        error = %error,
+        cause = std::error::Error::source(error).map(tracing::field::display),
+        revocation.client = reporter,
+        "a batch was not committed; the client is told to send it again"
+    );
+    if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
+}

@@ -1,0 +1,200 @@
+//! The public keys of a programme: fetched, kept, and fetched again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::ACCEPT;
+use reqwest::{Client, StatusCode};
+use thiserror::Error;
+use url::{Host, Url};
+
+use super::document::{self, LONGEST_IDENTIFIER, Published};
+use super::signature::PublicKey;
+
+/// Known keys are not asked for again so long.
+const LIFE: Duration = Duration::from_mins(15);
+/// So long after they were fetched they are used while fetching fails.
+const STALE: Duration = Duration::from_hours(24);
+/// How often an identifier that is not among the known keys has them fetched again.
+const UNKNOWN_WAIT: Duration = Duration::from_mins(1);
+/// After a failure, how long the source is left alone.
+const FAILURE_WAIT: Duration = Duration::from_secs(5);
+/// However the client was made, no fetch takes longer.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// GitHub's document has about a kilobyte.
+const LONGEST: usize = 256 * 1024;
+
+/// Keys over a wire that others write to are anybody's keys.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("must be an https URL")]
+pub struct Insecure;
+
+/// Whether keys may be fetched from there: by https, or on loopback.
+pub fn is_safe(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+}
+
+/// What is known of an identifier.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It signs.
+    Current(PublicKey),
+    /// It is published, and signs no more.
+    Retired,
+    /// It is not published.
+    Unknown,
+    /// No keys are known, and none could be had.
+    Unavailable,
+}
+
+/// Keys of one address. Cheap to clone: clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Keys(Arc<Source>);
+
+#[derive(Debug)]
+struct Source {
+    http: Client,
+    url: Url,
+    held: Mutex<Held>,
+    /// Whoever has it fetches: one at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    keys: Arc<Vec<Published>>,
+    fetched: Option<Instant>,
+    tried: Option<Instant>,
+    /// Whether the last try brought nothing.
+    failed: bool,
+}
+
+impl Keys {
+    pub(super) fn new(http: Client, url: Url) -> Result<Self, Insecure> {
+        if !is_safe(&url) {
+            return Err(Insecure);
+        }
+        let (held, turn) = Default::default();
+        Ok(Self(Arc::new(Source { http, url, held, turn })))
+    }
+
+    /// The key of this identifier; fetched, where it is not known and that may help.
+    pub(super) async fn find(&self, identifier: &str) -> Found {
+        self.find_at(identifier, Instant::now()).await
+    }
+
+    pub(super) async fn find_at(&self, identifier: &str, now: Instant) -> Found {
+        if identifier.len() > LONGEST_IDENTIFIER {
+            return Found::Unknown;
+        }
+        let (wanted, needed) = {
+            let held = self.0.held();
+            (held.wants(identifier, now), !held.makes_do(identifier, now))
+        };
+        if wanted {
+            let (source, identifier) = (Arc::clone(&self.0), identifier.to_owned());
+            // As a task of its own: others wait for it, also when this caller has left.
+            let fetch = tokio::spawn(async move { source.fetch(&identifier, now).await });
+            if needed {
+                drop(fetch.await);
+            }
+        }
+        self.0.held().find(identifier, now)
+    }
+}
+
+impl Held {
+    /// Whether a fetch may be made now that could change what is known of this identifier.
+    fn wants(&self, identifier: &str, now: Instant) -> bool {
+        let fresh = self.is_within(LIFE, now);
+        if fresh && self.signs(identifier) {
+            return false;
+        }
+        let wait = match (fresh, self.failed) {
+            (true, _) => UNKNOWN_WAIT,
+            (false, true) => FAILURE_WAIT,
+            (false, false) => Duration::ZERO,
+        };
+        self.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= wait)
+    }
+
+    /// Whether nobody needs to wait for a source that is down: the key is known, if an old one.
+    fn makes_do(&self, identifier: &str, now: Instant) -> bool {
+        self.failed && self.is_within(STALE, now) && self.signs(identifier)
+    }
+
+    fn signs(&self, identifier: &str) -> bool {
+        self.keys.iter().any(|key| key.identifier == identifier && key.is_current)
+    }
+
+    fn is_within(&self, life: Duration, now: Instant) -> bool {
+        self.fetched.is_some_and(|fetched| now.saturating_duration_since(fetched) < life)
+    }
+
+    fn find(&self, identifier: &str, now: Instant) -> Found {
+        if !self.is_within(STALE, now) {
+            return Found::Unavailable;
+        }
+        match self.keys.iter().find(|key| key.identifier == identifier) {
+            Some(key) if key.is_current => Found::Current(key.key.clone()),
+            Some(_) => Found::Retired,
+            None => Found::Unknown,
+        }
+    }
+}
+
+impl Source {
+    /// Nobody waits under this lock for anything but memory.
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fetch(&self, identifier: &str, now: Instant) {
+        let _turn = self.turn.lock().await;
+        // Whoever had the turn before may have brought it, or have tried just now.
+        if !self.held().wants(identifier, now) {
+            return;
+        }
+        let fetched = tokio::time::timeout(DEADLINE, self.get()).await.unwrap_or(Err("timeout"));
+        let mut held = self.held();
+        held.tried = Some(now);
+        held.failed = fetched.is_err();
+        match fetched {
+            Ok(keys) => {
+                held.fetched = Some(now);
+                held.keys = Arc::new(keys);
+            }
+            Err(code) => tracing::warn!(
+                keys.source = self.url.as_str(),
+                error.code = code,
+                "a programme's keys could not be fetched"
+            ),
+        }
+    }
+
+    /// Why not, as a stable code.
+    async fn get(&self) -> Result<Vec<Published>, &'static str> {
+        let unreachable = |error: reqwest::Error| {
+            if error.is_timeout() { "timeout" } else { "unreachable" }
+        };
+        let request = self.http.get(self.url.clone()).header(ACCEPT, "application/json");
+        let mut response = request.send().await.map_err(unreachable)?;
+        if response.status() != StatusCode::OK {
+            return Err("status");
+        }
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if text.len() + chunk.len() > LONGEST {
+                return Err("too_large");
+            }
+            text.extend_from_slice(&chunk);
+        }
+        document::read(&text).ok_or("no_keys")
+    }
+}

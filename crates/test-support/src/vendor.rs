@@ -126,7 +126,7 @@ fn serve(mut stream: TcpStream, all: &Mutex<Vec<Asked>>, manners: &Manners) -> s
     let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", reply.status);
     // RFC 9110, section 8.6: these have none.
     if !matches!(reply.status, 204 | 304) {
-        head += &format!("Content-Length: {}\r\n", reply.body.len());
+        head.extend(["Content-Length: ", &reply.body.len().to_string(), "\r\n"]);
     }
     for (name, value) in &reply.headers {
         head.extend([name, ": ", value, "\r\n"]);

@@ -21,7 +21,7 @@ pub(crate) const OWN: &str = "the-operators-own";
 
 /// The provider of this preset, with its own formats, at `base` instead of the vendor's host.
 pub(crate) fn provider(name: &str, base: &str) -> HttpProvider {
-    with_formats(name, base, |format| format.to_owned())
+    with_formats(name, base, str::to_owned)
 }
 
 /// The same with its formats changed, to let through what they would keep out.

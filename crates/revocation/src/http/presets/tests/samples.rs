@@ -141,7 +141,7 @@ fn a_token_of_one_vendor_is_none_of_another() {
             for (other, others) in Preset::all() {
                 let pair = [name.as_str(), other.as_str()];
                 let same = name == other
-                    || ALTERNATIVES.iter().any(|known| *known == pair)
+                    || ALTERNATIVES.contains(&pair)
                     || ALTERNATIVES.contains(&[pair[1], pair[0]]);
                 for foreign in others.types.keys().flat_map(|t| of_type(t)) {
                     assert!(same || !format.fits(&foreign), "{token_type} {other} {foreign}");

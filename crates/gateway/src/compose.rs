@@ -33,6 +33,7 @@ use crate::pats::{OwnProvider, Pats};
 pub(crate) mod broker;
 mod resigner;
 
+use resigner::Reported;
 pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
@@ -64,17 +65,25 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock)?;
+    if let Some(resigner) = &resigner {
+        let filled = resigner.leaked.fill().await;
+        filled.map_err(|error| StartError::new("database", error))?;
+    }
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
-    let intake = Arc::new(Intake::new(
+    let mut intake = Intake::new(
         store.clone(),
         vault.clone(),
         catalog(config)?,
         own,
         Arc::clone(&random),
         max_waiting + 1,
-    ));
+    );
+    if let Some(resigner) = &resigner {
+        intake = intake.with_signed(Arc::new(Reported::new(resigner)));
+    }
+    let intake = Arc::new(intake);
     Ok(Parts {
         revocation_api: RevocationApi::new(api_config(config), intake),
         admins: Admins::new(config.secrets.admin_tokens.clone()),

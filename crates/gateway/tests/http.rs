@@ -161,6 +161,11 @@ on_both_databases![
     queue::a_fingerprint_is_found_by_how_it_begins,
     queue::what_an_operator_gets_wrong_is_told,
     resign::an_upstream_token_may_be_good_once,
+    resign::a_leaked_token_is_noted_and_its_source_dries_up,
+    resign::what_says_not_what_it_was_made_of_is_noted_alone,
+    resign::a_forged_token_is_nobodys,
+    resign::an_upstream_token_that_leaks_brings_nothing_more,
+    resign::used_and_leaked_stand_beside_each_other,
     routes::nobody_enters_without_the_credential,
     routes::other_methods_are_refused_with_those_allowed,
 ];

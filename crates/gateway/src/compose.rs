@@ -11,8 +11,8 @@ use portcullis_base::{Clock, Randomness, SystemClock, SystemRandomness};
 use portcullis_gitlab::GitlabClient;
 use portcullis_impersonation::{Broker, LentTokens};
 use portcullis_pat::{KeyRing, SigningKey};
-use portcullis_revocation::catalog::{Catalog, Handling};
-use portcullis_revocation::formats::Format;
+use portcullis_revocation::catalog::{Catalog, Handling, Mode};
+use portcullis_revocation::formats::{DOCTOR_TYPE, Format};
 use portcullis_revocation::gitlab::{GitlabProvider, Instance};
 use portcullis_revocation::intake::{Intake, OWN_PROVIDER};
 use portcullis_revocation::own::OwnTokens;
@@ -135,6 +135,13 @@ async fn key_ring(
 /// Which types are offered. The configuration has checked that nobody claims another's type.
 fn catalog(config: &Config) -> Result<Catalog, StartError> {
     let mut catalog = Catalog::default();
+    // Never more than a trial, whatever the configuration says.
+    let doctor = Handling {
+        provider: OWN_PROVIDER.to_owned(),
+        mode: Mode::DryRun,
+        format: Format::doctor().map_err(|error| StartError::new("format", error))?,
+    };
+    catalog.add_unlisted(DOCTOR_TYPE, doctor);
     for provider in &config.revocation.providers {
         for token_type in provider.types() {
             let handling = Handling {

@@ -151,6 +151,7 @@ on_both_databases![
     garbage::twenty_thousand_items_are_all_there,
     garbage::a_body_of_65_mib_is_too_large,
     clients::a_client_reports_the_types_it_may,
+    clients::what_is_made_up_is_taken_from_everybody_and_harms_nobody,
     clients::a_client_has_a_rate_of_its_own,
     clients::wrong_tokens_are_refused_and_then_slowed_down,
     clients::the_endpoints_live_where_they_are_mounted,

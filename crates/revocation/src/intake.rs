@@ -85,7 +85,7 @@ impl Intake {
         self.catalog.types()
     }
 
-    /// Whether this type is offered.
+    /// Whether this type is taken.
     pub fn offers(&self, token_type: &str) -> bool {
         self.catalog.handling(token_type).is_some()
     }

@@ -2,6 +2,8 @@
 
 mod error;
 mod place;
+mod raw;
+mod reporter;
 mod tls;
 
 use portcullis_base::http::{ClientOptions, client};
@@ -15,6 +17,8 @@ use url::Url;
 pub(super) use error::{Reach, RemoteError};
 pub(super) use place::Listener;
 use place::Place;
+pub(super) use raw::Answer;
+pub(super) use reporter::Reporter;
 
 use super::output::Output;
 use crate::cli::RemoteArgs;

@@ -74,7 +74,7 @@ impl Place {
             _ => Some(configuration(&sources, output)?),
         };
         let url = match (&args.url, &config) {
-            (Some(url), _) => said(url, output)?,
+            (Some(url), _) => said(url, "admin", output)?,
             (None, Some(config)) => configured(listener, &config.server)?,
             (None, None) => return Err(StartError::new("url", "no address is known")),
         };
@@ -92,7 +92,7 @@ impl Place {
 }
 
 /// The configuration, with the warnings that are about secrets: the others are for who serves.
-fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, StartError> {
+pub(super) fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, StartError> {
     let reading = config::read(sources);
     let of_secrets =
         |warning: &&String| warning.starts_with("secrets.") || warning.starts_with("config file");
@@ -101,7 +101,8 @@ fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, Start
     reading.config.map_err(StartError::Config)
 }
 
-fn said(url: &Url, output: &mut Output) -> Result<Url, StartError> {
+/// `whose` token goes there: `admin`, for one.
+pub(super) fn said(url: &Url, whose: &str, output: &mut Output) -> Result<Url, StartError> {
     let wrong = |text| Err(StartError::new("url", text));
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return wrong("--url must be an http or https URL");
@@ -113,12 +114,13 @@ fn said(url: &Url, output: &mut Output) -> Result<Url, StartError> {
         return wrong("--url must have no query and no fragment");
     }
     if url.scheme() == "http" && !is_loopback(url) {
-        output.warnings(&["the admin token goes over the network unencrypted; use https".into()]);
+        output
+            .warnings(&[format!("the {whose} token goes over the network unencrypted; use https")]);
     }
     Ok(url.clone())
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -127,7 +129,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
+pub(super) fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
     let (mut address, key) = listener.of(server);
     if address.port() == 0 {
         let text = format!("{key} leaves the port to the system; say --url");
@@ -142,7 +144,10 @@ fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
     Url::parse(&format!("http://{address}")).map_err(|error| StartError::new("url", error))
 }
 
-fn from_file(path: &Path, output: &mut Output) -> Result<(SecretString, String), StartError> {
+pub(super) fn from_file(
+    path: &Path,
+    output: &mut Output,
+) -> Result<(SecretString, String), StartError> {
     let shown = path.display().to_string();
     let wrong =
         |text: &dyn std::fmt::Display| StartError::new("token-file", format!("{shown}: {text}"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_base::secret::SecretString;
-use portcullis_revocation::formats::{GITLAB_TYPES, PAT_TYPE, needs_administrator};
+use portcullis_revocation::formats::{DOCTOR_TYPE, GITLAB_TYPES, PAT_TYPE, needs_administrator};
 use url::Url;
 
 use super::super::section::Section;
@@ -117,6 +117,11 @@ fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {
         let key = format!("types[{i}]");
         if !is_type(name) {
             section.problem(&key, NOT_A_TYPE);
+        } else if name == DOCTOR_TYPE {
+            section.problem(
+                &key,
+                "is the gateway's own, for `portcullis doctor`: no provider is asked",
+            );
         } else if types[..i].contains(name) {
             section.problem(&key, "named twice");
         }

@@ -67,6 +67,7 @@ impl Gateway {
         let mut parts = compose::parts(loaded).await?;
         let telling = parts.telling.take();
         let followers = parts.pats.follow_changes();
+        let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let (store, data) = (parts.store.clone(), Shared::take(parts));
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
@@ -112,7 +113,7 @@ impl Gateway {
             sweep,
             care,
             servers: vec![public_server, admin_server],
-            beside: [followers, warm_up].into_iter().chain(own_keys).collect(),
+            beside: [followers, warm_up].into_iter().chain(own_keys).chain(leaked).collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }

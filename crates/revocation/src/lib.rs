@@ -17,3 +17,4 @@ pub mod worker;
 
 pub use error::QueueError;
 pub use portcullis_store::Fingerprint;
+pub use portcullis_store::issuances::Once;

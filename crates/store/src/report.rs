@@ -42,6 +42,8 @@ pub struct NewRevocation {
     pub entry: Entry,
     /// Why, where it begins at an end: a stable code.
     pub code: Option<&'static str>,
+    /// The same in words, where the code alone does not say it all.
+    pub reason: Option<String>,
     /// The sealed secret, where [`Entry`] is one that waits.
     pub sealed: Option<Vec<u8>>,
     /// Which master key sealed it.
@@ -195,7 +197,7 @@ macro_rules! on_conflict {
             report::either!($now, "attempts"), ", ",
             report::either!($now, "uncertain"), ", ",
             report::either!($now, "leased_until"), ", ",
-            "reason = CASE WHEN ", report::rearms!($now), " THEN NULL ELSE r.reason END, ",
+            report::either!($now, "reason", "NULL"), ", ",
             "about = CASE WHEN ", report::rearms!($now), " THEN NULL ELSE r.about END, ",
             "rearmed_at = CASE WHEN ", report::rearms!($now),
             " THEN excluded.armed_at ELSE r.rearmed_at END, ",

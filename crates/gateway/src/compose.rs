@@ -20,7 +20,7 @@ use portcullis_revocation::own::OwnTokens;
 use portcullis_revocation::provider::Provider as RevocationProvider;
 use portcullis_revocation::vault::{Vault, VaultError, own_key};
 use portcullis_revocation::worker;
-use portcullis_revocation_api::{ClientConfig, RevocationApi, Types};
+use portcullis_revocation_api::{ClientConfig, PublicKeys, RevocationApi, Types};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
 use url::Url;
@@ -32,8 +32,10 @@ use crate::error::StartError;
 use crate::pats::{OwnProvider, Pats};
 
 pub(crate) mod broker;
+mod partner;
 mod resigner;
 
+pub(crate) use partner::partners;
 pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
@@ -49,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) resigner: Option<Resigner>,
     pub(crate) admins: Admins,
     pub(crate) revocation_api: RevocationApi,
+    pub(crate) public_keys: PublicKeys,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
     pub(crate) random: Arc<dyn Randomness>,
@@ -78,8 +81,9 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     ));
     Ok(Parts {
         revocation_api: RevocationApi::new(api_config(config), intake),
+        public_keys: partner::public_keys(config),
         admins: Admins::new(config.secrets.admin_tokens.clone()),
-        providers: providers(config, &pats, broker.as_ref())?,
+        providers: providers(config, &store, &pats, broker.as_ref())?,
         chain: Chain::new(config, &pats)?,
         broker,
         resigner,
@@ -134,6 +138,7 @@ fn catalog(config: &Config) -> Result<Catalog, StartError> {
                     Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
                     Provider::Gitlab(_) => GitlabProvider::NAME.to_owned(),
                     Provider::Http(vendor) => vendor.name.clone(),
+                    Provider::Partner(partner) => partner.name.clone(),
                 },
                 mode: config.revocation.modes.get(token_type).copied().unwrap_or_default(),
                 format: format(config, provider, token_type)?,
@@ -159,6 +164,7 @@ fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Form
 
 fn providers(
     config: &Config,
+    store: &Store,
     pats: &Pats,
     broker: Option<&Broker>,
 ) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
@@ -168,7 +174,7 @@ fn providers(
         .iter()
         .filter_map(|provider| match provider {
             Provider::Gitlab(gitlab) => Some(instance(config, gitlab)),
-            Provider::Portcullis { .. } | Provider::Http(_) => None,
+            Provider::Portcullis { .. } | Provider::Http(_) | Provider::Partner(_) => None,
         })
         .collect::<Result<_, _>>()?;
     let mut all: Vec<Arc<dyn RevocationProvider>> = vec![Arc::new(OwnProvider(pats.clone()))];
@@ -176,8 +182,12 @@ fn providers(
         all.push(Arc::new(GitlabProvider::new(gitlabs)));
     }
     for provider in &config.revocation.providers {
-        if let Provider::Http(vendor) = provider {
-            all.push(Arc::new(http_provider(config, provider, vendor)?));
+        match provider {
+            Provider::Portcullis { .. } | Provider::Gitlab(_) => {}
+            Provider::Http(vendor) => all.push(Arc::new(http_provider(config, provider, vendor)?)),
+            Provider::Partner(one) => {
+                all.push(Arc::new(partner::provider(config, store, provider, one)?));
+            }
         }
     }
     if let Some(broker) = broker {
@@ -191,13 +201,15 @@ fn http_provider(
     provider: &Provider,
     vendor: &Vendor,
 ) -> Result<HttpProvider, StartError> {
-    let formats = vendor
-        .types
-        .iter()
-        .map(|token_type| Ok((token_type.clone(), format(config, provider, token_type)?)));
     let client = upstream_client(config, vendor.ca_file.as_ref(), config.revocation.call_timeout)?;
-    let formats = formats.collect::<Result<_, StartError>>()?;
+    let formats = formats(config, provider)?;
     Ok(HttpProvider::new(vendor.name.clone(), vendor.call.clone(), client, formats))
+}
+
+/// The formats of all types of a provider.
+fn formats(config: &Config, provider: &Provider) -> Result<BTreeMap<String, Format>, StartError> {
+    let one = |token_type: &String| Ok((token_type.clone(), format(config, provider, token_type)?));
+    provider.types().iter().map(one).collect()
 }
 
 fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
@@ -287,6 +299,7 @@ pub(crate) fn offered(config: &Config) -> BTreeMap<String, usize> {
             Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
             Provider::Gitlab(gitlab) => format!("gitlab {}", gitlab.name),
             Provider::Http(vendor) => vendor.name.clone(),
+            Provider::Partner(partner) => partner.name.clone(),
         };
         *offered.entry(name).or_default() += provider.types().len();
     }

@@ -192,6 +192,7 @@ struct Shared {
     own_keys: Option<Data<KeyFile>>,
     admins: Data<crate::admin::Admins>,
     revocation_api: Data<portcullis_revocation_api::RevocationApi>,
+    public_keys: Data<portcullis_revocation_api::PublicKeys>,
     worker: WorkerParts,
 }
 
@@ -221,6 +222,7 @@ impl Shared {
             own_keys,
             admins: Data::new(parts.admins),
             revocation_api: Data::new(parts.revocation_api),
+            public_keys: Data::new(parts.public_keys),
             worker: WorkerParts {
                 vault: parts.vault,
                 providers: parts.providers,
@@ -237,6 +239,10 @@ pub fn public_routes(config: &Config) -> RouteTable {
     table.extend(pats::routes());
     table.extend(auth::routes());
     table.extend(portcullis_revocation_api::routes(&config.revocation_api.mount));
+    if compose::partners(config).next().is_some() {
+        let mount = &config.revocation_api.mount;
+        table.extend(portcullis_revocation_api::public_key_routes(mount));
+    }
     if let Some(section) = &config.impersonation {
         table.extend(portcullis_impersonation::routes(&section.mount));
     }
@@ -265,7 +271,7 @@ fn listen(
     let (store, pats, chain) = (data.store.clone(), data.pats.clone(), data.chain.clone());
     let (admins, api) = (data.admins.clone(), data.revocation_api.clone());
     let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
-    let own_keys = data.own_keys.clone();
+    let (own_keys, public_keys) = (data.own_keys.clone(), data.public_keys.clone());
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -274,6 +280,7 @@ fn listen(
             .app_data(chain.clone())
             .app_data(admins.clone())
             .app_data(api.clone())
+            .app_data(public_keys.clone())
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config));
         let app = match &broker {

@@ -6,6 +6,7 @@ mod clients;
 mod handlers;
 mod item;
 mod items;
+mod public_keys;
 mod splitter;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use portcullis_web::{PerAddress, Rate};
 pub use clients::{ClientConfig, Types};
 pub use handlers::routes;
 pub use items::{Judged, Rejection, judge};
+pub use public_keys::{PublicKeys, public_key_routes};
 pub use splitter::{ArraySplitter, Broken, Element};
 
 use clients::Clients;

@@ -2,10 +2,10 @@
 //! preset.
 
 mod answer;
-mod batch;
+pub(crate) mod batch;
 mod body;
 mod call;
-mod pace;
+pub(crate) mod pace;
 pub mod presets;
 mod template;
 
@@ -175,7 +175,7 @@ fn conclude(meaning: Meaning, status: u16, wait: Option<Duration>) -> Verdict {
 /// The code of an answer that nobody wrote down.
 const UNEXPECTED: &str = "unexpected_answer";
 
-fn again(after: Option<Duration>, uncertain: bool) -> Finding {
+pub(crate) fn again(after: Option<Duration>, uncertain: bool) -> Finding {
     Finding::Retry { after, uncertain }
 }
 
@@ -186,7 +186,7 @@ fn takes_exception(verdict: &Verdict) -> bool {
 }
 
 /// No answer, or not all of it.
-fn unheard(error: &reqwest::Error) -> Verdict {
+pub(crate) fn unheard(error: &reqwest::Error) -> Verdict {
     if error.is_connect() {
         return Verdict::new(again(None, false), "unreachable");
     }

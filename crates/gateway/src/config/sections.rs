@@ -18,7 +18,7 @@ pub use intake::{Client, RateLimit, RevocationApi};
 pub use oidc::{KeysFrom, Oidc};
 pub(crate) use oidc_proxy::{KeySettings, is_issuer};
 pub use oidc_proxy::{OidcProxy, OidcUpstream};
-pub use providers::{Gitlab, Provider, Vendor};
+pub use providers::{Gitlab, Partner, Provider, Vendor};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
 pub use tokens::Pat;

@@ -24,6 +24,8 @@ mod log;
 mod odd;
 #[path = "http/oidc.rs"]
 mod oidc;
+#[path = "http/partner_out.rs"]
+mod partner_out;
 #[path = "http/pats.rs"]
 mod pats;
 #[path = "http/queue.rs"]
@@ -138,6 +140,8 @@ on_both_databases![
     oidc::an_issuer_that_hangs_or_comes_back_is_looked_after,
     oidc::keys_come_from_where_the_configuration_says,
     oidc::a_profile_asks_for_its_scopes,
+    partner_out::a_vendor_gets_a_leak_that_it_can_verify,
+    partner_out::a_key_of_before_is_still_served,
     pats::what_is_wrong_with_a_new_pat_is_named,
     pats::a_token_is_shown_once,
     pats::lists_go_page_by_page_and_by_owner,
@@ -167,6 +171,8 @@ on_both_databases![
 
 on![
     on_sqlite_alone, sqlite:
+    partner_out::the_keys_of_all_vendors_are_one_document,
+    partner_out::the_pages_lines_work_when_pasted,
     resign::what_comes_in_is_answered_as_by_the_origin,
     resign::a_token_that_does_not_prove_is_refused,
     resign::the_key_is_chosen_as_asked_as_signed_or_by_default,

@@ -16,6 +16,7 @@ mod auth;
 mod http;
 mod impersonation;
 mod oidc_proxy;
+mod partner;
 
 struct Setup(TempDir);
 
@@ -124,7 +125,7 @@ fn every_problem_is_told_at_once_by_its_full_key() {
         "nonsense",
         "revocation.call_timeout",
         "revocation.modes.a",
-        "revocation.providers[0].kind",
+        "revocation.providers[0].preset",
         "revocation.providers[1].url",
         "revocation.retry_base",
         "revocation_api.clients[0].name",

@@ -7,6 +7,7 @@ use portcullis_gateway::serve::{admin_routes, public_routes};
 use portcullis_web::{Access, Route, RouteTable};
 use reqwest::{Method, RequestBuilder};
 
+use crate::partner_out::{key, partner_toml};
 use crate::support::broker::{broker_toml, gitlab};
 use crate::support::{Database, REPORTING, TestGateway, send};
 
@@ -21,9 +22,11 @@ GET /ready Public Nothing
 GET /token Job Entry(\"impersonation.issue\")
 GET /v1/pats Admin Nothing
 GET /v1/pats/{id} Admin Nothing
+GET /v1/public_keys Public Nothing
 GET /v1/revocable_token_types RevocationClient Nothing
 HEAD /health Public Nothing
 HEAD /ready Public Nothing
+HEAD /v1/public_keys Public Nothing
 PATCH /v1/pats/{id} Admin Entry(\"pat.change\")
 POST /v1/pats Admin Entry(\"pat.create\")
 POST /v1/pats/{id}/regenerate Admin Entry(\"pat.regenerate\")
@@ -59,7 +62,7 @@ type Call = fn(&TestGateway, Method, &str) -> RequestBuilder;
 
 /// A gateway that has every surface.
 fn everything(gitlab: &FakeGitlab) -> String {
-    broker_toml(gitlab, "")
+    broker_toml(gitlab, "") + &partner_toml("http://127.0.0.1:1", &key(), "")
 }
 
 fn tables(database: &Database, rest: &str) -> [(RouteTable, Call); 2] {

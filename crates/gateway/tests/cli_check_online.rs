@@ -243,7 +243,7 @@ fn a_vendor_is_told_nothing_and_nobody_is_asked_for_a_passphrase() {
     fs::write(&file, &locked).unwrap();
     let rest = format!("previous_key_files = [\"{}\"]", file.display());
     let output = check(&toml(inbox.url(), locked, &rest), &[]);
-    assert_eq!(code(&output), 2);
+    assert_eq!(code(&output), 1);
     assert_eq!(err(&output).matches("without a passphrase").count(), 2, "{}", err(&output));
     assert!(!err(&output).contains("Enter"), "{}", err(&output));
 }

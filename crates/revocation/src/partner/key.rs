@@ -124,7 +124,7 @@ fn public_block(pem: &[u8]) -> Option<&[u8]> {
     let text = std::str::from_utf8(pem).ok()?;
     let block = &text[text.find("-----BEGIN PUBLIC KEY-----")?..];
     let end = block.find(END)? + END.len();
-    Some(block[..end].as_bytes())
+    Some(&block.as_bytes()[..end])
 }
 
 #[derive(Serialize)]
@@ -147,7 +147,7 @@ pub fn document<'a>(keys: impl IntoIterator<Item = (&'a PublicKey, bool)>) -> St
         match all.iter_mut().find(|known| known.key_identifier == key.identifier) {
             Some(known) => known.is_current |= is_current,
             None => {
-                all.push(Published { key_identifier: &key.identifier, key: &key.pem, is_current })
+                all.push(Published { key_identifier: &key.identifier, key: &key.pem, is_current });
             }
         }
     }

@@ -7,8 +7,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::symm::Cipher;
 use portcullis_base::{Clock as _, SystemClock};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenSpec, TokenState, UserSpec};
+use portcullis_test_support::{Inbox, Reply};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "glpat-of-an-administrator-00";
@@ -208,4 +213,37 @@ fn a_database_that_is_away() {
     let start = "bad  database: the database cannot do this now";
     assert!(out(&output).starts_with(start), "{}", out(&output));
     assert!(!out(&output).contains("hunter2"));
+}
+
+#[test]
+fn a_vendor_is_told_nothing_and_nobody_is_asked_for_a_passphrase() {
+    let inbox = Inbox::start(|_| Some(Reply::status(404)));
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    let toml = |url: &str, pem: Vec<u8>, rest: &str| {
+        format!(
+            "[[revocation.providers]]\nkind = \"partner\"\nname = \"acme\"\nurl = \"{url}/leaks\"\n\
+             types = [\"acme\"]\nsigning_key = '''{}'''\n{rest}\n[revocation.formats]\nacme = \"^a$\"\n",
+            String::from_utf8(pem).unwrap()
+        )
+    };
+    let pem = || key.private_key_to_pem_pkcs8().unwrap();
+    let output = check(&toml(inbox.url(), pem(), ""), &[]);
+    let wanted = format!("ok   partner acme: {} answers\n", inbox.url());
+    assert_eq!((out(&output), code(&output)), (wanted.as_str(), 0));
+    assert_eq!(inbox.posts().into_iter().map(|post| post.line).collect::<Vec<_>>(), ["HEAD /"]);
+    let nowhere = format!("http://127.0.0.1:{}", portcullis_test_support::free_port());
+    let output = check(&toml(&nowhere, pem(), ""), &[]);
+    let wanted = format!("bad  partner acme: {nowhere} cannot be reached\n");
+    assert_eq!((out(&output), code(&output)), (wanted.as_str(), 1));
+
+    let locked = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("locked.pem");
+    fs::write(&file, &locked).unwrap();
+    let rest = format!("previous_key_files = [\"{}\"]", file.display());
+    let output = check(&toml(inbox.url(), locked, &rest), &[]);
+    assert_eq!(code(&output), 1);
+    assert_eq!(err(&output).matches("without a passphrase").count(), 2, "{}", err(&output));
+    assert!(!err(&output).contains("Enter"), "{}", err(&output));
 }

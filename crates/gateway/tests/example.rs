@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use openssl::asn1::Asn1Time;
+use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use portcullis_gateway::config::{self, Environment, KnownKey, Reading, Sources};
@@ -43,6 +46,14 @@ fn uncommented(dir: &Path) -> String {
     let ours = [("RS256", "2026-11"), ("ES256", "2026-11-ec"), ("EdDSA", "2026-11-ed")];
     let ours = ours.map(|(algorithm, id)| SigningKey::generate(algorithm, id));
     fs::write(&own, private_jwks(&ours).to_string()).unwrap();
+    let partner = [("partner-key", 0o600), ("partner-key-before", 0o644)].map(|(name, mode)| {
+        let (file, group) = (dir.join(name), EcGroup::from_curve_name(Nid::X9_62_PRIME256V1));
+        let key = EcKey::generate(&group.unwrap()).unwrap();
+        let pem = if mode == 0o600 { key.private_key_to_pem() } else { key.public_key_to_pem() };
+        fs::write(&file, pem.unwrap()).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        file
+    });
     let in_force = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
             key.to_owned()
@@ -60,6 +71,8 @@ fn uncommented(dir: &Path) -> String {
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
         .replace("/etc/portcullis/signing-keys.json", own.to_str().unwrap())
+        .replace("/etc/portcullis/partner-key.pem", partner[0].to_str().unwrap())
+        .replace("/etc/portcullis/partner-key-before.pem", partner[1].to_str().unwrap())
 }
 
 /// The same with each "# or:" in the place of the key before it.
@@ -263,6 +276,7 @@ fn these_are_all_the_keys() {
             "revocation.providers[].method",
             "revocation.providers[].name",
             "revocation.providers[].preset",
+            "revocation.providers[].previous_key_files",
             "revocation.providers[].rate.per",
             "revocation.providers[].rate.requests",
             "revocation.providers[].refused",
@@ -274,6 +288,7 @@ fn these_are_all_the_keys() {
             "revocation.providers[].revoked",
             "revocation.providers[].revoked[].status",
             "revocation.providers[].revoked[].where",
+            "revocation.providers[].signing_key",
             "revocation.providers[].submitted",
             "revocation.providers[].submitted[].status",
             "revocation.providers[].submitted[].where",

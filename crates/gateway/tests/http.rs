@@ -32,6 +32,8 @@ mod odd;
 mod oidc;
 #[path = "http/outbound.rs"]
 mod outbound;
+#[path = "http/partner_out.rs"]
+mod partner_out;
 #[path = "http/pats.rs"]
 mod pats;
 #[path = "http/queue.rs"]
@@ -150,6 +152,8 @@ on_both_databases![
     oidc::keys_come_from_where_the_configuration_says,
     oidc::a_profile_asks_for_its_scopes,
     outbound::nothing_goes_where_it_does_not_belong,
+    partner_out::a_vendor_gets_a_leak_that_it_can_verify,
+    partner_out::a_key_of_before_is_still_served,
     pats::what_is_wrong_with_a_new_pat_is_named,
     pats::a_token_is_shown_once,
     pats::lists_go_page_by_page_and_by_owner,
@@ -199,6 +203,8 @@ on_both_databases![
 
 on![
     on_sqlite_alone, sqlite:
+    partner_out::the_keys_of_all_vendors_are_one_document,
+    partner_out::the_pages_lines_work_when_pasted,
     resign::what_comes_in_is_answered_as_by_the_origin,
     resign::a_token_that_does_not_prove_is_refused,
     resign::the_key_is_chosen_as_asked_as_signed_or_by_default,

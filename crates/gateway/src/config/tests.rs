@@ -17,6 +17,7 @@ mod http;
 mod impersonation;
 mod jobs;
 mod oidc_proxy;
+mod partner;
 
 struct Setup(TempDir);
 
@@ -125,7 +126,7 @@ fn every_problem_is_told_at_once_by_its_full_key() {
         "nonsense",
         "revocation.call_timeout",
         "revocation.modes.a",
-        "revocation.providers[0].kind",
+        "revocation.providers[0].preset",
         "revocation.providers[1].url",
         "revocation.retry_base",
         "revocation_api.clients[0].name",

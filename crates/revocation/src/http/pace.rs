@@ -11,21 +11,21 @@ use super::call::Rate;
 
 /// The pace of one vendor, in this process.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
     closed_until: Mutex<Option<Instant>>,
 }
 
 impl Pace {
     /// As fast as `rate` allows, or as one can.
-    pub(super) fn new(rate: Option<Rate>) -> Self {
+    pub(crate) fn new(rate: Option<Rate>) -> Self {
         let limiter = rate.and_then(quota).map(RateLimiter::direct);
         Self { limiter, closed_until: Mutex::default() }
     }
 
     /// Returns when a request may be sent. Where that would take longer than until `until`: how much longer
     /// from now.
-    pub(super) async fn pass(&self, until: Instant) -> Result<(), Duration> {
+    pub(crate) async fn pass(&self, until: Instant) -> Result<(), Duration> {
         loop {
             let Some(wait) = self.wait() else { return Ok(()) };
             if Instant::now() + wait > until {
@@ -36,7 +36,7 @@ impl Pace {
     }
 
     /// The vendor wants nobody for so long.
-    pub(super) fn close(&self, wait: Duration) {
+    pub(crate) fn close(&self, wait: Duration) {
         let until = Instant::now() + wait;
         let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         *closed = Some(closed.map_or(until, |known| known.max(until)));

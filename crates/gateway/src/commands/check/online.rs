@@ -120,8 +120,13 @@ fn of_provider(config: &Config, provider: &Provider) -> Result<Option<Upstream>,
             let client = upstream_client(config, vendor.ca_file.as_ref(), PATIENCE)?;
             Some(Upstream::new(
                 format!("http {}", vendor.name),
-                vendor::ask(client, vendor.call.clone()),
+                vendor::ask(client, vendor.call.origin()),
             ))
+        }
+        Provider::Partner(partner) => {
+            let client = upstream_client(config, partner.ca_file.as_ref(), PATIENCE)?;
+            let origin = partner.url.origin().ascii_serialization();
+            Some(Upstream::new(format!("partner {}", partner.name), vendor::ask(client, origin)))
         }
     })
 }

@@ -28,7 +28,7 @@ pub(super) fn make(config: &Config, intake: &Arc<Intake>) -> Result<Option<Partn
         ..ClientOptions::default()
     };
     let http = client(&options).map_err(|error| StartError::new("http", error))?;
-    let one = |partner: &crate::config::Partner| PartnerConfig {
+    let one = |partner: &crate::config::PartnerIntake| PartnerConfig {
         programme: partner.programme,
         keys_url: partner.keys_url.clone(),
         http: http.clone(),

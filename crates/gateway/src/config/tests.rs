@@ -15,6 +15,7 @@ use crate::error::StartError;
 mod auth;
 mod impersonation;
 mod oidc_proxy;
+mod partners;
 
 struct Setup(TempDir);
 

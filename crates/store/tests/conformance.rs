@@ -64,6 +64,7 @@ on_both_databases![
     queue::an_operator_can_approve_cancel_and_retry,
     queue::lists_page_by_page,
     queue::lists_what_lies_between_two_fingerprints,
+    queue::lists_those_that_are_named,
     queue::the_first_key_wins,
     queue::events_are_told_after_the_commit,
     queue::leases_after_a_restart,

@@ -18,6 +18,7 @@ mod impersonation;
 mod jobs;
 mod oidc_proxy;
 mod partner;
+mod partners;
 
 struct Setup(TempDir);
 

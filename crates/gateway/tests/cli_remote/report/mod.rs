@@ -3,6 +3,7 @@
 mod delivery;
 mod desk;
 mod many;
+mod template;
 mod ways;
 
 use std::fs;

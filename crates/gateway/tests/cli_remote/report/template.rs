@@ -41,7 +41,7 @@ async fn the_job_after_the_scan_has_its_secrets_revoked() {
     let run = |jwt: &str| {
         let mut command = Command::new("sh");
         command.args(["-e", "-c", &words(&["portcullis_report", "script"]).join("\n")]);
-        command.current_dir(folder).env_clear().env("PATH", &binary);
+        command.current_dir(folder).env_clear().env("PATH", format!("{binary}:/usr/bin:/bin"));
         command.env("PORTCULLIS_URL", format!("http://{}", gateway.address()));
         command.env("PORTCULLIS_ID_TOKEN", jwt).output().unwrap()
     };

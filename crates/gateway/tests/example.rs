@@ -54,6 +54,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<a long random token>", "example-token-of-an-operator")
         .replace("<another long random token>", "example-token-of-a-reporter")
         .replace("<a token of an administrator>", "glpat-example-administrator")
+        .replace("<a long random key>", "example-key-of-signatures")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
@@ -116,6 +117,11 @@ fn the_placeholders_of_secrets_are_refused() {
             ("[pat]\n", line)
         } else if line.contains("admin_token ") {
             ("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"https://a.example\"\n", line)
+        } else if line.contains("signing_secret") {
+            (
+                "[[notifications]]\nname = \"x\"\nurl = \"https://a.example\"\nformat = \"json\"\n",
+                line,
+            )
         } else {
             ("[[revocation_api.clients]]\nname = \"x\"\n", line)
         };
@@ -184,6 +190,14 @@ fn these_are_all_the_keys() {
             "impersonation.sudo_user",
             "log.filter",
             "log.format",
+            "notifications",
+            "notifications[].ca_file",
+            "notifications[].format",
+            "notifications[].name",
+            "notifications[].on",
+            "notifications[].signing_secret",
+            "notifications[].types",
+            "notifications[].url",
             "oidc_proxy.audiences",
             "oidc_proxy.ca_file",
             "oidc_proxy.cache_max_age",

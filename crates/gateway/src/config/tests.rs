@@ -14,6 +14,7 @@ use crate::error::StartError;
 
 mod auth;
 mod impersonation;
+mod notifications;
 mod oidc_proxy;
 
 struct Setup(TempDir);

@@ -9,7 +9,7 @@ use portcullis_store::notices::Notice;
 use tokio::sync::{Notify, watch};
 
 use super::message::{self, Refusal};
-use super::{PAUSE, Shared, Webhook};
+use super::{Format, PAUSE, Shared, Webhook, rest};
 use crate::identity::short;
 
 /// Notices in one message at the most: a burst of findings is not a burst of messages.
@@ -36,6 +36,18 @@ pub(super) const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 /// After a long outage of our own the first attempt is late already.
 const TRY_AT_LEAST: i64 = 5;
 
+/// Slack takes one message a second from a webhook (its documentation, "Rate limits").
+const SLACKS_PACE: Duration = Duration::from_secs(1);
+
+enum Next {
+    /// There may be more.
+    Again,
+    /// Not before this, whatever there is to tell.
+    After(Duration),
+    /// When there is something to tell.
+    Idle,
+}
+
 struct Line<'a> {
     shared: &'a Shared,
     webhook: &'a Webhook,
@@ -47,43 +59,44 @@ pub(super) async fn run(shared: Arc<Shared>, place: usize, mut stopped: watch::R
     let (webhook, written): &(Webhook, Notify) = &shared.webhooks[place];
     let mut line = Line { shared: &shared, webhook, failures: 0 };
     while !*stopped.borrow() {
-        let pause = match line.deliver().await {
-            Ok(None) => continue,
-            Ok(Some(pause)) => pause,
-            Err(error) => {
-                tracing::warn!(notice.webhook = webhook.name, error = %error,
-                    "the notices of a webhook could not be read or written");
-                PAUSE
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            // A webhook in trouble is left alone for its pause, whatever there is to tell.
-            () = written.notified(), if line.failures == 0 => {}
-            _ = stopped.changed() => {}
+        let next = line.deliver().await.unwrap_or_else(|error| {
+            tracing::warn!(notice.webhook = webhook.name, error = %error,
+                "the notices of a webhook could not be read or written");
+            Next::After(PAUSE)
+        });
+        match next {
+            Next::Again => {}
+            Next::After(pause) => rest(pause, &mut stopped).await,
+            Next::Idle => tokio::select! {
+                () = rest(POLL, &mut stopped) => {}
+                () = written.notified() => {}
+            },
         }
     }
 }
 
 impl Line<'_> {
-    /// Tells what is due, in one message; how long to wait before the next, `None` where there may be more.
-    async fn deliver(&mut self) -> Result<Option<Duration>, StoreError> {
+    /// Tells what is due, in one message.
+    async fn deliver(&mut self) -> Result<Next, StoreError> {
         let (store, name) = (&self.shared.store, &self.webhook.name);
         if !store.notice_is_due(name).await? {
-            return Ok(Some(POLL));
+            return Ok(Next::Idle);
         }
         let notices = store.claim_notices(name, TOGETHER, LEASE).await?;
         if notices.is_empty() {
-            return Ok(Some(POLL));
+            return Ok(Next::Idle);
         }
         match message::send(self.webhook, &notices, self.shared.clock.as_ref()).await {
             Ok(()) => {
                 self.failures = 0;
                 store.delete_notices(name, &notices).await?;
                 tracing::info!(notice.webhook = name, notice.count = notices.len(), "told");
-                Ok(None)
+                Ok(match self.webhook.format {
+                    Format::Json => Next::Again,
+                    Format::Slack => Next::After(SLACKS_PACE),
+                })
             }
-            Err(refusal) => self.put_off(notices, refusal).await.map(Some),
+            Err(refusal) => self.put_off(notices, refusal).await,
         }
     }
 
@@ -91,7 +104,7 @@ impl Line<'_> {
         &mut self,
         notices: Vec<Notice>,
         refusal: Refusal,
-    ) -> Result<Duration, StoreError> {
+    ) -> Result<Next, StoreError> {
         self.failures = self.failures.saturating_add(1);
         let asked = refusal.after.unwrap_or_default().min(LONGEST_PAUSE);
         let own = pause(self.failures, self.shared.random.as_ref()).max(asked);
@@ -110,7 +123,7 @@ impl Line<'_> {
         );
         self.shared.store.put_off_notices(&self.webhook.name, &others, again).await?;
         self.give_up(&late).await?;
-        Ok(own)
+        Ok(Next::After(own))
     }
 
     async fn give_up(&self, late: &[Notice]) -> Result<(), StoreError> {

@@ -67,6 +67,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<another long random token>", "example-token-of-a-reporter")
         .replace("<a token of an administrator>", "glpat-example-administrator")
         .replace("<your own at this vendor's>", "example-credential-of-ours")
+        .replace("<a long random key>", "example-key-of-signatures")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
@@ -149,6 +150,11 @@ fn the_placeholders_of_secrets_are_refused() {
             ("[[revocation.providers]]\nkind = \"http\"\npreset = \"slack\"\n", line)
         } else if line.contains("admin_token ") {
             ("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"https://a.example\"\n", line)
+        } else if line.contains("signing_secret") {
+            (
+                "[[notifications]]\nname = \"x\"\nurl = \"https://a.example\"\nformat = \"json\"\n",
+                line,
+            )
         } else {
             ("[[revocation_api.clients]]\nname = \"x\"\n", line)
         };
@@ -217,6 +223,14 @@ fn these_are_all_the_keys() {
             "impersonation.sudo_user",
             "log.filter",
             "log.format",
+            "notifications",
+            "notifications[].ca_file",
+            "notifications[].format",
+            "notifications[].name",
+            "notifications[].on",
+            "notifications[].signing_secret",
+            "notifications[].types",
+            "notifications[].url",
             "oidc_proxy.audiences",
             "oidc_proxy.ca_file",
             "oidc_proxy.cache_max_age",

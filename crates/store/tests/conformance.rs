@@ -110,6 +110,7 @@ on_both_databases![
     lent::it_is_no_backlog_and_claimed_when_it_is_due,
     lent::lent_tokens_are_known_by_their_fingerprints,
     notices::where_nobody_asks_nothing_is_marked,
+    notices::what_waits_is_told_of_when_it_is_reported_again,
     notices::each_coming_to_rest_is_told_once,
     notices::a_new_round_is_told_anew,
     notices::what_operators_do_is_told,

@@ -16,6 +16,7 @@ mod auth;
 mod http;
 mod impersonation;
 mod jobs;
+mod notifications;
 mod oidc_proxy;
 mod partner;
 mod partners;

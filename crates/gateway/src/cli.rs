@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod jwt;
 mod keys;
 mod remote;
@@ -12,6 +13,7 @@ use portcullis_base::secret::SecretString;
 
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
+pub use doctor::DoctorArgs;
 pub use jwt::{JwtCommand, VerifyArgs};
 pub use keys::{KeyPlace, KeysCommand, NewKeyArgs, RotateArgs};
 pub use remote::{
@@ -52,6 +54,9 @@ pub enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Play GitLab's part against a running gateway: address, TLS, token, types, a harmless report; and print
+    /// what to set in GitLab
+    Doctor(DoctorArgs),
     /// Bring the database to this version
     Migrate(SourceArgs),
     /// Look at the gateway's own secrets

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod jwt;
 mod keys;
@@ -55,6 +56,7 @@ fn dispatch(
             return check::run(&sources.sources(environment), *online, output);
         }
         Command::Demo { once } => return demo::run(*once, environment, output),
+        Command::Doctor(args) => return doctor::run(args, environment, output),
         Command::Explain { sources, claims } => {
             return explain::run(&sources.sources(environment), claims.as_ref(), output);
         }

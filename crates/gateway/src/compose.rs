@@ -11,8 +11,8 @@ use portcullis_base::{Clock, Randomness, SystemClock, SystemRandomness};
 use portcullis_gitlab::GitlabClient;
 use portcullis_impersonation::{Broker, LentTokens};
 use portcullis_pat::{KeyRing, SigningKey};
-use portcullis_revocation::catalog::{Catalog, Handling};
-use portcullis_revocation::formats::Format;
+use portcullis_revocation::catalog::{Catalog, Handling, Mode};
+use portcullis_revocation::formats::{DOCTOR_TYPE, Format};
 use portcullis_revocation::gitlab::{GitlabProvider, Instance};
 use portcullis_revocation::http::HttpProvider;
 use portcullis_revocation::intake::{Intake, OWN_PROVIDER};
@@ -35,10 +35,13 @@ use crate::revocations::Reports;
 
 pub(crate) mod broker;
 mod jobs;
+mod outbox;
 mod partners;
 mod resigner;
 
 pub(crate) use jobs::Jobs;
+pub(crate) use outbox::Telling;
+use resigner::Reported;
 pub(crate) use resigner::{Resigner, policy};
 
 /// The name under which the PAT signing key is kept where the configuration gives none.
@@ -59,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) jobs: Option<Arc<Jobs>>,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
+    pub(crate) telling: Option<Telling>,
     pub(crate) random: Arc<dyn Randomness>,
 }
 
@@ -73,17 +77,26 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock)?;
+    let telling = outbox::make(config, &store, &random, &clock)?;
+    if let Some(resigner) = &resigner {
+        let filled = resigner.leaked.fill().await;
+        filled.map_err(|error| StartError::new("database", error))?;
+    }
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
-    let intake = Arc::new(Intake::new(
+    let mut intake = Intake::new(
         store.clone(),
         vault.clone(),
         catalog(config)?,
         own,
         Arc::clone(&random),
         max_waiting + 1,
-    ));
+    );
+    if let Some(resigner) = &resigner {
+        intake = intake.with_signed(Arc::new(Reported::new(resigner)));
+    }
+    let intake = Arc::new(intake);
     let section = config.revocation_api.jobs.as_ref();
     let jobs = section.map(|section| Jobs::new(config, section).map(Arc::new)).transpose()?;
     Ok(Parts {
@@ -97,6 +110,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         broker,
         resigner,
         worker: worker_options(config),
+        telling,
         store,
         vault,
         pats,
@@ -140,6 +154,13 @@ async fn key_ring(
 /// Which types are offered. The configuration has checked that nobody claims another's type.
 fn catalog(config: &Config) -> Result<Catalog, StartError> {
     let mut catalog = Catalog::default();
+    // Never more than a trial, whatever the configuration says.
+    let doctor = Handling {
+        provider: OWN_PROVIDER.to_owned(),
+        mode: Mode::DryRun,
+        format: Format::doctor().map_err(|error| StartError::new("format", error))?,
+    };
+    catalog.add_unlisted(DOCTOR_TYPE, doctor);
     for provider in &config.revocation.providers {
         for token_type in provider.types() {
             let handling = Handling {

@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer};
 use portcullis_impersonation::{Broker, Care, Sweep};
 use portcullis_oidc_proxy::OidcProxy;
 use portcullis_oidc_proxy::keyfile::KeyFile;
+use portcullis_revocation::notify::Outbox;
 use portcullis_revocation::worker::Worker;
 use portcullis_store::Store;
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
@@ -52,6 +53,7 @@ pub struct Gateway {
     admin: SocketAddr,
     store: Store,
     worker: Worker,
+    outbox: Option<Outbox>,
     sweep: Option<Sweep>,
     care: Option<Care>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
@@ -62,8 +64,10 @@ pub struct Gateway {
 impl Gateway {
     /// Builds every part, binds both listeners and begins to work.
     pub async fn start(loaded: &Loaded) -> Result<Self, StartError> {
-        let parts = compose::parts(loaded).await?;
+        let mut parts = compose::parts(loaded).await?;
+        let telling = parts.telling.take();
         let followers = parts.pats.follow_changes();
+        let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let (store, data) = (parts.store.clone(), Shared::take(parts));
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
@@ -73,6 +77,7 @@ impl Gateway {
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
+        let outbox = telling.map(compose::Telling::start);
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
         let care = broker.as_ref().map(|broker| Care::start(broker.as_ref().clone()));
         // A listener that waited for somebody else's keys would keep PATs from passing.
@@ -104,10 +109,11 @@ impl Gateway {
             admin,
             store,
             worker,
+            outbox,
             sweep,
             care,
             servers: vec![public_server, admin_server],
-            beside: [followers, warm_up].into_iter().chain(own_keys).collect(),
+            beside: [followers, warm_up].into_iter().chain(own_keys).chain(leaked).collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }
@@ -169,7 +175,12 @@ impl Gateway {
                 care.stop().await;
             }
         };
-        tokio::join!(servers, sweep, care, self.worker.stop());
+        let outbox = async {
+            if let Some(outbox) = self.outbox {
+                outbox.stop().await;
+            }
+        };
+        tokio::join!(servers, sweep, care, self.worker.stop(), outbox);
         self.beside.iter().for_each(JoinHandle::abort);
         self.store.close().await;
     }

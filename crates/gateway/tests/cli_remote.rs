@@ -4,6 +4,8 @@
 
 #[path = "cli_remote/binary.rs"]
 mod binary;
+#[path = "cli_remote/doctor.rs"]
+mod doctor;
 #[path = "cli_remote/pats.rs"]
 mod pats;
 #[path = "cli_remote/places.rs"]

@@ -24,6 +24,8 @@ mod lent;
 mod log;
 #[path = "http/mixed.rs"]
 mod mixed;
+#[path = "http/notify/mod.rs"]
+mod notify;
 #[path = "http/odd.rs"]
 mod odd;
 #[path = "http/oidc.rs"]
@@ -49,6 +51,8 @@ mod sweep;
 use broker::{
     answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
 };
+
+use notify::trouble as trouble_of_webhooks;
 
 /// Each test on one database.
 macro_rules! on {
@@ -159,6 +163,7 @@ on_both_databases![
     garbage::twenty_thousand_items_are_all_there,
     garbage::a_body_of_65_mib_is_too_large,
     clients::a_client_reports_the_types_it_may,
+    clients::what_is_made_up_is_taken_from_everybody_and_harms_nobody,
     clients::a_client_has_a_rate_of_its_own,
     clients::wrong_tokens_are_refused_and_then_slowed_down,
     clients::the_endpoints_live_where_they_are_mounted,
@@ -173,7 +178,21 @@ on_both_databases![
     queue::an_operator_approves_or_cancels_what_is_held,
     queue::a_fingerprint_is_found_by_how_it_begins,
     queue::what_an_operator_gets_wrong_is_told,
+    notify::each_outcome_is_told_and_no_secret,
+    notify::a_webhook_is_told_what_it_asks_for,
+    notify::whose_pat_it_was_is_told,
+    notify::a_message_is_signed,
+    notify::a_burst_is_told_in_few_messages,
+    notify::a_strangers_text_is_harmless_in_a_chat,
+    trouble_of_webhooks::one_that_hangs_delays_nobody,
+    trouble_of_webhooks::one_that_is_down_is_told_later,
+    trouble_of_webhooks::one_that_asks_for_a_pause_gets_it,
     resign::an_upstream_token_may_be_good_once,
+    resign::a_leaked_token_is_noted_and_its_source_dries_up,
+    resign::what_says_not_what_it_was_made_of_is_noted_alone,
+    resign::a_forged_token_is_nobodys,
+    resign::an_upstream_token_that_leaks_brings_nothing_more,
+    resign::used_and_leaked_stand_beside_each_other,
     routes::nobody_enters_without_the_credential,
     routes::other_methods_are_refused_with_those_allowed,
 ];

@@ -14,8 +14,10 @@ use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 use thiserror::Error;
 
-use crate::Algorithm;
 use crate::json;
+use crate::token::Unverified;
+use crate::verifier::prove_by;
+use crate::{Algorithm, Error};
 use signature::Checker;
 
 /// Why a key is not used. Another key of the same set may still be.
@@ -165,6 +167,14 @@ impl KeySet {
             }
         }
         Some(set)
+    }
+
+    /// The payload of a JWS in compact serialization, whatever it is, whose signature one of these keys proves:
+    /// signature and header are checked, and nothing else. Not for deciding who somebody is.
+    pub fn payload_of(&self, token: &str) -> Result<Vec<u8>, Error> {
+        let token = Unverified::parse(token)?;
+        prove_by(self, &token)?;
+        Ok(token.payload)
     }
 
     /// Certificates by `kid`, as Google publishes a service account's: `{"<kid>": "<X.509 in PEM>"}`.

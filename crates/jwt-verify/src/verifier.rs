@@ -63,13 +63,21 @@ impl Verifier {
         }
         let token = Unverified::parse(token)?;
         let key = self.prove(&token).await?;
-        let header = token.header().clone();
-        let claims = VerifiedClaims::new(header, key, token.into_claims()?);
-        self.check(&claims)?;
+        let claims = self.claims(token, key)?;
         if let (Some(cache), Some(name)) = (&self.cache, name) {
             cache.put(name, &claims);
         }
         Ok(claims)
+    }
+
+    /// The claims of a token, as by [`Self::verify`], but by the keys that may be used this moment alone: for
+    /// whoever cannot wait. A key that would have to be fetched is unknown. Remembers nothing.
+    pub fn verify_now(&self, token: &str) -> Result<VerifiedClaims, Error> {
+        let token = Unverified::parse(token)?;
+        self.check_header(&token)?;
+        let known = self.keys.known().ok_or(Error::KeyUnknown)?;
+        let key = prove_by(&known, &token)?;
+        self.claims(token, key)
     }
 
     /// The payload of any JWS in compact serialization, whatever it is: signature and header are
@@ -88,15 +96,28 @@ impl Verifier {
         self.policy.check(&claims.proved().registered, self.clock.now_ms())
     }
 
-    /// The key whose signature the token bears.
-    async fn prove(&self, token: &Unverified<'_>) -> Result<Arc<Key>, Error> {
-        let (algorithm, kid) = (token.header().algorithm(), token.header().key_id());
-        if !self.algorithms.contains(&algorithm) {
+    /// The claims of a token with the signature of this key.
+    fn claims(&self, token: Unverified<'_>, key: Arc<Key>) -> Result<VerifiedClaims, Error> {
+        let header = token.header().clone();
+        let claims = VerifiedClaims::new(header, key, token.into_claims()?);
+        self.check(&claims)?;
+        Ok(claims)
+    }
+
+    fn check_header(&self, token: &Unverified<'_>) -> Result<(), Error> {
+        if !self.algorithms.contains(&token.header().algorithm()) {
             return Err(Error::AlgorithmNotAllowed);
         }
-        if kid.is_none() && self.key_id_required {
+        if token.header().key_id().is_none() && self.key_id_required {
             return Err(Error::KeyIdMissing);
         }
+        Ok(())
+    }
+
+    /// The key whose signature the token bears.
+    async fn prove(&self, token: &Unverified<'_>) -> Result<Arc<Key>, Error> {
+        self.check_header(token)?;
+        let kid = token.header().key_id();
         let known = self.keys.known();
         if let Some(known) = known.as_ref().filter(|known| known.has(kid)) {
             let proved = prove_by(known, token);
@@ -110,7 +131,7 @@ impl Verifier {
     }
 }
 
-fn prove_by(keys: &KeySet, token: &Unverified<'_>) -> Result<Arc<Key>, Error> {
+pub(crate) fn prove_by(keys: &KeySet, token: &Unverified<'_>) -> Result<Arc<Key>, Error> {
     let (algorithm, kid) = (token.header().algorithm(), token.header().key_id());
     let mut refusal = if keys.has(kid) { Error::KeyMismatch } else { Error::KeyUnknown };
     for key in keys.candidates(kid, algorithm) {

@@ -13,6 +13,7 @@ use actix_web::http::header::HOST;
 use actix_web::web;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
 
+use crate::recognise::Recognised;
 use crate::resign::ReSigner;
 pub use files::{Exported, export};
 
@@ -46,6 +47,16 @@ impl OidcProxy {
     /// The re-signer.
     pub fn resigner(&self) -> &ReSigner {
         &self.0.resigner
+    }
+
+    /// What is known of a token that was found somewhere, where a signature proves that it is ours or an
+    /// upstream's. Waits for nothing.
+    pub fn recognise(&self, token: &str) -> Option<Recognised> {
+        let issuer = match &self.0.issuer {
+            IssuerName::Fixed(issuer) => Some(issuer.as_str()),
+            IssuerName::OfRequest(_) => None,
+        };
+        self.0.resigner.recognise(issuer, token)
     }
 
     /// The issuer's name for this request.

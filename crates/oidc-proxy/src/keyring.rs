@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_jwt_verify::Algorithm;
+use portcullis_jwt_verify::{Algorithm, KeySet};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -72,6 +72,8 @@ pub struct Keyring {
     default: Algorithm,
     document: String,
     tag: String,
+    /// What was ever published of them, retired ones included.
+    public: KeySet,
 }
 
 impl Keyring {
@@ -86,7 +88,14 @@ impl Keyring {
         }
         let document = keys.published(now);
         let tag = hex::encode(&Sha256::digest(&document)[..16]);
-        Ok(Self { keys, signing: all, default: signing.default, document, tag })
+        // At the beginning of time nothing is retired.
+        let public = KeySet::from_jwks(keys.published(i64::MIN).as_bytes()).unwrap_or_default();
+        Ok(Self { keys, signing: all, default: signing.default, document, tag, public })
+    }
+
+    /// The payload of what one of these keys signed, be it retired.
+    pub(crate) fn payload_of(&self, token: &str) -> Option<Vec<u8>> {
+        self.public.payload_of(token).ok()
     }
 
     /// The key for a token: as the caller asks, else as the upstream token was signed, else the default.

@@ -5,8 +5,10 @@ mod endpoints;
 pub mod keyfile;
 pub mod keyring;
 pub mod keys;
+mod recognise;
 pub mod record;
 pub mod resign;
 pub mod subject;
 
 pub use endpoints::{Exported, IssuerName, OidcProxy, export, routes};
+pub use recognise::Recognised;

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::keyring::Keyring;
 use crate::keys::SignError;
-use crate::record::{Issued, Record, RecordError};
+use crate::record::{Decision, Issued, Origin, Record, RecordError};
 use crate::subject::{SubjectError, Template};
 
 /// Registered claims that are never cloned: they are composed here.
@@ -89,6 +89,11 @@ pub enum Refusal {
     /// It is good for one token, and brought it.
     #[error("this token is not re-signed again")]
     Used,
+    /// It, or what was made of it before, was reported as leaked.
+    #[error(
+        "this token, or one that was made of it, was reported as leaked: nothing more is signed for it"
+    )]
+    Leaked,
     /// What was issued could not be recorded.
     #[error("what is issued cannot be recorded right now")]
     Record(#[from] RecordError),
@@ -185,6 +190,16 @@ impl ReSigner {
         Ok(Resigned { token: token.into(), expires_at })
     }
 
+    /// The upstreams.
+    pub(crate) fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
+
+    /// Whether `jti` of ours is the upstream's.
+    pub(crate) fn clones_id(&self) -> bool {
+        self.policy.clone_claims.iter().any(|name| name == "jti")
+    }
+
     /// How many seconds it is until then, by this re-signer's clock.
     pub fn seconds_until(&self, at: OffsetDateTime) -> u64 {
         u64::try_from((at - self.clock.now()).whole_seconds()).unwrap_or(0)
@@ -271,7 +286,7 @@ impl ReSigner {
             payload.insert("sub".to_owned(), template.compose(claims)?.into());
         }
         if self.policy.token_id {
-            payload.insert("jti".to_owned(), self.record.fresh_id().into());
+            payload.insert("jti".to_owned(), self.record.fresh_id(&origin(claims)).into());
         }
         Ok(payload)
     }
@@ -297,14 +312,25 @@ impl ReSigner {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let text = |name: &str| payload.get(name).and_then(Value::as_str);
         let issued = Issued {
-            upstream: claims.issuer().unwrap_or_default(),
-            upstream_id: claims.id(),
+            origin: origin(claims),
             subject: text("sub"),
             token_id: text("jti"),
             expires_at,
-            upstream_expires_at: claims.expires_at().unwrap_or(expires_at),
             once: self.policy.once,
         };
-        if self.record.issue(&issued).await? { Ok(expires_at) } else { Err(Refusal::Used) }
+        match self.record.issue(&issued).await? {
+            Decision::Issue => Ok(expires_at),
+            Decision::Used => Err(Refusal::Used),
+            Decision::Leaked => Err(Refusal::Leaked),
+        }
+    }
+}
+
+/// The verifier asks for an issuer, and [`ReSigner::prove`] for an expiry.
+fn origin(claims: &VerifiedClaims) -> Origin<'_> {
+    Origin {
+        issuer: claims.issuer().unwrap_or_default(),
+        id: claims.id(),
+        expires_at: claims.expires_at().unwrap_or(OffsetDateTime::UNIX_EPOCH),
     }
 }

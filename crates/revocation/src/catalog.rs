@@ -49,7 +49,7 @@ pub struct Handling {
     pub format: Format,
 }
 
-/// All types that are offered.
+/// All types that are taken, and which of them are offered.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     types: BTreeMap<String, Handling>,
@@ -59,20 +59,29 @@ pub struct Catalog {
 impl Catalog {
     /// Adds a type; `false` where there is one of that name already.
     pub fn add(&mut self, token_type: &str, handling: Handling) -> bool {
+        let added = self.add_unlisted(token_type, handling);
+        if added {
+            let at = self.names.partition_point(|name| name.as_str() < token_type);
+            self.names.insert(at, token_type.to_owned());
+        }
+        added
+    }
+
+    /// The same of a type that is taken and not offered.
+    pub fn add_unlisted(&mut self, token_type: &str, handling: Handling) -> bool {
         if self.types.contains_key(token_type) {
             return false;
         }
         self.types.insert(token_type.to_owned(), handling);
-        self.names = self.types.keys().cloned().collect();
         true
     }
 
-    /// How this type is handled, where it is offered.
+    /// How this type is handled, where it is taken.
     pub fn handling(&self, token_type: &str) -> Option<&Handling> {
         self.types.get(token_type)
     }
 
-    /// The types, sorted.
+    /// The types that are offered, sorted.
     pub fn types(&self) -> &[String] {
         &self.names
     }

@@ -8,6 +8,9 @@ use thiserror::Error;
 /// The type under which Gitpod's own scanner rule reports our PATs.
 pub const PAT_TYPE: &str = "gitleaks_rule_id_gitpod_personal_access_token";
 
+/// The type of the made-up tokens with which `portcullis doctor` tries a gateway. They open nothing.
+pub const DOCTOR_TYPE: &str = "portcullis_doctor";
+
 /// GitLab's types whose tokens can revoke themselves, in the form in which GitLab sends them. The
 /// classic personal type is absent: GitLab revokes those itself and never reports them.
 pub const GITLAB_TYPES: [&str; 1] = ["gitleaks_rule_id_gitlab_personal_access_token_routable"];
@@ -134,6 +137,11 @@ impl Format {
         self.0.capture_names().flatten()
     }
 
+    /// The format of made-up tokens ([`DOCTOR_TYPE`]).
+    pub fn doctor() -> Result<Self, FormatError> {
+        Self::new("^portcullis_doctor_[0-9a-f]{32}$")
+    }
+
     /// Whether the whole of `secret` is of this format.
     pub fn fits(&self, secret: &str) -> bool {
         secret.len() <= LONGEST && self.0.is_match(secret)
@@ -231,6 +239,20 @@ mod tests {
         assert!(!format.fits("one more") && !format.fits("and two"));
         for bad in ["one", "^one", "one$", r"^one\$", "^(one$"] {
             assert!(Format::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn made_up_tokens_say_that_they_are() {
+        let (format, digits) = (Format::doctor().unwrap(), "0123456789abcdef".repeat(2));
+        assert!(format.fits(&format!("portcullis_doctor_{digits}")));
+        for other in [
+            digits.clone(),
+            format!("portcullis_doctor_{digits}0"),
+            format!("portcullis_doctor_{}", digits.to_uppercase()),
+            "glpat-abcdefghijklmnopqrst".to_owned(),
+        ] {
+            assert!(!format.fits(&other), "{other}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Taking reports in: recognised, fingerprinted, judged by format, sealed, committed.
 
+mod signed;
+
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap, hash_map};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::catalog::{Catalog, Handling, Mode};
 use crate::error::QueueError;
 use crate::formats::PAT_TYPE;
-use crate::own::OwnTokens;
+use crate::own::{NoOwnTokens, OwnTokens, SignedTokens};
 use crate::vault::Vault;
 
 /// The name of the provider for our own tokens.
@@ -43,6 +45,7 @@ pub struct Intake {
     vault: Vault,
     catalog: Catalog,
     own: Arc<dyn OwnTokens>,
+    signed: Arc<dyn SignedTokens>,
     random: Arc<dyn Randomness>,
     counted: Mutex<Option<(Instant, u64)>>,
     count_up_to: u64,
@@ -67,7 +70,14 @@ impl Intake {
         random: Arc<dyn Randomness>,
         count_up_to: u64,
     ) -> Self {
-        Self { store, vault, catalog, own, random, counted: Mutex::new(None), count_up_to }
+        let (signed, counted) = (Arc::new(NoOwnTokens), Mutex::new(None));
+        Self { store, vault, catalog, own, signed, random, counted, count_up_to }
+    }
+
+    /// The same, which also knows these tokens that verify by their signature alone.
+    #[must_use]
+    pub fn with_signed(self, signed: Arc<dyn SignedTokens>) -> Self {
+        Self { signed, ..self }
     }
 
     /// The types that are offered, sorted.
@@ -75,7 +85,7 @@ impl Intake {
         self.catalog.types()
     }
 
-    /// Whether this type is offered.
+    /// Whether this type is taken.
     pub fn offers(&self, token_type: &str) -> bool {
         self.catalog.handling(token_type).is_some()
     }
@@ -87,7 +97,7 @@ impl Intake {
 
     /// Whether this is one of our own tokens, whatever its type is said to be.
     pub fn recognises(&self, secret: &str) -> bool {
-        self.own.recognise(secret).is_some()
+        self.own.recognise(secret).is_some() || self.signed.recognise(secret).is_some()
     }
 
     /// Of each of these, in their order, whether it is a token that we lent, whatever its type is said to
@@ -99,13 +109,24 @@ impl Intake {
     }
 
     /// Commits a batch in one transaction. When it returns `Ok`, every secret in it is in the
-    /// queue, and those of our own tokens are dead.
+    /// queue, and those of our own tokens are dead; what brought those that cannot die brings no more.
     pub async fn accept(&self, reporter: &str, reports: Vec<Report>) -> Result<(), QueueError> {
         let groups = self.group(reporter, reports);
+        let mut origins = Vec::new();
         let batch = groups
             .into_iter()
-            .map(|(fingerprint, group)| self.row(fingerprint, group))
+            .map(|(fingerprint, group)| {
+                let Some(signed) = self.signed.recognise(group.secret.expose_secret()) else {
+                    return self.row(fingerprint, group);
+                };
+                let (row, origin) = self.noted(fingerprint, group, signed);
+                origins.extend(origin);
+                Ok(row)
+            })
             .collect::<Result<Vec<_>, _>>()?;
+        if !origins.is_empty() {
+            self.signed.refuse(&origins).await?;
+        }
         let own: Vec<String> = batch.iter().filter_map(|row| row.pat_digest.clone()).collect();
         let reported = self.store.report(&batch).await;
         // Also those that an earlier report made tombstones, here or at another replica, and also
@@ -195,6 +216,7 @@ impl Intake {
             mode: mode.as_str(),
             entry,
             code,
+            reason: None,
             sealed,
             key_version: self.vault.key_version(),
             pat_digest,

@@ -9,6 +9,7 @@ pub mod http;
 pub mod identity;
 pub mod intake;
 pub mod issuance;
+pub mod notify;
 pub mod own;
 pub mod provider;
 pub mod vault;
@@ -16,3 +17,4 @@ pub mod worker;
 
 pub use error::QueueError;
 pub use portcullis_store::Fingerprint;
+pub use portcullis_store::issuances::Once;

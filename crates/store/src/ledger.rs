@@ -111,17 +111,17 @@ macro_rules! rows {
 
 const APPROVE: Sql = sql!(
     "UPDATE revocations SET state = 'pending', code = NULL, lease = lease + 1, due_at = " NOW
-    ", run_at = " NOW ", armed_at = " NOW " WHERE fingerprint = $1 AND state = 'held'"
+    ", run_at = " NOW ", armed_at = " NOW ", tell = tell OR $2 WHERE fingerprint = $1 AND state = 'held'"
 );
 const CANCEL: Sql = sql!(
     "UPDATE revocations SET state = 'cancelled', code = 'operator', reason = NULL, sealed = NULL,
-        lease = lease + 1, leased_until = NULL, ended_at = " NOW
+        lease = lease + 1, leased_until = NULL, tell = tell OR $2, ended_at = " NOW
     " WHERE fingerprint = $1 AND state IN ('pending', 'held') AND provider <> 'impersonation'"
 );
 const RETRY: Sql = sql!(
     "UPDATE revocations SET state = 'pending', code = NULL, reason = NULL, ended_at = NULL,
         lease = lease + 1, attempts = 0, run_at = " NOW ", armed_at = " NOW
-    " WHERE fingerprint = $1 AND state = 'failed' AND sealed IS NOT NULL"
+    ", tell = tell OR $2 WHERE fingerprint = $1 AND state = 'failed' AND sealed IS NOT NULL"
 );
 
 impl Store {
@@ -224,7 +224,8 @@ impl Store {
             Move::Retry => RETRY,
         });
         let rows = on!(write self, conn =>
-            sqlx::query(text).bind(fingerprint.as_slice()).execute(&mut *conn).await?.rows_affected())?;
+            sqlx::query(text).bind(fingerprint.as_slice()).bind(self.tells())
+                .execute(&mut *conn).await?.rows_affected())?;
         // Here only: other replicas find it at their next poll, which an operator can wait for.
         self.events().tell(Event::Due);
         Ok(rows == 1)

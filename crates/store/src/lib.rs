@@ -8,6 +8,7 @@ pub mod issuances;
 pub mod keys;
 pub mod ledger;
 mod lock;
+pub mod notices;
 mod open;
 pub mod pats;
 pub mod queue;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -44,6 +45,14 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     backend: Backend,
     events: Events,
+    /// See [`Store::tell_people`].
+    telling: AtomicBool,
+}
+
+impl Inner {
+    fn new(backend: Backend, events: Events) -> Self {
+        Self { backend, events, telling: AtomicBool::new(false) }
+    }
 }
 
 /// The pools of the database at hand.
@@ -115,7 +124,7 @@ impl Store {
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         let events = Events::default();
         PostgresListener::spawn(pool.clone(), connect, &events);
-        Ok(Self(Arc::new(Inner { backend: Backend::Postgres(pool), events })))
+        Ok(Self(Arc::new(Inner::new(Backend::Postgres(pool), events))))
     }
 
     async fn connect_sqlite(url: &str, max_connections: u32) -> Result<Self, StoreError> {
@@ -142,8 +151,7 @@ impl Store {
             .connect_with(connect.pragma("cache_size", READERS_CACHE))
             .await?;
         let sqlite = Sqlite { writer, readers, lock };
-        let store =
-            Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), events: Events::default() }));
+        let store = Self(Arc::new(Inner::new(Backend::Sqlite(sqlite), Events::default())));
         store.void_leases().await?;
         Ok(store)
     }
@@ -176,6 +184,10 @@ impl Store {
         &self.0.backend
     }
 
+    pub(crate) fn telling(&self) -> &AtomicBool {
+        &self.0.telling
+    }
+
     /// What happens in the database, as it happens.
     pub fn events(&self) -> &Events {
         &self.0.events
@@ -192,8 +204,9 @@ impl Store {
             "UPDATE issuances SET lease_until = 0, sweep_at = " NOW " WHERE state = 'open'"
         );
         const VOID_DUTIES: &str = "DELETE FROM duties";
+        const VOID_NOTICES: crate::dialect::Sql = sql!("UPDATE notices SET run_at = " NOW);
         on!(write self, conn => {
-            for text in [self.text(VOID), self.text(VOID_INTENTS), VOID_DUTIES] {
+            for text in [self.text(VOID), self.text(VOID_INTENTS), VOID_DUTIES, self.text(VOID_NOTICES)] {
                 sqlx::query(text).execute(&mut *conn).await?;
             }
         })?;

@@ -42,6 +42,8 @@ pub struct NewRevocation {
     pub entry: Entry,
     /// Why, where it begins at an end: a stable code.
     pub code: Option<&'static str>,
+    /// The same in words, where the code alone does not say it all.
+    pub reason: Option<String>,
     /// The sealed secret, where [`Entry`] is one that waits.
     pub sealed: Option<Vec<u8>>,
     /// Which master key sealed it.
@@ -93,8 +95,10 @@ impl Store {
         point(Point::ReportSealed);
         loop {
             let result = match self.backend() {
-                Backend::Postgres(pool) => postgres::report(pool, batch).await,
-                Backend::Sqlite(sqlite) => sqlite::report(&sqlite.writer, batch).await,
+                Backend::Postgres(pool) => postgres::report(pool, batch, self.tells()).await,
+                Backend::Sqlite(sqlite) => {
+                    sqlite::report(&sqlite.writer, batch, self.tells()).await
+                }
             };
             match result {
                 Err(error) if crate::error::is_collision(&error) && collisions < COLLISIONS => {
@@ -193,12 +197,16 @@ macro_rules! on_conflict {
             report::either!($now, "attempts"), ", ",
             report::either!($now, "uncertain"), ", ",
             report::either!($now, "leased_until"), ", ",
-            "reason = CASE WHEN ", report::rearms!($now), " THEN NULL ELSE r.reason END, ",
+            report::either!($now, "reason", "NULL"), ", ",
             "about = CASE WHEN ", report::rearms!($now), " THEN NULL ELSE r.about END, ",
             "rearmed_at = CASE WHEN ", report::rearms!($now),
             " THEN excluded.armed_at ELSE r.rearmed_at END, ",
             // Whoever still holds the old round's lease must not write the end of the new one.
             "lease = CASE WHEN ", report::rearms!($now), " THEN r.lease + 1 ELSE r.lease END, ",
+            // Once for each coming to rest: a report more of what was told changes nothing. Of a token that
+            // we lent the first report is news also where it has ended.
+            "tell = r.tell OR (excluded.tell AND (r.state = 'pending' OR (", report::lent!(),
+            " AND r.sightings = 1) OR ", report::rearms!($now), ")), ",
             // A secret that was to die later is to die now.
             "due_at = CASE WHEN ", report::rearms!($now), " OR (r.state = 'pending' AND r.attempts = 0",
             " AND excluded.due_at < r.due_at) THEN excluded.due_at ELSE r.due_at END, ",

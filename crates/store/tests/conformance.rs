@@ -7,6 +7,8 @@ mod support;
 mod issuances;
 #[path = "conformance/lent.rs"]
 mod lent;
+#[path = "conformance/notices.rs"]
+mod notices;
 #[path = "conformance/once.rs"]
 mod once;
 #[path = "conformance/pats.rs"]
@@ -50,6 +52,7 @@ on_both_databases![
     report::held_noted_and_simulated_are_never_claimed,
     report::overlapping_batches_in_opposite_order_all_commit,
     report::odd_characters_survive,
+    report::an_end_can_say_why,
     queue::a_claim_is_exclusive_until_its_lease_runs_out,
     queue::a_lease_that_ran_out_cannot_write_the_end_of_its_successor,
     queue::a_retry_waits_and_counts,
@@ -76,6 +79,8 @@ on_both_databases![
     once::a_token_is_used_once_until_it_has_expired,
     once::of_many_at_once_one_uses_it,
     once::what_has_expired_is_forgotten,
+    once::what_leaked_is_told_until_it_has_expired,
+    once::what_was_used_and_what_leaked_are_refused_alike,
     issuances::an_installation_is_named_once,
     issuances::a_token_is_due_when_its_time_is_over,
     issuances::after_its_lease_a_token_is_not_handed_out,
@@ -103,6 +108,18 @@ on_both_databases![
     lent::an_operator_cannot_cancel_it,
     lent::it_is_no_backlog_and_claimed_when_it_is_due,
     lent::lent_tokens_are_known_by_their_fingerprints,
+    notices::where_nobody_asks_nothing_is_marked,
+    notices::each_coming_to_rest_is_told_once,
+    notices::a_new_round_is_told_anew,
+    notices::what_operators_do_is_told,
+    notices::a_lent_token_is_told_of_when_it_is_reported,
+    notices::the_first_ten_places_are_told,
+    notices::a_fault_in_between_leaves_the_mark,
+    notices::two_replicas_write_no_notice_twice,
+    notices::a_notice_is_told_under_a_lease,
+    notices::a_put_off_notice_waits_and_the_oldest_goes_first,
+    notices::notices_of_a_webhook_that_is_gone_are_forgotten_later,
+    notices::marks_and_notices_survive_a_restart,
 ];
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod error;
 mod place;
+mod raw;
+mod reporter;
 mod reporting;
 mod tls;
 
@@ -16,6 +18,8 @@ use url::Url;
 pub(super) use error::{Reach, RemoteError};
 pub(super) use place::Listener;
 use place::Place;
+pub(super) use raw::Answer as RawAnswer;
+pub(super) use reporter::Reporter;
 pub(super) use reporting::{Again, Refusal, Rejected};
 
 use super::output::Output;

@@ -1,6 +1,9 @@
 //! The re-signer, where it is configured.
 
+mod leaked;
+mod origin;
 mod record;
+mod reported;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +19,9 @@ use portcullis_oidc_proxy::resign::{Policy, ReSigner, Upstream};
 use portcullis_store::Store;
 use reqwest::header::{HeaderMap, HeaderValue};
 
+pub(crate) use self::leaked::Leaked;
 use self::record::Issues;
+pub(super) use self::reported::Reported;
 use crate::auth::keys_with;
 use crate::config::{Config, OidcProxy, OidcUpstream};
 use crate::error::StartError;
@@ -28,6 +33,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 pub(crate) struct Resigner {
     pub(crate) surface: Surface,
     pub(crate) keys: Arc<KeyFile>,
+    pub(crate) leaked: Leaked,
 }
 
 /// The re-signer of a configuration that has one.
@@ -44,7 +50,8 @@ pub(super) fn make(
     let keys = Arc::new(keys.map_err(bad)?);
     let upstreams = section.upstreams.iter().map(|one| upstream(config, one));
     let upstreams = upstreams.collect::<Result<_, _>>()?;
-    let record = Issues::new(store.clone(), Arc::clone(random), Arc::clone(clock));
+    let leaked = Leaked::new(store.clone(), Arc::clone(clock));
+    let record = Issues::new(store.clone(), Arc::clone(random), leaked.clone());
     let resigner = ReSigner::new(
         upstreams,
         policy(section),
@@ -53,7 +60,8 @@ pub(super) fn make(
         Arc::clone(clock),
     );
     let max_age = section.cache_max_age.as_secs();
-    Ok(Some(Resigner { surface: Surface::new(resigner, section.issuer.clone(), max_age), keys }))
+    let surface = Surface::new(resigner, section.issuer.clone(), max_age);
+    Ok(Some(Resigner { surface, keys, leaked }))
 }
 
 /// What is re-signed, and how.

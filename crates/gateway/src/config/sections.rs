@@ -5,6 +5,7 @@ mod gerrit;
 mod impersonation;
 mod intake;
 mod jobs;
+mod notifications;
 mod oidc;
 mod oidc_proxy;
 mod partners;
@@ -18,6 +19,7 @@ pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
 pub use intake::{Client, RateLimit, RevocationApi};
 pub use jobs::Jobs as ReportingJobs;
+pub use notifications::Notification;
 pub use oidc::{KeysFrom, Oidc};
 pub(crate) use oidc_proxy::{KeySettings, is_issuer};
 pub use oidc_proxy::{OidcProxy, OidcUpstream};
@@ -51,6 +53,8 @@ pub struct Config {
     pub revocation: Revocation,
     /// `[revocation_api]`
     pub revocation_api: RevocationApi,
+    /// `[[notifications]]`
+    pub notifications: Vec<Notification>,
     /// `[pat]`
     pub pat: Pat,
     /// `[gerrit]`, where it is there.
@@ -81,6 +85,7 @@ impl Config {
         let log = root.table("log", Log::read);
         let revocation = root.table("revocation", Revocation::read);
         let revocation_api = root.table("revocation_api", RevocationApi::read);
+        let notifications = notifications::read(root);
         let pat = root.table("pat", Pat::read);
         let gerrit = root.has("gerrit").then(|| root.table("gerrit", Gerrit::read).flatten());
         let impersonation = root
@@ -104,6 +109,7 @@ impl Config {
             log: log?,
             revocation: revocation?,
             revocation_api: revocation_api?,
+            notifications,
             pat: pat?,
             gerrit: match gerrit {
                 Some(gerrit) => Some(gerrit?),

@@ -237,6 +237,13 @@ fn claims_on_types_may_not_collide() {
     let twice = "[[revocation.providers]]\nkind = \"portcullis\"\n".repeat(2);
     let expected = ["revocation.providers[1].kind", "revocation.providers[1].types"];
     assert_eq!(bad(&twice, &[]), expected);
+    let made_up = gitlab("https://a.example", "types = [\"portcullis_doctor\"]");
+    let keys = bad(&made_up, &[]);
+    assert_eq!(
+        keys.first().map(String::as_str),
+        Some("revocation.providers[0].types[0]"),
+        "{keys:?}"
+    );
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn certificate(address: &str, key: &PKey<Private>) -> X509 {
 
 /// A server with an empty list of PATs behind a certificate for `address`: its URL, and the
 /// certificate as PEM.
-fn server(address: &str) -> (String, Vec<u8>) {
+pub(crate) fn server(address: &str) -> (String, Vec<u8>) {
     let key = key();
     let certificate = certificate(address, &key);
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();

@@ -11,12 +11,12 @@ use crate::binary::{Said, portcullis, private_file, run};
 use crate::support::{ADMIN, Database, TestGateway};
 
 /// A server that answers every request with the same bytes, and tells the heads of the requests.
-fn canned(answer: Vec<u8>) -> (String, Receiver<String>) {
+pub(crate) fn canned(answer: Vec<u8>) -> (String, Receiver<String>) {
     canned_in_turn(vec![answer])
 }
 
 /// The same with these answers in turn, over and over.
-fn canned_in_turn(answers: Vec<Vec<u8>>) -> (String, Receiver<String>) {
+pub(crate) fn canned_in_turn(answers: Vec<Vec<u8>>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (heads, seen) = mpsc::channel();
@@ -36,7 +36,7 @@ fn canned_in_turn(answers: Vec<Vec<u8>>) -> (String, Receiver<String>) {
     (url, seen)
 }
 
-fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
+pub(crate) fn http(status: &str, kind: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\

@@ -132,3 +132,34 @@ pub(crate) async fn the_endpoints_live_where_they_are_mounted(database: Database
     }
     gateway.stop().await;
 }
+
+pub(crate) async fn what_is_made_up_is_taken_from_everybody_and_harms_nobody(database: Database) {
+    const MADE_UP: &str = "portcullis_doctor";
+    let narrow = format!("types = [\"{GITLAB_TYPE}\"]");
+    // Neither a mode nor a format changes anything about it.
+    let rest = format!(
+        "[revocation.modes]\n{MADE_UP} = \"revoke\"\n[revocation.formats]\n{MADE_UP} = \"^.*$\"\n{}",
+        client_toml("narrow", OTHER, &narrow)
+    );
+    let gateway = TestGateway::start(&database, &(nowhere() + &rest)).await;
+    let offered = types(&gateway, OTHER).await.json();
+    assert_eq!(offered["types"], json!([GITLAB_TYPE]));
+    let pat = gateway.mint().await.token;
+    let items = json!([
+        { "type": MADE_UP, "token": format!("portcullis_doctor_{}", "0".repeat(32)) },
+        { "type": MADE_UP, "token": "glpat-abcdefghijklmnopqrst" },
+        { "type": MADE_UP, "token": pat },
+    ]);
+    for _ in 0..2 {
+        assert_eq!(gateway.report_as(OTHER, items.to_string()).await.status, 204);
+    }
+    assert_eq!(gateway.auth(&pat).await.status, 401, "one of our own dies all the same");
+    let rows = eventually(Duration::from_secs(30), async || {
+        let rows = gateway.revocations("").await;
+        rows.iter().all(|row| !row["ended_at"].is_null()).then_some(rows)
+    });
+    let mut ends: Vec<_> = rows.await.iter().map(|row| row["state"].to_string()).collect();
+    ends.sort();
+    assert_eq!(ends, ["\"refused\"", "\"revoked\"", "\"simulated\""]);
+    gateway.stop().await;
+}

@@ -10,6 +10,8 @@ mod exchange;
 mod guide;
 #[path = "resign/keys.rs"]
 mod keys;
+#[path = "resign/leaked.rs"]
+mod leaked;
 #[path = "resign/policy.rs"]
 mod policy;
 #[path = "resign/upstream.rs"]
@@ -20,6 +22,7 @@ pub(crate) use documents::*;
 pub(crate) use exchange::*;
 pub(crate) use guide::*;
 pub(crate) use keys::*;
+pub(crate) use leaked::*;
 pub(crate) use policy::*;
 pub(crate) use upstream::*;
 

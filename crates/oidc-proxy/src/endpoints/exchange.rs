@@ -119,9 +119,11 @@ pub(super) async fn answer(proxy: &OidcProxy, issuer: &str, form: Form) -> HttpR
 fn oauth(refusal: &Refusal) -> (StatusCode, &'static str) {
     match refusal {
         Refusal::Audience => (StatusCode::BAD_REQUEST, "invalid_target"),
-        Refusal::Token(_) | Refusal::ClaimMissing(_) | Refusal::Subject(_) | Refusal::Used => {
-            (StatusCode::BAD_REQUEST, "invalid_request")
-        }
+        Refusal::Token(_)
+        | Refusal::ClaimMissing(_)
+        | Refusal::Subject(_)
+        | Refusal::Used
+        | Refusal::Leaked => (StatusCode::BAD_REQUEST, "invalid_request"),
         Refusal::NoRule | Refusal::Algorithm => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Refusal::Keys(_) | Refusal::Record(_) => (status(refusal), "temporarily_unavailable"),
         Refusal::Sign(_) => (status(refusal), "server_error"),

@@ -83,6 +83,7 @@ pub(super) fn code(refusal: &Refusal) -> &'static str {
         Refusal::Subject(_) => "subject",
         Refusal::Algorithm => "algorithm",
         Refusal::Used => "used",
+        Refusal::Leaked => "leaked",
         Refusal::Record(_) => "unavailable",
         Refusal::Sign(_) => "internal",
     }
@@ -97,7 +98,8 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NoRule
         | Refusal::Subject(_)
         | Refusal::Algorithm
-        | Refusal::Used => StatusCode::FORBIDDEN,
+        | Refusal::Used
+        | Refusal::Leaked => StatusCode::FORBIDDEN,
         Refusal::Keys(KeyError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
         Refusal::Keys(_) => StatusCode::BAD_GATEWAY,
         Refusal::Record(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -6,16 +6,16 @@ use super::{NewRevocation, Reported, SIGHTINGS_KEPT};
 use crate::dialect::{LONG_PATIENCE, patiently};
 use crate::report;
 
-/// `$1…$11` are the rows, `$12…$17` their sightings, `$18` how many sightings are kept. The primary
-/// query sends the notifications, which Postgres delivers at the commit.
+/// `$1…$10` and `$19` are the rows, `$11…$17` their sightings, `$18` how many sightings are kept, `$20` whether
+/// people are to be told. The primary query sends the notifications, which Postgres delivers at the commit.
 const REPORT: &str = concat!(
     "WITH clock AS MATERIALIZED (
         SELECT (extract(epoch from statement_timestamp()) * 1000)::bigint AS ms
     ), item AS MATERIALIZED (
         SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[],
-            $6::text[], $7::bytea[], $8::int[], $9::text[], $10::bigint[])
+            $6::text[], $7::bytea[], $8::int[], $9::text[], $10::bigint[], $19::text[])
         AS item (fingerprint, token_type, provider, mode, state, code, sealed, key_version,
-            pat_digest, sightings)
+            pat_digest, sightings, reason)
     ), tombstone AS (
         UPDATE pat_tokens SET revoked_at = clock.ms, revoked_reason = 'reported'
         FROM item, clock
@@ -23,9 +23,10 @@ const REPORT: &str = concat!(
         RETURNING pat_tokens.digest
     ), kept AS (
         INSERT INTO revocations AS r (fingerprint, token_type, provider, mode, state, code, sealed,
-            key_version, created_at, armed_at, due_at, run_at, ended_at, sightings)
+            key_version, created_at, armed_at, due_at, run_at, ended_at, sightings, reason, tell)
         SELECT fingerprint, token_type, provider, mode, state, code, sealed, key_version,
-            ms, ms, ms, ms, CASE WHEN state IN ('pending', 'held') THEN NULL ELSE ms END, sightings
+            ms, ms, ms, ms, CASE WHEN state IN ('pending', 'held') THEN NULL ELSE ms END, sightings,
+            reason, $20
         FROM item, clock ORDER BY fingerprint",
     report::on_conflict!("excluded.armed_at"),
     "), seen AS (
@@ -51,6 +52,7 @@ const REPORT: &str = concat!(
 pub(super) async fn report(
     pool: &PgPool,
     batch: &[NewRevocation],
+    tell: bool,
 ) -> Result<Reported, sqlx::Error> {
     let rows = Rows::from(batch);
     let seen = Seen::from(batch);
@@ -73,6 +75,8 @@ pub(super) async fn report(
         .bind(seen.times)
         .bind(seen.places)
         .bind(SIGHTINGS_KEPT)
+        .bind(rows.reasons)
+        .bind(tell)
         .fetch_all(conn)
         .await?);
     let told: Vec<(Option<String>, String)> = told?;
@@ -92,6 +96,7 @@ struct Rows<'a> {
     key_versions: Vec<i32>,
     pat_digests: Vec<Option<&'a str>>,
     sightings: Vec<i64>,
+    reasons: Vec<Option<&'a str>>,
 }
 
 impl<'a> From<&'a [NewRevocation]> for Rows<'a> {
@@ -108,6 +113,7 @@ impl<'a> From<&'a [NewRevocation]> for Rows<'a> {
             rows.key_versions.push(item.key_version);
             rows.pat_digests.push(item.pat_digest.as_deref());
             rows.sightings.push(item.sightings.iter().map(|s| s.times).sum());
+            rows.reasons.push(item.reason.as_deref());
         }
         rows
     }

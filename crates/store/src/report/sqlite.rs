@@ -15,10 +15,11 @@ const TOMBSTONE: &str = "UPDATE pat_tokens
 
 const KEEP: &str = concat!(
     "INSERT INTO revocations AS r (fingerprint, token_type, provider, mode, state, code, sealed,
-        key_version, created_at, armed_at, due_at, run_at, ended_at, sightings)
+        key_version, created_at, armed_at, due_at, run_at, ended_at, sightings, reason, tell)
     SELECT unhex(i.value ->> 0), i.value ->> 1, i.value ->> 2, i.value ->> 3, i.value ->> 4,
         i.value ->> 5, unhex(i.value ->> 6), i.value ->> 7, ms, ms, ms, ms,
-        CASE WHEN i.value ->> 4 IN ('pending', 'held') THEN NULL ELSE ms END, i.value ->> 8
+        CASE WHEN i.value ->> 4 IN ('pending', 'held') THEN NULL ELSE ms END, i.value ->> 8,
+        i.value ->> 9, $2
     FROM json_each($1) AS i, (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS ms)
     WHERE TRUE",
     report::on_conflict!("excluded.armed_at")
@@ -39,6 +40,7 @@ const SEE: &str = "INSERT INTO sightings AS old (fingerprint, digest, token_type
 pub(super) async fn report(
     writer: &SqlitePool,
     batch: &[NewRevocation],
+    tell: bool,
 ) -> Result<Reported, sqlx::Error> {
     let digests: Vec<&str> = batch.iter().filter_map(|i| i.pat_digest.as_deref()).collect();
     let (rows, seen) = (rows(batch), seen(batch));
@@ -52,7 +54,7 @@ pub(super) async fn report(
                 .fetch_all(&mut *transaction)
                 .await?
         };
-        sqlx::query(KEEP).bind(rows).execute(&mut *transaction).await?;
+        sqlx::query(KEEP).bind(rows).bind(tell).execute(&mut *transaction).await?;
         sqlx::query(SEE).bind(seen).bind(SIGHTINGS_KEPT).execute(&mut *transaction).await?;
         point(Point::ReportWritten);
         transaction.commit().await?;
@@ -73,6 +75,7 @@ fn rows(batch: &[NewRevocation]) -> String {
             item.sealed.as_ref().map(hex::encode),
             item.key_version,
             item.sightings.iter().map(|s| s.times).sum::<i64>(),
+            item.reason,
         ])
     };
     Value::Array(batch.iter().map(row).collect()).to_string()

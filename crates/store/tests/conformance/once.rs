@@ -44,3 +44,40 @@ pub(crate) async fn what_has_expired_is_forgotten(db: Database) {
     }
     assert_eq!(db.count("SELECT count(*) FROM used_tokens").await, 3);
 }
+
+/// What is told to have leaked: the first byte of each digest, and the hours that are left, rounded.
+async fn leaked(db: &Database) -> Vec<(u8, u64)> {
+    let all = db.store.leaked().await.unwrap();
+    let mut all: Vec<_> =
+        all.iter().map(|once| (once.digest[0], (once.keep.as_secs() + 1800) / 3600)).collect();
+    all.sort_unstable();
+    all
+}
+
+pub(crate) async fn what_leaked_is_told_until_it_has_expired(db: Database) {
+    assert_eq!(leaked(&db).await, []);
+    db.store.leak(&[]).await.unwrap();
+    db.store.leak(&[once(2, HOUR), once(1, 3 * HOUR)]).await.unwrap();
+    // Again, and for longer or less long: the longer time counts.
+    db.store.leak(&[once(1, HOUR), once(2, 2 * HOUR), once(2, HOUR)]).await.unwrap();
+    assert_eq!(leaked(&db).await, [(1, 3), (2, 2)]);
+    let db = db.reopened().await;
+    assert_eq!(leaked(&db).await, [(1, 3), (2, 2)]);
+    db.execute(
+        "UPDATE used_tokens SET valid_until = 1 WHERE valid_until IN \
+                (SELECT max(valid_until) FROM used_tokens)",
+    )
+    .await;
+    assert_eq!(leaked(&db).await, [(2, 2)]);
+}
+
+pub(crate) async fn what_was_used_and_what_leaked_are_refused_alike(db: Database) {
+    assert!(db.store.use_once(&once(1, 2 * HOUR), "oidc_proxy").await.unwrap());
+    assert_eq!(leaked(&db).await, [], "used, and not leaked");
+    db.store.leak(&[once(1, HOUR), once(2, HOUR)]).await.unwrap();
+    assert_eq!(leaked(&db).await, [(1, 2), (2, 1)]);
+    for digest in [1, 2] {
+        assert!(!db.store.use_once(&once(digest, 5 * HOUR), "oidc_proxy").await.unwrap());
+    }
+    assert_eq!(leaked(&db).await, [(1, 2), (2, 1)], "an attempt to use them changes nothing");
+}

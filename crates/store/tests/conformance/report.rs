@@ -204,3 +204,20 @@ pub(crate) async fn odd_characters_survive(db: Database) {
     assert_eq!(detail.revocation.token_type, odd);
     assert_eq!(detail.sightings[0].location.as_deref(), Some(odd));
 }
+
+pub(crate) async fn an_end_can_say_why(db: Database) {
+    let why = |n, reason: &str| NewRevocation {
+        reason: Some(reason.to_owned()),
+        ..ended(n, State::Noted, "resigned")
+    };
+    let told = async || db.store.revocation(&fp(1)).await.unwrap().unwrap().revocation.reason;
+    db.report(&[why(1, "first"), item(2)]).await;
+    assert_eq!(told().await.as_deref(), Some("first"));
+    assert_eq!(db.store.revocation(&fp(2)).await.unwrap().unwrap().revocation.reason, None);
+    db.report(&[why(1, "again")]).await;
+    assert_eq!(told().await.as_deref(), Some("first"), "the end is the same one");
+    db.report(&[NewRevocation { token_type: "type_b".into(), ..why(1, "changed") }]).await;
+    assert_eq!(told().await.as_deref(), Some("changed"));
+    db.report(&[NewRevocation { mode: "revoke", ..item(1) }]).await;
+    assert_eq!((db.state(1).await.as_str(), told().await), ("pending", None));
+}

@@ -178,6 +178,7 @@ pub(crate) fn item(n: u8) -> NewRevocation {
         mode: "revoke",
         entry: Entry::Pending,
         code: None,
+        reason: None,
         sealed: Some(vec![n; 40]),
         key_version: 1,
         pat_digest: None,

@@ -93,7 +93,7 @@ impl Place {
 }
 
 /// The configuration, with the warnings that are about secrets: the others are for who serves.
-fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, StartError> {
+pub(super) fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, StartError> {
     let reading = config::read(sources);
     let of_secrets =
         |warning: &&String| warning.starts_with("secrets.") || warning.starts_with("config file");
@@ -120,7 +120,7 @@ pub(super) fn said(url: &Url, goes: &str, output: &mut Output) -> Result<Url, St
     Ok(url.clone())
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -129,7 +129,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
+pub(super) fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
     let (mut address, key) = listener.of(server);
     if address.port() == 0 {
         let text = format!("{key} leaves the port to the system; say --url");

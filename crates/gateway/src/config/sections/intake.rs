@@ -144,7 +144,7 @@ pub(super) fn read_types(section: &mut Section<'_>) -> Vec<String> {
     types
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }

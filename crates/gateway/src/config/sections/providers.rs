@@ -5,7 +5,7 @@ mod http;
 
 use std::collections::BTreeMap;
 
-use portcullis_revocation::formats::{Format, PAT_TYPE};
+use portcullis_revocation::formats::{DOCTOR_TYPE, Format, PAT_TYPE};
 use portcullis_revocation::gitlab::GitlabProvider;
 use portcullis_revocation::intake::OWN_PROVIDER;
 use portcullis_revocation::issuance::LENT_PROVIDER;
@@ -119,6 +119,11 @@ fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {
         let key = format!("types[{i}]");
         if !is_type(name) {
             section.problem(&key, NOT_A_TYPE);
+        } else if name == DOCTOR_TYPE {
+            section.problem(
+                &key,
+                "is the gateway's own, for `portcullis doctor`: no provider is asked",
+            );
         } else if types[..i].contains(name) {
             section.problem(&key, "named twice");
         }

@@ -61,7 +61,10 @@ pub(crate) async fn a_life_is_capped_and_an_id_given(database: Database) {
     let short = world.resigned(json!({"exp": now + 100})).await;
     assert_eq!(short.get("exp"), Some(&json!(now + 100)));
     let (one, other) = (long.id().unwrap(), short.id().unwrap());
-    assert!(one.len() == 36 && one != other && one != "theirs", "{one} {other}");
+    assert!(
+        one.len() == 75 && other.len() == 32 && one != other && one != "theirs",
+        "{one} {other}"
+    );
     world.gateway.stop().await;
 }
 

@@ -1,0 +1,65 @@
+//! Who is told what became of leaked secrets.
+
+use std::sync::Arc;
+
+use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::secret::ExposeSecret as _;
+use portcullis_base::{Clock, Randomness};
+use portcullis_revocation::notify::{Outbox, Webhook};
+use portcullis_store::Store;
+
+use crate::config::{Config, Notification};
+use crate::error::StartError;
+
+/// The webhooks, and what telling them needs.
+pub(crate) struct Telling {
+    store: Store,
+    webhooks: Vec<Webhook>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+}
+
+impl Telling {
+    pub(crate) fn start(self) -> Outbox {
+        Outbox::start(self.store, self.webhooks, self.clock, self.random)
+    }
+}
+
+/// `None` where no webhook is configured: then nothing is marked to be told either.
+pub(super) fn make(
+    config: &Config,
+    store: &Store,
+    random: &Arc<dyn Randomness>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Telling>, StartError> {
+    if config.notifications.is_empty() {
+        return Ok(None);
+    }
+    let webhooks = config.notifications.iter().map(|one| webhook(config, one));
+    let webhooks = webhooks.collect::<Result<_, _>>()?;
+    store.tell_people();
+    Ok(Some(Telling {
+        store: store.clone(),
+        webhooks,
+        clock: Arc::clone(clock),
+        random: Arc::clone(random),
+    }))
+}
+
+fn webhook(config: &Config, one: &Notification) -> Result<Webhook, StartError> {
+    let ca = one.ca_file.as_ref().or(config.http.ca_file.as_ref());
+    let options = ClientOptions {
+        ca_pem: ca.map(|file| file.pem.clone()),
+        proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+        ..ClientOptions::default()
+    };
+    Ok(Webhook {
+        name: one.name.clone(),
+        url: one.url.clone(),
+        format: one.format,
+        types: one.types.clone(),
+        on: one.on.clone(),
+        signing_secret: one.signing_secret.clone(),
+        http: client(&options).map_err(|error| StartError::new("http", error))?,
+    })
+}

@@ -1,0 +1,69 @@
+//! Turns rows that came to rest into notices.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_store::notices::{Rest, Telling};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::line::GIVE_UP_AFTER;
+use super::notice::Notice;
+use super::{PAUSE, Shared, rest};
+
+/// Rows in one transaction at the most.
+const AT_ONCE: u32 = 200;
+
+/// How often is looked for rows. Nothing wakes the collector: people can wait a second, and what comes in a
+/// burst is told together.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How often is looked for notices that no webhook of the configuration takes.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut cleaned: Option<Instant> = None;
+    while !*stopped.borrow() {
+        if cleaned.is_none_or(|at| at.elapsed() >= HOUSEKEEPING_EVERY) {
+            forget(&shared).await;
+            cleaned = Some(Instant::now());
+        }
+        let pause = match shared.store.collect(AT_ONCE, |row| tell(&shared, row)).await {
+            Ok(0) => EVERY,
+            Ok(rows) => {
+                shared.webhooks.iter().for_each(|(_, written)| written.notify_one());
+                if rows == AT_ONCE as usize { Duration::ZERO } else { EVERY }
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "what is to be told could not be collected; trying again");
+                PAUSE
+            }
+        };
+        rest(pause, &mut stopped).await;
+    }
+}
+
+/// What each webhook that wants to know is told of this row.
+fn tell(shared: &Shared, row: &Rest) -> Vec<Telling> {
+    let webhooks = shared.webhooks.iter().map(|(webhook, _)| webhook);
+    let interested: Vec<_> =
+        webhooks.filter(|webhook| webhook.wants(&row.token_type, &row.state)).collect();
+    if interested.is_empty() {
+        return Vec::new();
+    }
+    let payload = Notice::of(row).payload();
+    let telling = |name: &str| Telling { webhook: name.to_owned(), payload: payload.clone() };
+    interested.into_iter().map(|webhook| telling(&webhook.name)).collect()
+}
+
+async fn forget(shared: &Shared) {
+    let names: Vec<&str> = shared.webhooks.iter().map(|(one, _)| one.name.as_str()).collect();
+    match shared.store.forget_orphaned_notices(GIVE_UP_AFTER, &names).await {
+        Ok(0) => {}
+        Ok(count) => tracing::error!(
+            notice.count = count,
+            "notices are given up: their webhook is not configured any more"
+        ),
+        Err(error) => tracing::warn!(error = %error, "housekeeping could not be done"),
+    }
+}

@@ -59,11 +59,21 @@ fn vendors(presets: &BTreeMap<&str, &'static Preset>) -> Vec<Vendor> {
     presets.iter().map(one).collect()
 }
 
-/// A fresh secret of a format.
-fn sample(pattern: &str, runner: &mut TestRunner) -> String {
+/// A fresh secret of a format, and its longest run of letters and digits: long enough to stand nowhere by
+/// chance.
+fn sample(pattern: &str, runner: &mut TestRunner) -> (String, String) {
     let inner = pattern.trim_start_matches('^').trim_end_matches('$');
     let strategy = proptest::string::string_regex(inner).unwrap();
-    strategy.new_tree(runner).unwrap().current()
+    loop {
+        let sample = strategy.new_tree(runner).unwrap().current();
+        // Dropbox has ten of them in the middle of each.
+        let without = sample.replace("AAAAAAAAAA", ".");
+        let runs = without.split(|c: char| !c.is_ascii_alphanumeric());
+        let core = runs.max_by_key(|run| run.len()).unwrap().to_owned();
+        if core.len() >= 10 {
+            return (sample, core);
+        }
+    }
 }
 
 /// The same in the clothes of something else.
@@ -95,9 +105,7 @@ fn leaks(
     for token_type in vendors.iter().flat_map(|vendor| vendor.formats.keys()) {
         for pattern in &patterns {
             for disguise in DISGUISES {
-                let sample = sample(pattern, runner);
-                let runs = sample.split(|c: char| !c.is_ascii_alphanumeric());
-                let core = runs.max_by_key(|run| run.len()).unwrap().to_owned();
+                let (sample, core) = sample(pattern, runner);
                 let (secret, token_type) = (disguise(&sample), (*token_type).to_owned());
                 leaks.push(Leak { secret, token_type, core });
             }

@@ -33,7 +33,7 @@ use crate::pats::{OwnProvider, Pats};
 use crate::revocations::Reports;
 
 pub(crate) mod broker;
-mod partners;
+pub(crate) mod partners;
 mod resigner;
 
 pub(crate) use resigner::{Resigner, policy};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use portcullis_base::{Clock as _, SystemClock};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenSpec, TokenState, UserSpec};
+use portcullis_test_support::{Reply, SigningKey, Site};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "glpat-of-an-administrator-00";
@@ -208,4 +209,33 @@ fn a_database_that_is_away() {
     let start = "bad  database: the database cannot do this now";
     assert!(out(&output).starts_with(start), "{}", out(&output));
     assert!(!out(&output).contains("hunter2"));
+}
+
+#[test]
+fn a_programmes_keys_are_asked_for() {
+    let site = Site::start();
+    let toml = format!("[partners.gitlab]\nkeys_url = \"{}/keys\"\n", site.url());
+    let asked = |reply: Reply| {
+        site.set("/keys", reply);
+        let told = told(&toml)["upstreams"][0].clone();
+        assert_eq!(told["upstream"], "partners.gitlab, keys");
+        (told["ok"].clone(), told["code"].clone(), told["text"].clone())
+    };
+    let key = SigningKey::generate("ES256", "k1");
+    let pem = String::from_utf8(key.pkey().public_key_to_pem().unwrap()).unwrap();
+    let entry = json!({ "key_identifier": "a", "key": pem, "is_current": true });
+    let good = asked(Reply::json(json!({ "public_keys": [entry, 7] })));
+    assert_eq!(good, (json!(true), Value::Null, json!("usable keys: 1")));
+    for (reply, code) in [
+        (Reply::json(json!({ "public_keys": [7] })), "no_keys"),
+        (Reply::json("<html>"), "no_keys"),
+        (Reply::json("x".repeat(300_000)), "too_large"),
+        (Reply::status(503), "status"),
+        (Reply::status(302).header("Location", "/elsewhere"), "status"),
+    ] {
+        let (ok, said, _) = asked(reply);
+        assert_eq!((ok, said), (json!(false), json!(code)));
+    }
+    let nobody = "[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
+    assert_eq!(told(nobody)["upstreams"][0]["code"], "unreachable");
 }

@@ -37,7 +37,7 @@ pub(crate) mod broker;
 mod jobs;
 mod outbox;
 mod partner;
-mod partner_intake;
+pub(crate) mod partner_intake;
 mod resigner;
 
 pub(crate) use jobs::Jobs;

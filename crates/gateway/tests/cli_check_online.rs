@@ -13,7 +13,7 @@ use openssl::pkey::PKey;
 use openssl::symm::Cipher;
 use portcullis_base::{Clock as _, SystemClock};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenSpec, TokenState, UserSpec};
-use portcullis_test_support::{Inbox, Reply};
+use portcullis_test_support::{Inbox, Reply, SigningKey, Site};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "glpat-of-an-administrator-00";
@@ -246,4 +246,33 @@ fn a_vendor_is_told_nothing_and_nobody_is_asked_for_a_passphrase() {
     assert_eq!(code(&output), 1);
     assert_eq!(err(&output).matches("without a passphrase").count(), 2, "{}", err(&output));
     assert!(!err(&output).contains("Enter"), "{}", err(&output));
+}
+
+#[test]
+fn a_programmes_keys_are_asked_for() {
+    let site = Site::start();
+    let toml = format!("[partners.gitlab]\nkeys_url = \"{}/keys\"\n", site.url());
+    let asked = |reply: Reply| {
+        site.set("/keys", reply);
+        let told = told(&toml)["upstreams"][0].clone();
+        assert_eq!(told["upstream"], "partners.gitlab, keys");
+        (told["ok"].clone(), told["code"].clone(), told["text"].clone())
+    };
+    let key = SigningKey::generate("ES256", "k1");
+    let pem = String::from_utf8(key.pkey().public_key_to_pem().unwrap()).unwrap();
+    let entry = json!({ "key_identifier": "a", "key": pem, "is_current": true });
+    let good = asked(Reply::json(json!({ "public_keys": [entry, 7] })));
+    assert_eq!(good, (json!(true), Value::Null, json!("usable keys: 1")));
+    for (reply, code) in [
+        (Reply::json(json!({ "public_keys": [7] })), "no_keys"),
+        (Reply::json("<html>"), "no_keys"),
+        (Reply::json("x".repeat(300_000)), "too_large"),
+        (Reply::status(503), "status"),
+        (Reply::status(302).header("Location", "/elsewhere"), "status"),
+    ] {
+        let (ok, said, _) = asked(reply);
+        assert_eq!((ok, said), (json!(false), json!(code)));
+    }
+    let nobody = "[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
+    assert_eq!(told(nobody)["upstreams"][0]["code"], "unreachable");
 }

@@ -22,6 +22,7 @@ fn noted(n: u8) -> NewRevocation {
         provider: "none".into(),
         mode: "notify",
         entry: Entry::Ended(State::Noted),
+        reason: None,
         code: Some("notify"),
         sealed: None,
         key_version: 1,

@@ -99,6 +99,9 @@ fn all_is_well() {
         provider(&gitlab, "bare", ""),
         provider(&gitlab, "full", &format!("admin_token = \"{TOKEN}\"")),
         format!("[[auth.oidc]]\nissuer = \"{url}\"\naudiences = [\"a\"]\n"),
+        format!(
+            "[revocation_api.jobs]\nissuer = \"{url}\"\naudiences = [\"a\"]\nrules = [{{ claims = {{ ref_protected = \"true\" }} }}]\n"
+        ),
     ];
     let toml = broker(&gitlab, &others.concat());
     let output = check(&toml, &[]);
@@ -107,6 +110,7 @@ fn all_is_well() {
         "ok   issuer {url}: usable keys: 1\n\
          ok   gitlab bare: answers; no admin_token is given\n\
          ok   gitlab full: the admin_token is an administrator's, expires on {day}\n\
+         ok   revocation_api.jobs, keys of {url}: usable keys: 1\n\
          ok   impersonation, keys of {url}: usable keys: 1\n\
          ok   impersonation, gitlab {url}: the admin_token is an administrator's and may act as \
          issuer, expires on {day}\n"
@@ -114,8 +118,8 @@ fn all_is_well() {
     assert_eq!((out(&output), err(&output), code(&output)), (wanted.as_str(), "", 0));
     assert!(gitlab.requests().iter().all(|request| request.method == "GET"), "it only asks");
     let told = told(&toml);
-    assert_eq!((&told["ok"], told["upstreams"].as_array().unwrap().len()), (&json!(true), 5));
-    assert!(told["upstreams"][4]["days_left"].as_i64().unwrap() >= 99, "{told}");
+    assert_eq!((&told["ok"], told["upstreams"].as_array().unwrap().len()), (&json!(true), 6));
+    assert!(told["upstreams"][5]["days_left"].as_i64().unwrap() >= 99, "{told}");
 }
 
 #[test]

@@ -49,6 +49,7 @@ check_test() {
   has git && [ -x "$(git --exec-path)/git-http-backend" ] ||
     need git "a test pushes to a server that git itself brings (git http-backend)"
   has curl || need curl "the same test gets its token with the line of shell that jobs have"
+  has openssl || need openssl "a test makes a key and verifies a signature with the lines of docs/partners.md"
 }
 
 check_interop() {

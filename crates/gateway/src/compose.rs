@@ -21,7 +21,7 @@ use portcullis_revocation::provider::Provider as RevocationProvider;
 use portcullis_revocation::vault::{Vault, VaultError, own_key};
 use portcullis_revocation::worker;
 use portcullis_revocation_api::partners::Partners;
-use portcullis_revocation_api::{ClientConfig, JobConfig, RevocationApi, Types};
+use portcullis_revocation_api::{ClientConfig, JobConfig, PublicKeys, RevocationApi, Types};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
 use url::Url;
@@ -36,11 +36,13 @@ use crate::revocations::Reports;
 pub(crate) mod broker;
 mod jobs;
 mod outbox;
-mod partners;
+mod partner;
+pub(crate) mod partner_intake;
 mod resigner;
 
 pub(crate) use jobs::Jobs;
 pub(crate) use outbox::Telling;
+pub(crate) use partner::partners;
 use resigner::Reported;
 pub(crate) use resigner::{Resigner, policy};
 
@@ -60,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) partners: Option<Partners>,
     pub(crate) reports: Reports,
     pub(crate) jobs: Option<Arc<Jobs>>,
+    pub(crate) public_keys: PublicKeys,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
     pub(crate) telling: Option<Telling>,
@@ -100,12 +103,13 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let section = config.revocation_api.jobs.as_ref();
     let jobs = section.map(|section| Jobs::new(config, section).map(Arc::new)).transpose()?;
     Ok(Parts {
-        partners: partners::make(config, &intake)?,
+        partners: partner_intake::make(config, &intake)?,
         reports: Reports::new(Arc::clone(&intake), &config.revocation_api),
         revocation_api: RevocationApi::new(api_config(config, jobs.as_ref()), intake),
         jobs,
+        public_keys: partner::public_keys(config),
         admins: Admins::new(config.secrets.admin_tokens.clone()),
-        providers: providers(config, &pats, broker.as_ref())?,
+        providers: providers(config, &store, &pats, broker.as_ref())?,
         chain: Chain::new(config, &pats)?,
         broker,
         resigner,
@@ -168,6 +172,7 @@ fn catalog(config: &Config) -> Result<Catalog, StartError> {
                     Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
                     Provider::Gitlab(_) => GitlabProvider::NAME.to_owned(),
                     Provider::Http(vendor) => vendor.name.clone(),
+                    Provider::Partner(partner) => partner.name.clone(),
                 },
                 mode: config.revocation.modes.get(token_type).copied().unwrap_or_default(),
                 format: format(config, provider, token_type)?,
@@ -193,6 +198,7 @@ fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Form
 
 fn providers(
     config: &Config,
+    store: &Store,
     pats: &Pats,
     broker: Option<&Broker>,
 ) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
@@ -202,7 +208,7 @@ fn providers(
         .iter()
         .filter_map(|provider| match provider {
             Provider::Gitlab(gitlab) => Some(instance(config, gitlab)),
-            Provider::Portcullis { .. } | Provider::Http(_) => None,
+            Provider::Portcullis { .. } | Provider::Http(_) | Provider::Partner(_) => None,
         })
         .collect::<Result<_, _>>()?;
     let mut all: Vec<Arc<dyn RevocationProvider>> = vec![Arc::new(OwnProvider(pats.clone()))];
@@ -210,8 +216,12 @@ fn providers(
         all.push(Arc::new(GitlabProvider::new(gitlabs)));
     }
     for provider in &config.revocation.providers {
-        if let Provider::Http(vendor) = provider {
-            all.push(Arc::new(http_provider(config, provider, vendor)?));
+        match provider {
+            Provider::Portcullis { .. } | Provider::Gitlab(_) => {}
+            Provider::Http(vendor) => all.push(Arc::new(http_provider(config, provider, vendor)?)),
+            Provider::Partner(one) => {
+                all.push(Arc::new(partner::provider(config, store, provider, one)?));
+            }
         }
     }
     if let Some(broker) = broker {
@@ -225,13 +235,15 @@ fn http_provider(
     provider: &Provider,
     vendor: &Vendor,
 ) -> Result<HttpProvider, StartError> {
-    let formats = vendor
-        .types
-        .iter()
-        .map(|token_type| Ok((token_type.clone(), format(config, provider, token_type)?)));
     let client = upstream_client(config, vendor.ca_file.as_ref(), config.revocation.call_timeout)?;
-    let formats = formats.collect::<Result<_, StartError>>()?;
+    let formats = formats(config, provider)?;
     Ok(HttpProvider::new(vendor.name.clone(), vendor.call.clone(), client, formats))
+}
+
+/// The formats of all types of a provider.
+fn formats(config: &Config, provider: &Provider) -> Result<BTreeMap<String, Format>, StartError> {
+    let one = |token_type: &String| Ok((token_type.clone(), format(config, provider, token_type)?));
+    provider.types().iter().map(one).collect()
 }
 
 fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
@@ -331,6 +343,7 @@ pub(crate) fn offered(config: &Config) -> BTreeMap<String, usize> {
             Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
             Provider::Gitlab(gitlab) => format!("gitlab {}", gitlab.name),
             Provider::Http(vendor) => vendor.name.clone(),
+            Provider::Partner(partner) => partner.name.clone(),
         };
         *offered.entry(name).or_default() += provider.types().len();
     }

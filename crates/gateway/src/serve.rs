@@ -211,6 +211,7 @@ struct Shared {
     partners: Option<Data<portcullis_revocation_api::partners::Partners>>,
     reports: Data<revocations::Reports>,
     jobs: Option<Data<compose::Jobs>>,
+    public_keys: Data<portcullis_revocation_api::PublicKeys>,
     worker: WorkerParts,
 }
 
@@ -243,6 +244,7 @@ impl Shared {
             partners: parts.partners.map(Data::new),
             reports: Data::new(parts.reports),
             jobs: parts.jobs.map(Data::from),
+            public_keys: Data::new(parts.public_keys),
             worker: WorkerParts {
                 vault: parts.vault,
                 providers: parts.providers,
@@ -261,6 +263,9 @@ pub fn public_routes(config: &Config) -> RouteTable {
     let mount = &config.revocation_api.mount;
     table.extend(portcullis_revocation_api::routes(mount));
     table.extend(portcullis_revocation_api::partners::routes(mount, &config.partners.programmes()));
+    if compose::partners(config).next().is_some() {
+        table.extend(portcullis_revocation_api::public_key_routes(mount));
+    }
     if let Some(section) = &config.impersonation {
         table.extend(portcullis_impersonation::routes(&section.mount));
     }
@@ -291,6 +296,7 @@ fn listen(
     let (broker, resigner) = (data.broker.clone(), data.resigner.clone());
     let (partners, reports) = (data.partners.clone(), data.reports.clone());
     let (own_keys, jobs) = (data.own_keys.clone(), data.jobs.clone());
+    let public_keys = data.public_keys.clone();
     let server = HttpServer::new(move || {
         let app = App::new()
             .wrap(from_fn(trace))
@@ -300,6 +306,7 @@ fn listen(
             .app_data(admins.clone())
             .app_data(api.clone())
             .app_data(reports.clone())
+            .app_data(public_keys.clone())
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config));
         let app = match &partners {

@@ -7,8 +7,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::symm::Cipher;
 use portcullis_base::{Clock as _, SystemClock};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenSpec, TokenState, UserSpec};
+use portcullis_test_support::{Inbox, Reply, SigningKey, Site};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "glpat-of-an-administrator-00";
@@ -94,6 +99,9 @@ fn all_is_well() {
         provider(&gitlab, "bare", ""),
         provider(&gitlab, "full", &format!("admin_token = \"{TOKEN}\"")),
         format!("[[auth.oidc]]\nissuer = \"{url}\"\naudiences = [\"a\"]\n"),
+        format!(
+            "[revocation_api.jobs]\nissuer = \"{url}\"\naudiences = [\"a\"]\nrules = [{{ claims = {{ ref_protected = \"true\" }} }}]\n"
+        ),
     ];
     let toml = broker(&gitlab, &others.concat());
     let output = check(&toml, &[]);
@@ -102,6 +110,7 @@ fn all_is_well() {
         "ok   issuer {url}: usable keys: 1\n\
          ok   gitlab bare: answers; no admin_token is given\n\
          ok   gitlab full: the admin_token is an administrator's, expires on {day}\n\
+         ok   revocation_api.jobs, keys of {url}: usable keys: 1\n\
          ok   impersonation, keys of {url}: usable keys: 1\n\
          ok   impersonation, gitlab {url}: the admin_token is an administrator's and may act as \
          issuer, expires on {day}\n"
@@ -109,8 +118,8 @@ fn all_is_well() {
     assert_eq!((out(&output), err(&output), code(&output)), (wanted.as_str(), "", 0));
     assert!(gitlab.requests().iter().all(|request| request.method == "GET"), "it only asks");
     let told = told(&toml);
-    assert_eq!((&told["ok"], told["upstreams"].as_array().unwrap().len()), (&json!(true), 5));
-    assert!(told["upstreams"][4]["days_left"].as_i64().unwrap() >= 99, "{told}");
+    assert_eq!((&told["ok"], told["upstreams"].as_array().unwrap().len()), (&json!(true), 6));
+    assert!(told["upstreams"][5]["days_left"].as_i64().unwrap() >= 99, "{told}");
 }
 
 #[test]
@@ -208,4 +217,66 @@ fn a_database_that_is_away() {
     let start = "bad  database: the database cannot do this now";
     assert!(out(&output).starts_with(start), "{}", out(&output));
     assert!(!out(&output).contains("hunter2"));
+}
+
+#[test]
+fn a_vendor_is_told_nothing_and_nobody_is_asked_for_a_passphrase() {
+    let inbox = Inbox::start(|_| Some(Reply::status(404)));
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    let toml = |url: &str, pem: Vec<u8>, rest: &str| {
+        format!(
+            "[[revocation.providers]]\nkind = \"partner\"\nname = \"acme\"\nurl = \"{url}/leaks\"\n\
+             types = [\"acme\"]\nsigning_key = '''{}'''\n{rest}\n[revocation.formats]\nacme = \"^a$\"\n",
+            String::from_utf8(pem).unwrap()
+        )
+    };
+    let pem = || key.private_key_to_pem_pkcs8().unwrap();
+    let output = check(&toml(inbox.url(), pem(), ""), &[]);
+    let wanted = format!("ok   partner acme: {} answers\n", inbox.url());
+    assert_eq!((out(&output), code(&output)), (wanted.as_str(), 0));
+    assert_eq!(inbox.posts().into_iter().map(|post| post.line).collect::<Vec<_>>(), ["HEAD /"]);
+    let nowhere = format!("http://127.0.0.1:{}", portcullis_test_support::free_port());
+    let output = check(&toml(&nowhere, pem(), ""), &[]);
+    let wanted = format!("bad  partner acme: {nowhere} cannot be reached\n");
+    assert_eq!((out(&output), code(&output)), (wanted.as_str(), 1));
+
+    let locked = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("locked.pem");
+    fs::write(&file, &locked).unwrap();
+    let rest = format!("previous_key_files = [\"{}\"]", file.display());
+    let output = check(&toml(inbox.url(), locked, &rest), &[]);
+    assert_eq!(code(&output), 1);
+    assert_eq!(err(&output).matches("without a passphrase").count(), 2, "{}", err(&output));
+    assert!(!err(&output).contains("Enter"), "{}", err(&output));
+}
+
+#[test]
+fn a_programmes_keys_are_asked_for() {
+    let site = Site::start();
+    let toml = format!("[partners.gitlab]\nkeys_url = \"{}/keys\"\n", site.url());
+    let asked = |reply: Reply| {
+        site.set("/keys", reply);
+        let told = told(&toml)["upstreams"][0].clone();
+        assert_eq!(told["upstream"], "partners.gitlab, keys");
+        (told["ok"].clone(), told["code"].clone(), told["text"].clone())
+    };
+    let key = SigningKey::generate("ES256", "k1");
+    let pem = String::from_utf8(key.pkey().public_key_to_pem().unwrap()).unwrap();
+    let entry = json!({ "key_identifier": "a", "key": pem, "is_current": true });
+    let good = asked(Reply::json(json!({ "public_keys": [entry, 7] })));
+    assert_eq!(good, (json!(true), Value::Null, json!("usable keys: 1")));
+    for (reply, code) in [
+        (Reply::json(json!({ "public_keys": [7] })), "no_keys"),
+        (Reply::json("<html>"), "no_keys"),
+        (Reply::json("x".repeat(300_000)), "too_large"),
+        (Reply::status(503), "status"),
+        (Reply::status(302).header("Location", "/elsewhere"), "status"),
+    ] {
+        let (ok, said, _) = asked(reply);
+        assert_eq!((ok, said), (json!(false), json!(code)));
+    }
+    let nobody = "[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
+    assert_eq!(told(nobody)["upstreams"][0]["code"], "unreachable");
 }

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use openssl::asn1::Asn1Time;
+use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use portcullis_gateway::config::{self, Environment, KnownKey, Reading, Sources};
@@ -43,6 +46,14 @@ fn uncommented(dir: &Path) -> String {
     let ours = [("RS256", "2026-11"), ("ES256", "2026-11-ec"), ("EdDSA", "2026-11-ed")];
     let ours = ours.map(|(algorithm, id)| SigningKey::generate(algorithm, id));
     fs::write(&own, private_jwks(&ours).to_string()).unwrap();
+    let partner = [("partner-key", 0o600), ("partner-key-before", 0o644)].map(|(name, mode)| {
+        let (file, group) = (dir.join(name), EcGroup::from_curve_name(Nid::X9_62_PRIME256V1));
+        let key = EcKey::generate(&group.unwrap()).unwrap();
+        let pem = if mode == 0o600 { key.private_key_to_pem() } else { key.public_key_to_pem() };
+        fs::write(&file, pem.unwrap()).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        file
+    });
     let in_force = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
             key.to_owned()
@@ -56,10 +67,13 @@ fn uncommented(dir: &Path) -> String {
         .replace("<another long random token>", "example-token-of-a-reporter")
         .replace("<a token of an administrator>", "glpat-example-administrator")
         .replace("<your own at this vendor's>", "example-credential-of-ours")
+        .replace("<a long random key>", "example-key-of-signatures")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
         .replace("/etc/portcullis/signing-keys.json", own.to_str().unwrap())
+        .replace("/etc/portcullis/partner-key.pem", partner[0].to_str().unwrap())
+        .replace("/etc/portcullis/partner-key-before.pem", partner[1].to_str().unwrap())
 }
 
 /// The same with each "# or:" in the place of the key before it.
@@ -136,6 +150,11 @@ fn the_placeholders_of_secrets_are_refused() {
             ("[[revocation.providers]]\nkind = \"http\"\npreset = \"slack\"\n", line)
         } else if line.contains("admin_token ") {
             ("[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"https://a.example\"\n", line)
+        } else if line.contains("signing_secret") {
+            (
+                "[[notifications]]\nname = \"x\"\nurl = \"https://a.example\"\nformat = \"json\"\n",
+                line,
+            )
         } else {
             ("[[revocation_api.clients]]\nname = \"x\"\n", line)
         };
@@ -204,6 +223,14 @@ fn these_are_all_the_keys() {
             "impersonation.sudo_user",
             "log.filter",
             "log.format",
+            "notifications",
+            "notifications[].ca_file",
+            "notifications[].format",
+            "notifications[].name",
+            "notifications[].on",
+            "notifications[].signing_secret",
+            "notifications[].types",
+            "notifications[].url",
             "oidc_proxy.audiences",
             "oidc_proxy.ca_file",
             "oidc_proxy.cache_max_age",
@@ -237,6 +264,12 @@ fn these_are_all_the_keys() {
             "oidc_proxy.upstreams[].jwks_file",
             "oidc_proxy.upstreams[].jwks_uri",
             "oidc_proxy.upstreams[].timeout",
+            "partners.github.keys_url",
+            "partners.github.max_body",
+            "partners.github.types",
+            "partners.gitlab.keys_url",
+            "partners.gitlab.max_body",
+            "partners.gitlab.types",
             "pat.max_lifetime",
             "pat.prefix",
             "pat.signing_keys",
@@ -263,6 +296,7 @@ fn these_are_all_the_keys() {
             "revocation.providers[].method",
             "revocation.providers[].name",
             "revocation.providers[].preset",
+            "revocation.providers[].previous_key_files",
             "revocation.providers[].rate.per",
             "revocation.providers[].rate.requests",
             "revocation.providers[].refused",
@@ -274,6 +308,7 @@ fn these_are_all_the_keys() {
             "revocation.providers[].revoked",
             "revocation.providers[].revoked[].status",
             "revocation.providers[].revoked[].where",
+            "revocation.providers[].signing_key",
             "revocation.providers[].submitted",
             "revocation.providers[].submitted[].status",
             "revocation.providers[].submitted[].where",
@@ -288,6 +323,17 @@ fn these_are_all_the_keys() {
             "revocation_api.clients[].rate_limit.per_second",
             "revocation_api.clients[].token",
             "revocation_api.clients[].types",
+            "revocation_api.jobs.audiences",
+            "revocation_api.jobs.authority",
+            "revocation_api.jobs.ca_file",
+            "revocation_api.jobs.issuer",
+            "revocation_api.jobs.jwks_file",
+            "revocation_api.jobs.jwks_url",
+            "revocation_api.jobs.rate_limit.burst",
+            "revocation_api.jobs.rate_limit.per_second",
+            "revocation_api.jobs.rules",
+            "revocation_api.jobs.rules[].claims",
+            "revocation_api.jobs.types",
             "revocation_api.max_batch",
             "revocation_api.max_body",
             "revocation_api.max_waiting",

@@ -32,6 +32,10 @@ mod odd;
 mod oidc;
 #[path = "http/outbound.rs"]
 mod outbound;
+#[path = "http/partner_out.rs"]
+mod partner_out;
+#[path = "http/partners/mod.rs"]
+mod partners;
 #[path = "http/pats.rs"]
 mod pats;
 #[path = "http/queue.rs"]
@@ -40,6 +44,8 @@ mod queue;
 mod raw;
 #[path = "http/replicas.rs"]
 mod replicas;
+#[path = "http/reports.rs"]
+mod reports;
 #[path = "http/resign.rs"]
 mod resign;
 #[path = "http/routes.rs"]
@@ -51,6 +57,7 @@ mod sweep;
 use broker::{
     answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
 };
+use partners::{bad, trouble as partners_trouble};
 
 use notify::trouble as trouble_of_webhooks;
 
@@ -150,6 +157,23 @@ on_both_databases![
     oidc::keys_come_from_where_the_configuration_says,
     oidc::a_profile_asks_for_its_scopes,
     outbound::nothing_goes_where_it_does_not_belong,
+    partner_out::a_vendor_gets_a_leak_that_it_can_verify,
+    partner_out::a_key_of_before_is_still_served,
+    partners::our_pat_is_dead_at_the_label,
+    partners::our_pat_is_dead_at_the_204,
+    partners::a_lent_token_dies_whatever_it_is_taken_for,
+    bad::what_is_not_ours_leaves_nothing,
+    bad::a_request_that_does_not_prove_itself_is_refused,
+    bad::a_body_is_read_when_it_is_proven_and_no_larger_than_allowed,
+    bad::odd_items_are_passed_over,
+    partners_trouble::keys_that_cannot_be_had_are_waited_for,
+    partners_trouble::strangers_are_slowed_down_and_partners_are_not,
+    partners_trouble::a_replay_has_an_end,
+    partners_trouble::with_too_many_waiting_partners_must_wait,
+    partners_trouble::they_live_where_they_are_mounted_and_where_they_are_configured,
+    reports::an_operators_report_is_answered_with_its_rows,
+    reports::what_cannot_be_taken_is_named_and_the_rest_is_taken,
+    reports::a_body_that_no_operator_means_is_told,
     pats::what_is_wrong_with_a_new_pat_is_named,
     pats::a_token_is_shown_once,
     pats::lists_go_page_by_page_and_by_owner,
@@ -199,6 +223,8 @@ on_both_databases![
 
 on![
     on_sqlite_alone, sqlite:
+    partner_out::the_keys_of_all_vendors_are_one_document,
+    partner_out::the_pages_lines_work_when_pasted,
     resign::what_comes_in_is_answered_as_by_the_origin,
     resign::a_token_that_does_not_prove_is_refused,
     resign::the_key_is_chosen_as_asked_as_signed_or_by_default,

@@ -8,6 +8,7 @@ mod item;
 mod items;
 mod jobs;
 pub mod partners;
+mod public_keys;
 mod splitter;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use clients::{ClientConfig, Types};
 pub use handlers::routes;
 pub use items::{Judged, Rejection, judge};
 pub use jobs::{JobConfig, JobReporters, NoReporter};
+pub use public_keys::{PublicKeys, public_key_routes};
 pub use splitter::{ArraySplitter, Broken, Element};
 
 use clients::Clients;

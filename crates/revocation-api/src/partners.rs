@@ -5,6 +5,7 @@
 //! whatever type is claimed. Of all else nothing is kept and nothing is logged.
 
 mod document;
+mod fetch;
 mod finding;
 mod handlers;
 mod intake;
@@ -20,6 +21,7 @@ use portcullis_revocation::intake::Intake;
 use portcullis_web::{PerAddress, PerClient, Rate};
 use url::Url;
 
+pub use fetch::{KeysError, usable_keys};
 pub use handlers::routes;
 pub use keys::{Insecure, is_safe};
 

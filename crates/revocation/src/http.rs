@@ -2,10 +2,10 @@
 //! preset.
 
 mod answer;
-mod batch;
+pub(crate) mod batch;
 mod body;
 mod call;
-mod pace;
+pub(crate) mod pace;
 pub mod presets;
 mod template;
 
@@ -182,7 +182,7 @@ fn is_html(kind: &str) -> bool {
     ["text/html", "application/xhtml+xml"].iter().any(|html| kind.eq_ignore_ascii_case(html))
 }
 
-fn again(after: Option<Duration>, uncertain: bool) -> Finding {
+pub(crate) fn again(after: Option<Duration>, uncertain: bool) -> Finding {
     Finding::Retry { after, uncertain }
 }
 
@@ -193,7 +193,7 @@ fn takes_exception(verdict: &Verdict) -> bool {
 }
 
 /// No answer, or not all of it.
-fn unheard(error: &reqwest::Error) -> Verdict {
+pub(crate) fn unheard(error: &reqwest::Error) -> Verdict {
     if error.is_connect() {
         return Verdict::new(again(None, false), "unreachable");
     }

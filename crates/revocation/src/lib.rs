@@ -11,6 +11,7 @@ pub mod intake;
 pub mod issuance;
 pub mod notify;
 pub mod own;
+pub mod partner;
 pub mod provider;
 pub mod vault;
 pub mod worker;

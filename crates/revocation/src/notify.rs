@@ -71,9 +71,34 @@ impl fmt::Debug for Webhook {
     }
 }
 
+/// How patient the outbox is.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How often is looked for what is to be told: people can wait, and a burst is told together.
+    pub collect_every: Duration,
+    /// The pause after a webhook's first failure; it doubles with each.
+    pub retry_base: Duration,
+    /// The longest pause, where the webhook does not ask for more.
+    pub retry_cap: Duration,
+    /// How old a notice gets that its webhook does not take.
+    pub give_up_after: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            collect_every: Duration::from_secs(1),
+            retry_base: Duration::from_secs(1),
+            retry_cap: Duration::from_mins(5),
+            give_up_after: Duration::from_hours(24),
+        }
+    }
+}
+
 /// What every part of the outbox needs.
 struct Shared {
     store: Store,
+    options: Options,
     webhooks: Vec<(Webhook, Notify)>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
@@ -91,12 +116,13 @@ impl Outbox {
     pub fn start(
         store: Store,
         webhooks: Vec<Webhook>,
+        options: Options,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let webhooks = webhooks.into_iter().map(|webhook| (webhook, Notify::new())).collect();
-        let shared = Arc::new(Shared { store, webhooks, clock, random });
+        let shared = Arc::new(Shared { store, options, webhooks, clock, random });
         let mut tasks = JoinSet::new();
         for place in 0..shared.webhooks.len() {
             let (line, told) = (Arc::clone(&shared), stopped.clone());

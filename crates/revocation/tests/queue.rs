@@ -32,6 +32,8 @@ mod adjusted;
 mod administrator;
 #[path = "queue/outage.rs"]
 mod outage;
+#[path = "queue/signed.rs"]
+mod signed;
 
 on_both_databases![
     a_leaked_token_dies_and_tells_who_it_was,

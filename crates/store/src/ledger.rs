@@ -216,6 +216,19 @@ impl Store {
         Ok(found)
     }
 
+    /// Where a reported secret was seen first, as its reporter put it; `None` where nobody ever said.
+    pub async fn first_location(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<String>, StoreError> {
+        const FIRST: &str = "SELECT location FROM sightings
+            WHERE fingerprint = $1 AND location IS NOT NULL
+            ORDER BY first_seen_at, digest LIMIT 1";
+        let key = fingerprint.as_slice();
+        Ok(on!(read self, conn =>
+            sqlx::query_scalar(FIRST).bind(key).fetch_optional(&mut *conn).await?)?)
+    }
+
     /// Does what an operator asked; `false` where the row is not in a state that allows it.
     pub async fn operate(&self, fingerprint: &Fingerprint, act: Move) -> Result<bool, StoreError> {
         let text = self.text(match act {

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod database;
+mod inbox;
 mod programs;
 mod signer;
 mod site;
@@ -12,6 +13,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 pub use cluster::Cluster;
 pub use database::{PgDatabase, postgres};
+pub use inbox::{Inbox, Post};
 pub use signer::{SigningKey, base64url, jwks, private_jwks};
 pub use site::{Reply, Site};
 pub use vendor::{Act, Asked, Vendor};

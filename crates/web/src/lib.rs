@@ -2,6 +2,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 mod body;
+mod cached;
 mod credentials;
 mod limits;
 mod preshared;
@@ -10,6 +11,7 @@ mod routes;
 mod trace;
 
 pub use body::{announced_length, body, json, next_chunk};
+pub use cached::{cache_control, cached};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use limits::{PerAddress, PerClient, PerKey, Rate};
 pub use preshared::Preshared;

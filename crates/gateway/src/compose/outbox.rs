@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_base::{Clock, Randomness};
-use portcullis_revocation::notify::{Outbox, Webhook};
+use portcullis_revocation::notify::{Options, Outbox, Webhook};
 use portcullis_store::Store;
 
 use crate::config::{Config, Notification};
@@ -21,7 +21,7 @@ pub(crate) struct Telling {
 
 impl Telling {
     pub(crate) fn start(self) -> Outbox {
-        Outbox::start(self.store, self.webhooks, self.clock, self.random)
+        Outbox::start(self.store, self.webhooks, Options::default(), self.clock, self.random)
     }
 }
 

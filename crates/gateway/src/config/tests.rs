@@ -16,7 +16,10 @@ mod auth;
 mod http;
 mod impersonation;
 mod jobs;
+mod notifications;
 mod oidc_proxy;
+mod partner;
+mod partners;
 
 struct Setup(TempDir);
 
@@ -125,7 +128,7 @@ fn every_problem_is_told_at_once_by_its_full_key() {
         "nonsense",
         "revocation.call_timeout",
         "revocation.modes.a",
-        "revocation.providers[0].kind",
+        "revocation.providers[0].preset",
         "revocation.providers[1].url",
         "revocation.retry_base",
         "revocation_api.clients[0].name",

@@ -39,6 +39,9 @@ fn lines(loaded: &Loaded, gateway: &Gateway) -> Vec<String> {
     for (name, types) in offered(config) {
         lines.push(format!("  revokes  {types} type(s) at {name}"));
     }
+    for one in &config.notifications {
+        lines.push(format!("  tells    {}", one.name));
+    }
     if !loaded.secrets_origin.taken.is_empty() {
         let made = if loaded.secrets_origin.made { ", made just now" } else { "" };
         lines.push(format!("  secrets  {}{made}", loaded.secrets_origin.path.display()));

@@ -131,7 +131,8 @@ pub(crate) async fn jobs_wait_for_an_issuer_that_is_away(database: Database) {
     let answer = report(&gateway, &bearer, &json!([])).await;
     assert_eq!(said(&answer), (503, "unavailable".to_owned()));
     assert_eq!(answer.header("retry-after"), Some("5"));
-    assert_eq!(report(&gateway, "Bearer a.b.c", &json!([])).await.status, 401, "nobody's token");
+    let stranger = format!("Bearer {}", jwt(&FakeGitlab::start(), &JobSpec::default()));
+    assert_eq!(report(&gateway, &stranger, &json!([])).await.status, 401, "not that issuer's");
     assert_eq!(report(&gateway, REPORTING, &json!([])).await.status, 204);
     eventually(PATIENCE, async || {
         let ready = send(gateway.admin_request(Method::GET, "/ready")).await.json();

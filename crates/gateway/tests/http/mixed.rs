@@ -33,7 +33,9 @@ fn outcome(row: &Value) -> Value {
 
 pub(crate) async fn the_good_die_the_bad_are_named_and_again_changes_nothing(database: Database) {
     let gitlab = FakeGitlab::start();
-    GOOD.iter().for_each(|token| gitlab.add_token(token));
+    for token in GOOD {
+        gitlab.add_token(token);
+    }
     let gateway = TestGateway::start(&database, &gitlab_toml(gitlab.url())).await;
     let own = gateway.mint().await.token;
     let said = gateway.report(&batch(&own)).await;

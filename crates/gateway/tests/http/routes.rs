@@ -7,6 +7,7 @@ use portcullis_gateway::serve::{admin_routes, public_routes};
 use portcullis_web::{Access, Route, RouteTable};
 use reqwest::{Method, RequestBuilder};
 
+use crate::partner_out::{key, partner_toml};
 use crate::support::broker::{broker_toml, gitlab};
 use crate::support::{Database, REPORTING, TestGateway, send};
 
@@ -21,9 +22,11 @@ GET /ready Public Nothing
 GET /token Job Entry(\"impersonation.issue\")
 GET /v1/pats Admin Nothing
 GET /v1/pats/{id} Admin Nothing
+GET /v1/public_keys Public Nothing
 GET /v1/revocable_token_types RevocationClient Nothing
 HEAD /health Public Nothing
 HEAD /ready Public Nothing
+HEAD /v1/public_keys Public Nothing
 PATCH /v1/pats/{id} Admin Entry(\"pat.change\")
 POST /v1/partners/github Partner Entry(\"revocation.report\")
 POST /v1/partners/gitlab Partner Entry(\"revocation.report\")
@@ -62,8 +65,8 @@ type Call = fn(&TestGateway, Method, &str) -> RequestBuilder;
 
 /// A gateway that has every surface.
 fn everything(gitlab: &FakeGitlab) -> String {
-    let partners = "[partners.github]\n[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
-    format!("{}{partners}", broker_toml(gitlab, ""))
+    let intakes = "[partners.github]\n[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
+    broker_toml(gitlab, "") + &partner_toml("http://127.0.0.1:1", &key(), "") + intakes
 }
 
 fn tables(database: &Database, rest: &str) -> [(RouteTable, Call); 2] {

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use portcullis_web::cache_control;
+
 use super::document;
 use crate::keyring::Keyring;
 use crate::keys::publish;
@@ -35,7 +37,7 @@ pub fn export(
         let file = folder.join(place.path.trim_start_matches('/'));
         fs::create_dir_all(file.parent().unwrap_or(folder))?;
         publish(&file, text)?;
-        let cache_control = document::cache_control(max_age);
+        let cache_control = cache_control(max_age);
         Ok(Exported { file, content_type: place.kind, cache_control })
     };
     all.into_iter().map(write).collect()

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::header::ACCEPT;
-use reqwest::{Client, StatusCode};
+use reqwest::Client;
 use thiserror::Error;
 use url::{Host, Url};
 
-use super::document::{self, LONGEST_IDENTIFIER, Published};
+use super::document::{LONGEST_IDENTIFIER, Published};
+use super::fetch;
 use super::signature::PublicKey;
 
 /// Known keys are not asked for again so long.
@@ -19,10 +19,6 @@ const STALE: Duration = Duration::from_hours(24);
 const UNKNOWN_WAIT: Duration = Duration::from_mins(1);
 /// After a failure, how long the source is left alone.
 const FAILURE_WAIT: Duration = Duration::from_secs(5);
-/// However the client was made, no fetch takes longer.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// GitHub's document has about a kilobyte.
-const LONGEST: usize = 256 * 1024;
 
 /// Keys over a wire that others write to are anybody's keys.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +157,7 @@ impl Source {
         if !self.held().wants(identifier, now) {
             return;
         }
-        let fetched = tokio::time::timeout(DEADLINE, self.get()).await.unwrap_or(Err("timeout"));
+        let fetched = fetch::fetch(&self.http, &self.url).await;
         let mut held = self.held();
         held.tried = Some(now);
         held.failed = fetched.is_err();
@@ -170,31 +166,12 @@ impl Source {
                 held.fetched = Some(now);
                 held.keys = Arc::new(keys);
             }
-            Err(code) => tracing::warn!(
+            Err(error) => tracing::warn!(
                 keys.source = self.url.as_str(),
-                error.code = code,
+                error.code = error.code(),
+                error = %error,
                 "a programme's keys could not be fetched"
             ),
         }
-    }
-
-    /// Why not, as a stable code.
-    async fn get(&self) -> Result<Vec<Published>, &'static str> {
-        let unreachable = |error: reqwest::Error| {
-            if error.is_timeout() { "timeout" } else { "unreachable" }
-        };
-        let request = self.http.get(self.url.clone()).header(ACCEPT, "application/json");
-        let mut response = request.send().await.map_err(unreachable)?;
-        if response.status() != StatusCode::OK {
-            return Err("status");
-        }
-        let mut text = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if text.len() + chunk.len() > LONGEST {
-                return Err("too_large");
-            }
-            text.extend_from_slice(&chunk);
-        }
-        document::read(&text).ok_or("no_keys")
     }
 }

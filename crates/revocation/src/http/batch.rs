@@ -12,24 +12,30 @@ use crate::provider::{Finding, Verdict};
 const GATHER: Duration = Duration::from_millis(25);
 
 /// One secret on its way, and where its verdict goes.
-pub(super) type Waiting = (SecretString, oneshot::Sender<Verdict>);
+pub(crate) type Waiting<T = SecretString> = (T, oneshot::Sender<Verdict>);
 
 /// The secrets that wait for a request.
-#[derive(Debug, Default)]
-pub(super) struct Batcher {
-    waiting: Mutex<Vec<Waiting>>,
+#[derive(Debug)]
+pub(crate) struct Batcher<T = SecretString> {
+    waiting: Mutex<Vec<Waiting<T>>>,
     /// Held by whoever sends for all.
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Batcher {
+impl<T> Default for Batcher<T> {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+}
+
+impl<T> Batcher<T> {
     /// Adds a secret, and gives its verdict. `send` is called by one of all who wait, with at most `most`
     /// secrets, and must answer each of them.
-    pub(super) async fn join<F: Future<Output = ()>>(
+    pub(crate) async fn join<F: Future<Output = ()>>(
         &self,
-        secret: SecretString,
+        secret: T,
         most: usize,
-        send: impl Fn(Vec<Waiting>) -> F,
+        send: impl Fn(Vec<Waiting<T>>) -> F,
     ) -> Verdict {
         let (answer, mut verdict) = oneshot::channel();
         self.lock().push((secret, answer));
@@ -49,14 +55,14 @@ impl Batcher {
     }
 
     /// Those of whom nobody listens any more were given back to the queue: they come again.
-    fn take(&self, most: usize) -> Vec<Waiting> {
+    fn take(&self, most: usize) -> Vec<Waiting<T>> {
         let mut waiting = self.lock();
         waiting.retain(|(_, answer)| !answer.is_closed());
         let rest = waiting.len().min(most);
         waiting.drain(..rest).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting<T>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

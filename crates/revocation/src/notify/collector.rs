@@ -7,21 +7,17 @@ use portcullis_store::notices::{Rest, Telling};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::line::GIVE_UP_AFTER;
 use super::notice::Notice;
 use super::{PAUSE, Shared, rest};
 
 /// Rows in one transaction at the most.
 const AT_ONCE: u32 = 200;
 
-/// How often is looked for rows. Nothing wakes the collector: people can wait a second, and what comes in a
-/// burst is told together.
-const EVERY: Duration = Duration::from_secs(1);
-
 /// How often is looked for notices that no webhook of the configuration takes.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let every = shared.options.collect_every;
     let mut cleaned: Option<Instant> = None;
     while !*stopped.borrow() {
         if cleaned.is_none_or(|at| at.elapsed() >= HOUSEKEEPING_EVERY) {
@@ -29,10 +25,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
             cleaned = Some(Instant::now());
         }
         let pause = match shared.store.collect(AT_ONCE, |row| tell(&shared, row)).await {
-            Ok(0) => EVERY,
+            Ok(0) => every,
             Ok(rows) => {
                 shared.webhooks.iter().for_each(|(_, written)| written.notify_one());
-                if rows == AT_ONCE as usize { Duration::ZERO } else { EVERY }
+                if rows == AT_ONCE as usize { Duration::ZERO } else { every }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "what is to be told could not be collected; trying again");
@@ -58,7 +54,7 @@ fn tell(shared: &Shared, row: &Rest) -> Vec<Telling> {
 
 async fn forget(shared: &Shared) {
     let names: Vec<&str> = shared.webhooks.iter().map(|(one, _)| one.name.as_str()).collect();
-    match shared.store.forget_orphaned_notices(GIVE_UP_AFTER, &names).await {
+    match shared.store.forget_orphaned_notices(shared.options.give_up_after, &names).await {
         Ok(0) => {}
         Ok(count) => tracing::error!(
             notice.count = count,

@@ -9,7 +9,7 @@ use portcullis_store::notices::Notice;
 use tokio::sync::{Notify, watch};
 
 use super::message::{self, Refusal};
-use super::{PAUSE, Shared, Webhook};
+use super::{Format, Options, PAUSE, Shared, Webhook, rest};
 use crate::identity::short;
 
 /// Notices in one message at the most: a burst of findings is not a burst of messages.
@@ -21,20 +21,23 @@ const LEASE: Duration = Duration::from_secs(40);
 /// How often is looked for notices that another replica wrote or left behind.
 const POLL: Duration = Duration::from_secs(5);
 
-/// The pause after a first failure; it doubles with each.
-const RETRY_BASE: Duration = Duration::from_secs(1);
-
-/// The longest pause, where the webhook does not ask for more.
-const RETRY_CAP: Duration = Duration::from_mins(5);
-
 /// The longest pause that is granted.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
-/// How old a notice gets that its webhook does not take.
-pub(super) const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
-
 /// After a long outage of our own the first attempt is late already.
 const TRY_AT_LEAST: i64 = 5;
+
+/// Slack takes one message a second from a webhook (its documentation, "Rate limits").
+const SLACKS_PACE: Duration = Duration::from_secs(1);
+
+enum Next {
+    /// There may be more.
+    Again,
+    /// Not before this, whatever there is to tell.
+    After(Duration),
+    /// When there is something to tell.
+    Idle,
+}
 
 struct Line<'a> {
     shared: &'a Shared,
@@ -47,43 +50,44 @@ pub(super) async fn run(shared: Arc<Shared>, place: usize, mut stopped: watch::R
     let (webhook, written): &(Webhook, Notify) = &shared.webhooks[place];
     let mut line = Line { shared: &shared, webhook, failures: 0 };
     while !*stopped.borrow() {
-        let pause = match line.deliver().await {
-            Ok(None) => continue,
-            Ok(Some(pause)) => pause,
-            Err(error) => {
-                tracing::warn!(notice.webhook = webhook.name, error = %error,
-                    "the notices of a webhook could not be read or written");
-                PAUSE
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            // A webhook in trouble is left alone for its pause, whatever there is to tell.
-            () = written.notified(), if line.failures == 0 => {}
-            _ = stopped.changed() => {}
+        let next = line.deliver().await.unwrap_or_else(|error| {
+            tracing::warn!(notice.webhook = webhook.name, error = %error,
+                "the notices of a webhook could not be read or written");
+            Next::After(PAUSE)
+        });
+        match next {
+            Next::Again => {}
+            Next::After(pause) => rest(pause, &mut stopped).await,
+            Next::Idle => tokio::select! {
+                () = rest(POLL, &mut stopped) => {}
+                () = written.notified() => {}
+            },
         }
     }
 }
 
 impl Line<'_> {
-    /// Tells what is due, in one message; how long to wait before the next, `None` where there may be more.
-    async fn deliver(&mut self) -> Result<Option<Duration>, StoreError> {
+    /// Tells what is due, in one message.
+    async fn deliver(&mut self) -> Result<Next, StoreError> {
         let (store, name) = (&self.shared.store, &self.webhook.name);
         if !store.notice_is_due(name).await? {
-            return Ok(Some(POLL));
+            return Ok(Next::Idle);
         }
         let notices = store.claim_notices(name, TOGETHER, LEASE).await?;
         if notices.is_empty() {
-            return Ok(Some(POLL));
+            return Ok(Next::Idle);
         }
         match message::send(self.webhook, &notices, self.shared.clock.as_ref()).await {
             Ok(()) => {
                 self.failures = 0;
                 store.delete_notices(name, &notices).await?;
                 tracing::info!(notice.webhook = name, notice.count = notices.len(), "told");
-                Ok(None)
+                Ok(match self.webhook.format {
+                    Format::Json => Next::Again,
+                    Format::Slack => Next::After(SLACKS_PACE),
+                })
             }
-            Err(refusal) => self.put_off(notices, refusal).await.map(Some),
+            Err(refusal) => self.put_off(notices, refusal).await,
         }
     }
 
@@ -91,15 +95,17 @@ impl Line<'_> {
         &mut self,
         notices: Vec<Notice>,
         refusal: Refusal,
-    ) -> Result<Duration, StoreError> {
+    ) -> Result<Next, StoreError> {
         self.failures = self.failures.saturating_add(1);
         let asked = refusal.after.unwrap_or_default().min(LONGEST_PAUSE);
-        let own = pause(self.failures, self.shared.random.as_ref()).max(asked);
+        let (options, random) = (&self.shared.options, self.shared.random.as_ref());
+        let own = pause(options, self.failures, random).max(asked);
         // What is refused again and again waits longer than its webhook, which may take others.
         let tried = notices.iter().map(|notice| notice.attempts).max().unwrap_or(1);
         let tried = u32::try_from(tried).unwrap_or(u32::MAX);
-        let again = pause(tried, self.shared.random.as_ref()).max(own);
-        let (late, others): (Vec<_>, Vec<_>) = notices.into_iter().partition(is_late);
+        let again = pause(options, tried, random).max(own);
+        let (late, others): (Vec<_>, Vec<_>) =
+            notices.into_iter().partition(|notice| is_late(options, notice));
         tracing::warn!(
             notice.webhook = self.webhook.name,
             notice.count = others.len(),
@@ -110,9 +116,10 @@ impl Line<'_> {
         );
         self.shared.store.put_off_notices(&self.webhook.name, &others, again).await?;
         self.give_up(&late).await?;
-        Ok(own)
+        Ok(Next::After(own))
     }
 
+    /// Loudly: what it was to be told of may need somebody.
     async fn give_up(&self, late: &[Notice]) -> Result<(), StoreError> {
         if late.is_empty() {
             return Ok(());
@@ -128,13 +135,14 @@ impl Line<'_> {
     }
 }
 
-fn is_late(notice: &Notice) -> bool {
-    notice.age >= GIVE_UP_AFTER && notice.attempts >= TRY_AT_LEAST
+fn is_late(options: &Options, notice: &Notice) -> bool {
+    notice.age >= options.give_up_after && notice.attempts >= TRY_AT_LEAST
 }
 
 /// Doubling, capped, and a random half of it taken away.
-fn pause(failures: u32, random: &dyn Randomness) -> Duration {
-    let whole = RETRY_BASE.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(RETRY_CAP);
+fn pause(options: &Options, failures: u32, random: &dyn Randomness) -> Duration {
+    let doublings = failures.saturating_sub(1).min(20);
+    let whole = options.retry_base.saturating_mul(1 << doublings).min(options.retry_cap);
     let mut byte = [0];
     random.fill(&mut byte);
     whole / 2 + (whole / 2) * u32::from(byte[0]) / 255
@@ -149,7 +157,7 @@ mod tests {
     fn pauses_double_up_to_the_cap() {
         for (failures, whole) in [(1, 1), (2, 2), (5, 16), (10, 300), (u32::MAX, 300)] {
             let whole = Duration::from_secs(whole);
-            let found = pause(failures, &SystemRandomness);
+            let found = pause(&Options::default(), failures, &SystemRandomness);
             assert!(found >= whole / 2 && found <= whole, "{failures}: {found:?}");
         }
     }
@@ -163,8 +171,8 @@ mod tests {
             attempts,
             age: Duration::from_hours(hours),
         };
-        assert!(is_late(&notice(5, 24)));
-        assert!(!is_late(&notice(4, 25)));
-        assert!(!is_late(&notice(500, 23)));
+        assert!(is_late(&Options::default(), &notice(5, 24)));
+        assert!(!is_late(&Options::default(), &notice(4, 25)));
+        assert!(!is_late(&Options::default(), &notice(500, 23)));
     }
 }

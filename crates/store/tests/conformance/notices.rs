@@ -49,6 +49,16 @@ pub(crate) async fn where_nobody_asks_nothing_is_marked(db: Database) {
     assert_eq!(states(&db).await, []);
 }
 
+pub(crate) async fn what_waits_is_told_of_when_it_is_reported_again(db: Database) {
+    db.report(&[item(1), item(2)]).await;
+    db.store.tell_people();
+    db.report(&[item(1)]).await;
+    assert_eq!(states(&db).await, [], "it waits for its provider");
+    db.end(State::Revoked, false, "revoked").await;
+    db.end(State::Revoked, false, "revoked").await;
+    assert_eq!(states(&db).await, [said(1, "revoked")]);
+}
+
 pub(crate) async fn each_coming_to_rest_is_told_once(db: Database) {
     db.store.tell_people();
     let held = NewRevocation { entry: Entry::Held, mode: "approve", ..item(2) };

@@ -169,6 +169,19 @@ pub(crate) async fn lists_what_lies_between_two_fingerprints(db: Database) {
     assert!(between(fp(3)..=almost, None, None, 10).await.is_empty(), "to the last byte");
 }
 
+pub(crate) async fn lists_those_that_are_named(db: Database) {
+    db.report(&[item(0), item(2), item(255)]).await;
+    let of = async |named: &[u8]| {
+        let named: Vec<_> = named.iter().map(|n| fp(*n)).collect();
+        let rows = db.store.revocations_of(&named).await.unwrap();
+        let mut found: Vec<_> = rows.into_iter().map(|row| row.fingerprint[0]).collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(of(&[2, 7, 255, 2]).await, [2, 255], "each once, and what is not there not at all");
+    assert!(of(&[]).await.is_empty() && of(&[9]).await.is_empty());
+}
+
 pub(crate) async fn the_first_key_wins(db: Database) {
     assert_eq!(db.store.key("pat").await.unwrap(), None);
     assert_eq!(db.store.keep_key("pat", b"one").await.unwrap(), b"one");

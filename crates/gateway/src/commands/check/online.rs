@@ -10,12 +10,14 @@ use futures_util::future::{BoxFuture, join_all};
 use portcullis_base::secret::SecretString;
 use portcullis_gitlab::Administrator;
 use portcullis_jwt_verify::sources::KeySource;
+use portcullis_revocation_api::partners::usable_keys;
 use portcullis_store::Store;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
+use url::Url;
 
 use crate::auth::{keys_of, keys_of_all};
-use crate::compose::{gitlab_client, upstream_client};
+use crate::compose::{gitlab_client, partner_intake, upstream_client};
 use crate::config::{Config, DatabaseKind, Impersonation, Provider};
 use crate::error::StartError;
 
@@ -105,6 +107,10 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
     if let Some(section) = &config.impersonation {
         all.extend(of_broker(config, section)?);
     }
+    for partner in &config.partners.all {
+        let ask = programme(partner_intake::http(config)?, partner.keys_url.clone());
+        all.push(Upstream::new(format!("partners.{}, keys", partner.programme.name()), ask));
+    }
     Ok(all)
 }
 
@@ -120,8 +126,13 @@ fn of_provider(config: &Config, provider: &Provider) -> Result<Option<Upstream>,
             let client = upstream_client(config, vendor.ca_file.as_ref(), PATIENCE)?;
             Some(Upstream::new(
                 format!("http {}", vendor.name),
-                vendor::ask(client, vendor.call.clone()),
+                vendor::ask(client, vendor.call.origin()),
             ))
+        }
+        Provider::Partner(partner) => {
+            let client = upstream_client(config, partner.ca_file.as_ref(), PATIENCE)?;
+            let origin = partner.url.origin().ascii_serialization();
+            Some(Upstream::new(format!("partner {}", partner.name), vendor::ask(client, origin)))
         }
     })
 }
@@ -173,6 +184,13 @@ async fn keys(source: Arc<dyn KeySource>) -> Result<Good, Bad> {
             let text = format!("usable keys: {}", keys.len());
             Ok(Good { text, ..Good::default() })
         }
+        Err(error) => Err(Bad { code: error.code(), text: error.to_string() }),
+    }
+}
+
+async fn programme(http: reqwest::Client, url: Url) -> Result<Good, Bad> {
+    match usable_keys(&http, &url).await {
+        Ok(count) => Ok(Good { text: format!("usable keys: {count}"), ..Good::default() }),
         Err(error) => Err(Bad { code: error.code(), text: error.to_string() }),
     }
 }

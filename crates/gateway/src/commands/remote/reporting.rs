@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::SecretString;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -74,7 +74,8 @@ impl Remote {
 
     /// The types that may be reported.
     pub(in crate::commands) async fn reportable_types(&self) -> Result<Vec<String>, Refusal> {
-        let request = self.http.get(self.address(&TYPES, &[]));
+        // Until the first report is sent a kept connection would be too old: a file is read between.
+        let request = self.http.get(self.address(&TYPES, &[])).header(CONNECTION, "close");
         let answer = self.exchange(&Method::GET, request).await.map_err(Refusal::of_call)?;
         if !answer.status.is_success() {
             return Err(self.refused(&answer, &TYPES));

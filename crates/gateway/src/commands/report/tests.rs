@@ -38,10 +38,10 @@ fn seen(token_type: &str, secret: Option<&str>, location: &str) -> Seen {
 }
 
 /// A finding as schema 15 has it.
-fn vulnerability(rule: &str, extract: Value) -> Value {
+fn vulnerability(rule: &str, extract: impl Into<Value>) -> Value {
     json!({
         "id": "5e1f", "name": rule, "description": rule, "severity": "Critical",
-        "raw_source_code_extract": extract,
+        "raw_source_code_extract": extract.into(),
         "location": {
             "file": "conf/deploy.env", "start_line": 12, "end_line": 12,
             "commit": { "author": "Ann", "sha": "6f2c01d9", "date": "2026-01-02T03:04:05Z" },
@@ -199,7 +199,7 @@ fn what_is_no_report_is_told_in_one_line_without_a_word_of_it() {
         (None, &deep, "R: ends too early"),
     ] {
         let error = read_as(format, text.as_bytes()).unwrap_err();
-        assert!(error.starts_with(told) && !error.contains('\n'), "{error} for {:.80}", text);
+        assert!(error.starts_with(told) && !error.contains('\n'), "{error} for {text:.80}");
         assert!(!error.contains("s3cret"), "{error}");
     }
     let error = read_as(None, b"[{\"RuleID\":\"\xff\"}]").unwrap_err();

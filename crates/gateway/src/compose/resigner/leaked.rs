@@ -84,3 +84,40 @@ impl Leaked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_base::ManualClock;
+    use portcullis_store::ConnectOptions;
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    const NOW: i64 = 1_900_000_000;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_leaked_is_kept_a_minute_beyond_its_expiry_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/p.db", folder.path().display()).into();
+        let store = Store::connect(&ConnectOptions { url, max_connections: 2 }).await.unwrap();
+        let at = OffsetDateTime::from_unix_timestamp(NOW).unwrap();
+        let clock = Arc::new(ManualClock::at(at));
+        let one = Leaked::new(store.clone(), Arc::clone(&clock) as _);
+        let minute = Duration::from_mins(1);
+        for (expires_at, keep) in [(NOW + 100, 160), (NOW, 60), (NOW - 100, 60), (i64::MIN, 60)] {
+            assert_eq!(one.once([1; 32], expires_at).keep, Duration::from_secs(keep));
+        }
+        one.refuse(&[one.once([1; 32], NOW + 100), one.once([2; 32], NOW + 500)]).await.unwrap();
+        assert!(one.has(&[1; 32]) && one.has(&[2; 32]) && !one.has(&[3; 32]));
+        let other = Leaked::new(store, Arc::clone(&clock) as _);
+        assert!(!other.has(&[1; 32]));
+        other.fill().await.unwrap();
+        assert!(other.has(&[1; 32]) && other.has(&[2; 32]));
+        // A look that began before a report ended takes nothing away.
+        one.learn(&[]);
+        assert!(one.has(&[1; 32]));
+        clock.advance(Duration::from_secs(100) + minute);
+        one.learn(&[]);
+        assert!(!one.has(&[1; 32]) && one.has(&[2; 32]));
+    }
+}

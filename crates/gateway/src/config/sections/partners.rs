@@ -14,12 +14,12 @@ use super::revocation::Revocation;
 #[derive(Debug, Clone, Default)]
 pub struct Partners {
     /// Those whose section is there.
-    pub all: Vec<Partner>,
+    pub all: Vec<PartnerIntake>,
 }
 
 /// `[partners.github]` or `[partners.gitlab]`.
 #[derive(Debug, Clone)]
-pub struct Partner {
+pub struct PartnerIntake {
     /// Which one.
     pub programme: Programme,
     /// Where its public keys are.
@@ -34,7 +34,8 @@ impl Partners {
     pub(super) fn read(section: &mut Section<'_>, revocation: Option<&Revocation>) -> Self {
         let mut read = |programme: Programme| {
             let name = programme.name();
-            let read = |section: &mut Section<'_>| Partner::read(section, programme, revocation);
+            let read =
+                |section: &mut Section<'_>| PartnerIntake::read(section, programme, revocation);
             section.has(name).then(|| section.table(name, read).flatten()).flatten()
         };
         Self { all: Programme::ALL.into_iter().filter_map(&mut read).collect() }
@@ -46,7 +47,7 @@ impl Partners {
     }
 }
 
-impl Partner {
+impl PartnerIntake {
     /// `None` only with a problem noted.
     fn read(
         section: &mut Section<'_>,

@@ -2,6 +2,7 @@
 
 mod gitlab;
 mod http;
+mod partner;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use super::revocation::{NOT_A_TYPE, is_type};
 
 pub use gitlab::Gitlab;
 pub use http::Vendor;
+pub use partner::Partner;
 
 /// Names that rows of the queue have for other reasons.
 const RESERVED: [&str; 5] =
@@ -33,6 +35,8 @@ pub enum Provider {
     Gitlab(Gitlab),
     /// A vendor who revokes by one request.
     Http(Box<Vendor>),
+    /// A vendor who is told.
+    Partner(Box<Partner>),
 }
 
 impl Provider {
@@ -42,6 +46,7 @@ impl Provider {
             Self::Portcullis { types } => types,
             Self::Gitlab(gitlab) => &gitlab.types,
             Self::Http(vendor) => &vendor.types,
+            Self::Partner(partner) => &partner.types,
         }
     }
 
@@ -49,7 +54,7 @@ impl Provider {
     pub fn built_in_format(&self, token_type: &str) -> Option<Format> {
         match self {
             Self::Portcullis { .. } => None,
-            Self::Gitlab(_) => Format::built_in(token_type),
+            Self::Gitlab(_) | Self::Partner(_) => Format::built_in(token_type),
             Self::Http(vendor) => vendor.format(token_type),
         }
     }
@@ -77,13 +82,9 @@ fn read_one(section: &mut Section<'_>, formats: &BTreeMap<String, String>) -> Op
         "portcullis" => Some(Provider::Portcullis { types: types(section, &[PAT_TYPE]) }),
         "gitlab" => gitlab::read(section).map(Provider::Gitlab),
         "http" => http::read(section, formats).map(|vendor| Provider::Http(Box::new(vendor))),
-        "partner" => {
-            section.problem("kind", format!("this version does not know the kind \"{kind}\""));
-            section.ignore_rest();
-            None
-        }
+        "partner" => partner::read(section).map(|one| Provider::Partner(Box::new(one))),
         _ => {
-            section.problem("kind", "must be \"portcullis\", \"gitlab\" or \"http\"");
+            section.problem("kind", "must be \"portcullis\", \"gitlab\", \"http\" or \"partner\"");
             section.ignore_rest();
             None
         }
@@ -148,6 +149,7 @@ fn check_names(section: &mut Section<'_>, providers: &[(String, Provider)]) {
             Provider::Portcullis { .. } => ("kind", "portcullis"),
             Provider::Gitlab(gitlab) => ("name", gitlab.name.as_str()),
             Provider::Http(vendor) => ("name", vendor.name.as_str()),
+            Provider::Partner(partner) => ("name", partner.name.as_str()),
         };
         if let Some(first) = seen.insert((key, name), at) {
             section.problem(&format!("{at}.{key}"), format!("the same as that of {first}"));

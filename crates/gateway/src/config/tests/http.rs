@@ -1,4 +1,4 @@
-//! `kind = "http"` and `kind = "partner"`.
+//! `kind = "http"`.
 
 use super::{bad, good};
 use crate::config::Provider;

@@ -3,6 +3,7 @@
 mod delivery;
 mod desk;
 mod many;
+mod template;
 mod ways;
 
 use std::fs;
@@ -14,11 +15,11 @@ use crate::binary::{Said, private_file, run};
 use crate::support::{GITLAB_TYPE, REPORTING};
 
 /// A finding of GitLab's secret detection.
-fn vulnerability(token_type: &str, token: Value, line: u64) -> Value {
+fn vulnerability(token_type: &str, token: impl Into<Value>, line: u64) -> Value {
     // Spaces and capitals as rules have them.
     let rule = token_type.trim_start_matches("gitleaks_rule_id_").replace('_', " ").to_uppercase();
     json!({
-        "id": "1", "name": rule, "severity": "Critical", "raw_source_code_extract": token,
+        "id": "1", "name": rule, "severity": "Critical", "raw_source_code_extract": token.into(),
         "location": { "file": "a/b.env", "start_line": line, "commit": { "sha": "0000000" } },
         "identifiers": [{ "type": "gitleaks_rule_id", "name": "r", "value": rule }],
     })

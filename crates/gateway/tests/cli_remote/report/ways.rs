@@ -11,7 +11,8 @@ use crate::binary::{private_file, run, run_with};
 use crate::support::broker::{AUDIENCE, broker_toml, gitlab, given, jwt, revoked};
 use crate::support::{Database, PAT_TYPE, REPORTING, TestGateway, client_toml};
 
-fn jobs_toml(gitlab: &FakeGitlab, rest: &str) -> String {
+/// Jobs of this GitLab report; `rest` are more keys of the section, and what follows it.
+pub(super) fn jobs_toml(gitlab: &FakeGitlab, rest: &str) -> String {
     let clients = client_toml("gitlab", REPORTING, "");
     let url = gitlab.url();
     format!(

@@ -127,8 +127,9 @@ async fn serve(mut stream: TcpStream, world: &Mutex<World>) -> std::io::Result<(
         Say::Nothing => std::future::pending().await,
         Say::Endless => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            let piece = vec![b'x'; 65_536];
             loop {
-                stream.write_all(&[b'x'; 65_536]).await?;
+                stream.write_all(&piece).await?;
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -136,7 +137,7 @@ async fn serve(mut stream: TcpStream, world: &Mutex<World>) -> std::io::Result<(
 }
 
 async fn read(stream: &mut TcpStream) -> std::io::Result<(String, String)> {
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 16_384]);
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 16_384]);
     loop {
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {

@@ -211,9 +211,9 @@ pub(crate) async fn a_message_is_signed(database: Database) {
     gateway.stop().await;
 }
 
-/// A thousand findings are no thousand messages, and what is left out of a message's lines is counted.
+/// Four hundred findings are no four hundred messages, and what is left out of a message's lines is counted.
 pub(crate) async fn a_burst_is_told_in_few_messages(database: Database) {
-    const MANY: usize = 1000;
+    const MANY: usize = 400;
     let (gitlab, hook, chat) = (FakeGitlab::start(), Hook::start().await, Hook::start().await);
     let rest = [
         modes(&gitlab),
@@ -229,12 +229,12 @@ pub(crate) async fn a_burst_is_told_in_few_messages(database: Database) {
     ids.dedup();
     assert_eq!(ids.len(), MANY);
     let messages = hook.told();
-    assert!(messages.len() <= MANY / 50 + 10, "{}", messages.len());
+    assert!(messages.len() <= MANY / 50 + 8, "{}", messages.len());
     assert!(messages.iter().all(|message| message.notices().len() <= 50));
     let counted = || chat.told().iter().map(|message| counted(&message.body)).sum::<usize>();
     eventually(PATIENCE, async || (counted() >= MANY).then_some(())).await;
     assert_eq!(counted(), MANY);
-    assert!(chat.told().len() <= MANY / 50 + 10);
+    assert!(chat.told().len() <= MANY / 50 + 8);
     gateway.stop().await;
     assert_harmless(&chat);
 }

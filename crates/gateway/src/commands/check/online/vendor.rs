@@ -1,13 +1,11 @@
-//! A vendor who revokes by one request.
+//! A vendor who revokes by one request, or is told by one.
 
-use portcullis_revocation::http::Call;
 use reqwest::Client;
 
 use super::{Bad, Good};
 
-/// Only whether somebody answers there: the call itself is made with a leaked secret, and never otherwise.
-pub(super) async fn ask(client: Client, call: Call) -> Result<Good, Bad> {
-    let origin = call.origin();
+/// Only whether somebody answers there: the request itself is made with a leaked secret, and never otherwise.
+pub(super) async fn ask(client: Client, origin: String) -> Result<Good, Bad> {
     match client.head(&origin).send().await {
         Ok(_) => Ok(Good { text: format!("{origin} answers"), ..Good::default() }),
         Err(error) => {

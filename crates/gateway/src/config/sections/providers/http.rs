@@ -48,7 +48,7 @@ pub(super) fn read(
     let name: Option<String> = section.optional("name");
     let ca_file = CaFile::read(section);
     let credential = section.token("credential");
-    let rate = section.has("rate").then(|| section.table("rate", read_rate).flatten()).flatten();
+    let rate = rate(section);
     let known: Vec<&str> =
         preset.iter().flat_map(|(_, p)| p.types.keys()).map(String::as_str).collect();
     if preset.is_none() && !section.has("types") {
@@ -96,6 +96,11 @@ fn url_of(section: &mut Section<'_>, preset: &Preset) -> Option<String> {
         section.problem("base_url", "is required: this vendor has no host of its own");
     }
     url
+}
+
+/// `rate`, where it is given.
+pub(super) fn rate(section: &mut Section<'_>) -> Option<Rate> {
+    section.has("rate").then(|| section.table("rate", read_rate).flatten()).flatten()
 }
 
 fn read_rate(section: &mut Section<'_>) -> Option<Rate> {

@@ -22,13 +22,8 @@ pub(super) fn make(config: &Config, intake: &Arc<Intake>) -> Result<Option<Partn
     if config.partners.all.is_empty() {
         return Ok(None);
     }
-    let options = ClientOptions {
-        ca_pem: config.http.ca_file.as_ref().map(|file| file.pem.clone()),
-        proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
-        ..ClientOptions::default()
-    };
-    let http = client(&options).map_err(|error| StartError::new("http", error))?;
-    let one = |partner: &crate::config::Partner| PartnerConfig {
+    let http = http(config)?;
+    let one = |partner: &crate::config::PartnerIntake| PartnerConfig {
         programme: partner.programme,
         keys_url: partner.keys_url.clone(),
         http: http.clone(),
@@ -42,4 +37,14 @@ pub(super) fn make(config: &Config, intake: &Arc<Intake>) -> Result<Option<Partn
     let all = config.partners.all.iter().map(one).collect();
     let partners = Partners::new(all, &shared, Arc::clone(intake));
     partners.map(Some).map_err(|error| StartError::new("partners", error))
+}
+
+/// What fetches the programmes' keys.
+pub(crate) fn http(config: &Config) -> Result<reqwest::Client, StartError> {
+    let options = ClientOptions {
+        ca_pem: config.http.ca_file.as_ref().map(|file| file.pem.clone()),
+        proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+        ..ClientOptions::default()
+    };
+    client(&options).map_err(|error| StartError::new("http", error))
 }

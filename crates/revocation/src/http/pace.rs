@@ -1,26 +1,29 @@
 //! How fast a vendor is asked: by its own limit, and not at all while it has asked us to wait.
 
-use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::call::Rate;
 
 /// The pace of one vendor, in this process.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    limiter: Option<DefaultDirectRateLimiter>,
-    closed_until: Mutex<Option<Instant>>,
+    rate: Option<Rate>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When those requests were sent that count yet, the oldest first: at most as many as the rate allows.
+    sent: VecDeque<Instant>,
+    closed_until: Option<Instant>,
 }
 
 impl Pace {
     /// As fast as `rate` allows, or as one can.
     pub(crate) fn new(rate: Option<Rate>) -> Self {
-        let limiter = rate.and_then(quota).map(RateLimiter::direct);
-        Self { limiter, closed_until: Mutex::default() }
+        Self { rate, state: Mutex::default() }
     }
 
     /// Returns when a request may be sent. Where that would take longer than until `until`: how much longer
@@ -38,28 +41,38 @@ impl Pace {
     /// The vendor wants nobody for so long.
     pub(crate) fn close(&self, wait: Duration) {
         let until = Instant::now() + wait;
-        let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = &mut self.lock().closed_until;
         *closed = Some(closed.map_or(until, |known| known.max(until)));
     }
 
-    /// How long it is until a request may be tried; `None` takes the place of one.
+    /// How long it is until a request may be tried; `None` takes the place of one. No stretch of the rate's
+    /// time has more requests than it allows, wherever the vendor lets that stretch begin.
     fn wait(&self) -> Option<Duration> {
-        let closed = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = closed.map(|until| until.saturating_duration_since(Instant::now()));
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let closed = state.closed_until.map(|until| until.saturating_duration_since(now));
+        if let Some(wait) = closed.filter(|wait| !wait.is_zero()) {
             return Some(wait);
         }
-        let limiter = self.limiter.as_ref()?;
-        let now = DefaultClock::default().now();
-        limiter.check().err().map(|not_until| not_until.wait_time_from(now))
+        let rate = self.rate?;
+        let time = Duration::from_secs(rate.seconds);
+        while state.sent.front().is_some_and(|sent| now.duration_since(*sent) >= time) {
+            state.sent.pop_front();
+        }
+        match state.sent.front() {
+            Some(oldest) if state.sent.len() >= rate.requests as usize => {
+                Some(time.saturating_sub(now.duration_since(*oldest)))
+            }
+            _ => {
+                state.sent.push_back(now);
+                None
+            }
+        }
     }
-}
 
-/// `None` only where the rate allows nothing, which no [`Call`](super::Call) has.
-fn quota(rate: Rate) -> Option<Quota> {
-    let requests = NonZeroU32::new(rate.requests)?;
-    let each = Duration::from_secs(rate.seconds) / rate.requests;
-    Some(Quota::with_period(each)?.allow_burst(requests))
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +86,22 @@ mod tests {
         assert_eq!(pace.pass(soon).await, Ok(()));
         assert_eq!(pace.pass(soon).await, Ok(()));
         let wait = pace.pass(soon).await.unwrap_err();
-        assert!(wait > Duration::from_secs(1700) && wait <= Duration::from_mins(30), "{wait:?}");
+        assert!(wait > Duration::from_secs(3500) && wait <= Duration::from_hours(1), "{wait:?}");
+    }
+
+    #[tokio::test]
+    async fn no_stretch_of_time_has_more_than_the_rate_allows() {
+        let pace = Pace::new(Some(Rate { requests: 3, seconds: 1 }));
+        let mut passed = Vec::new();
+        for _ in 0..8 {
+            pace.pass(Instant::now() + Duration::from_secs(5)).await.unwrap();
+            passed.push(Instant::now());
+        }
+        for four in passed.windows(4) {
+            let took = four[3] - four[0];
+            assert!(took >= Duration::from_millis(990), "four in {took:?}");
+        }
+        assert!(passed[7] - passed[0] < Duration::from_secs(4), "and no slower");
     }
 
     #[tokio::test]

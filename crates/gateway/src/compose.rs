@@ -1,6 +1,5 @@
 //! Everything put together: the one place that sees all crates.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +8,9 @@ use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_base::{Clock, Randomness, SystemClock, SystemRandomness};
 use portcullis_gitlab::GitlabClient;
-use portcullis_impersonation::{Broker, LentTokens};
+use portcullis_impersonation::Broker;
 use portcullis_pat::{KeyRing, SigningKey};
-use portcullis_revocation::catalog::{Catalog, Handling, Mode};
-use portcullis_revocation::formats::{DOCTOR_TYPE, Format};
-use portcullis_revocation::gitlab::{GitlabProvider, Instance};
-use portcullis_revocation::http::HttpProvider;
-use portcullis_revocation::intake::{Intake, OWN_PROVIDER};
+use portcullis_revocation::intake::Intake;
 use portcullis_revocation::own::OwnTokens;
 use portcullis_revocation::provider::Provider as RevocationProvider;
 use portcullis_revocation::vault::{Vault, VaultError, own_key};
@@ -28,9 +23,9 @@ use url::Url;
 
 use crate::admin::{Admins, FAILURES};
 use crate::auth::Chain;
-use crate::config::{CaFile, Client, Config, Gitlab, Loaded, Provider, RateLimit, Vendor};
+use crate::config::{CaFile, Client, Config, Loaded, RateLimit};
 use crate::error::StartError;
-use crate::pats::{OwnProvider, Pats};
+use crate::pats::Pats;
 use crate::revocations::Reports;
 
 pub(crate) mod broker;
@@ -38,11 +33,14 @@ mod jobs;
 mod outbox;
 mod partner;
 pub(crate) mod partner_intake;
+mod providers;
 mod resigner;
 
 pub(crate) use jobs::Jobs;
 pub(crate) use outbox::Telling;
 pub(crate) use partner::partners;
+pub(crate) use providers::offered;
+use providers::{catalog, providers};
 use resigner::Reported;
 pub(crate) use resigner::{Resigner, policy};
 
@@ -155,111 +153,6 @@ async fn key_ring(
     KeyRing::new(&loaded.config.pat.prefix, keys).map_err(|error| StartError::new("pat", error))
 }
 
-/// Which types are offered. The configuration has checked that nobody claims another's type.
-fn catalog(config: &Config) -> Result<Catalog, StartError> {
-    let mut catalog = Catalog::default();
-    // Never more than a trial, whatever the configuration says.
-    let doctor = Handling {
-        provider: OWN_PROVIDER.to_owned(),
-        mode: Mode::DryRun,
-        format: Format::doctor().map_err(|error| StartError::new("format", error))?,
-    };
-    catalog.add_unlisted(DOCTOR_TYPE, doctor);
-    for provider in &config.revocation.providers {
-        for token_type in provider.types() {
-            let handling = Handling {
-                provider: match provider {
-                    Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
-                    Provider::Gitlab(_) => GitlabProvider::NAME.to_owned(),
-                    Provider::Http(vendor) => vendor.name.clone(),
-                    Provider::Partner(partner) => partner.name.clone(),
-                },
-                mode: config.revocation.modes.get(token_type).copied().unwrap_or_default(),
-                format: format(config, provider, token_type)?,
-            };
-            // A second GitLab with the same type changes nothing about how it is handled.
-            catalog.add(token_type, handling);
-        }
-    }
-    Ok(catalog)
-}
-
-fn format(config: &Config, provider: &Provider, token_type: &str) -> Result<Format, StartError> {
-    let bad = |error| StartError::new("format", format!("{token_type}: {error}"));
-    if let Some(pattern) = config.revocation.formats.get(token_type) {
-        return Format::new(pattern).map_err(bad);
-    }
-    if matches!(provider, Provider::Portcullis { .. }) {
-        return Format::pat(&config.pat.prefix).map_err(bad);
-    }
-    let format = provider.built_in_format(token_type);
-    format.ok_or_else(|| StartError::new("format", format!("{token_type} has no format")))
-}
-
-fn providers(
-    config: &Config,
-    store: &Store,
-    pats: &Pats,
-    broker: Option<&Broker>,
-) -> Result<Vec<Arc<dyn RevocationProvider>>, StartError> {
-    let gitlabs: Vec<Instance> = config
-        .revocation
-        .providers
-        .iter()
-        .filter_map(|provider| match provider {
-            Provider::Gitlab(gitlab) => Some(instance(config, gitlab)),
-            Provider::Portcullis { .. } | Provider::Http(_) | Provider::Partner(_) => None,
-        })
-        .collect::<Result<_, _>>()?;
-    let mut all: Vec<Arc<dyn RevocationProvider>> = vec![Arc::new(OwnProvider(pats.clone()))];
-    if !gitlabs.is_empty() {
-        all.push(Arc::new(GitlabProvider::new(gitlabs)));
-    }
-    for provider in &config.revocation.providers {
-        match provider {
-            Provider::Portcullis { .. } | Provider::Gitlab(_) => {}
-            Provider::Http(vendor) => all.push(Arc::new(http_provider(config, provider, vendor)?)),
-            Provider::Partner(one) => {
-                all.push(Arc::new(partner::provider(config, store, provider, one)?));
-            }
-        }
-    }
-    if let Some(broker) = broker {
-        all.push(Arc::new(LentTokens(broker.clone())));
-    }
-    Ok(all)
-}
-
-fn http_provider(
-    config: &Config,
-    provider: &Provider,
-    vendor: &Vendor,
-) -> Result<HttpProvider, StartError> {
-    let client = upstream_client(config, vendor.ca_file.as_ref(), config.revocation.call_timeout)?;
-    let formats = formats(config, provider)?;
-    Ok(HttpProvider::new(vendor.name.clone(), vendor.call.clone(), client, formats))
-}
-
-/// The formats of all types of a provider.
-fn formats(config: &Config, provider: &Provider) -> Result<BTreeMap<String, Format>, StartError> {
-    let one = |token_type: &String| Ok((token_type.clone(), format(config, provider, token_type)?));
-    provider.types().iter().map(one).collect()
-}
-
-fn instance(config: &Config, gitlab: &Gitlab) -> Result<Instance, StartError> {
-    Ok(Instance {
-        name: gitlab.name.clone(),
-        client: gitlab_client(
-            config,
-            &gitlab.url,
-            gitlab.ca_file.as_ref(),
-            config.revocation.call_timeout,
-        )?,
-        types: gitlab.types.clone(),
-        admin_token: gitlab.admin_token.clone(),
-    })
-}
-
 /// A client with the CA of this upstream, or else that of all.
 pub(crate) fn gitlab_client(
     config: &Config,
@@ -333,19 +226,4 @@ fn types(named: &[String]) -> Types {
 fn rate(limit: RateLimit) -> Rate {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     Rate { per_second: at_least_one(limit.per_second), burst: at_least_one(limit.burst) }
-}
-
-/// What a start says is on: the types by provider.
-pub(crate) fn offered(config: &Config) -> BTreeMap<String, usize> {
-    let mut offered = BTreeMap::new();
-    for provider in &config.revocation.providers {
-        let name = match provider {
-            Provider::Portcullis { .. } => OWN_PROVIDER.to_owned(),
-            Provider::Gitlab(gitlab) => format!("gitlab {}", gitlab.name),
-            Provider::Http(vendor) => vendor.name.clone(),
-            Provider::Partner(partner) => partner.name.clone(),
-        };
-        *offered.entry(name).or_default() += provider.types().len();
-    }
-    offered
 }

@@ -145,6 +145,7 @@ on_both_databases![
     lent::one_that_is_late_is_said_to_be_overdue_until_it_is_done,
     lent::a_report_while_it_is_being_revoked_changes_nothing,
     lent::an_operator_cannot_cancel_it,
+    mixed::what_nobody_revokes_is_noted,
     mixed::the_good_die_the_bad_are_named_and_again_changes_nothing,
     odd::an_odd_request_is_answered_as_proxies_know_it,
     oidc::a_token_of_a_configured_issuer_passes,

@@ -1,9 +1,13 @@
 //! What secrets of a type look like: anchored patterns, from what scanners look for and wider,
 //! because a pattern that is too narrow leaves a live token alive.
 
+mod noted;
+
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use regex::Regex;
 use thiserror::Error;
+
+pub use noted::NOTED_TYPES;
 
 /// The type under which Gitpod's own scanner rule reports our PATs.
 pub const PAT_TYPE: &str = "gitleaks_rule_id_gitpod_personal_access_token";
@@ -140,6 +144,11 @@ impl Format {
     /// The format of made-up tokens ([`DOCTOR_TYPE`]).
     pub fn doctor() -> Result<Self, FormatError> {
         Self::new("^portcullis_doctor_[0-9a-f]{32}$")
+    }
+
+    /// Any text: for types whose secrets are sent nowhere.
+    pub fn any() -> Result<Self, FormatError> {
+        Self::new(r"^(?s:.)+$")
     }
 
     /// Whether the whole of `secret` is of this format.

@@ -4,7 +4,8 @@ use portcullis_revocation::partner::{self, PartnerProvider, document};
 use portcullis_revocation_api::PublicKeys;
 use portcullis_store::Store;
 
-use super::{formats, upstream_client};
+use super::providers::formats;
+use super::upstream_client;
 use crate::config::{Config, Partner, Provider};
 use crate::error::StartError;
 
@@ -39,6 +40,6 @@ pub(super) fn public_keys(config: &Config) -> PublicKeys {
 pub(crate) fn partners(config: &Config) -> impl Iterator<Item = &Partner> {
     config.revocation.providers.iter().filter_map(|provider| match provider {
         Provider::Partner(partner) => Some(partner.as_ref()),
-        Provider::Portcullis { .. } | Provider::Gitlab(_) | Provider::Http(_) => None,
+        _ => None,
     })
 }

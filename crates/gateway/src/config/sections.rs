@@ -24,6 +24,7 @@ pub use oidc::{KeysFrom, Oidc};
 pub(crate) use oidc_proxy::{KeySettings, is_issuer};
 pub use oidc_proxy::{OidcProxy, OidcUpstream};
 pub use partners::{PartnerIntake, Partners};
+pub(crate) use providers::NOTIFY;
 pub use providers::{Gitlab, Partner, Provider, Vendor};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};

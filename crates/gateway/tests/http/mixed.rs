@@ -70,3 +70,20 @@ pub(crate) async fn the_good_die_the_bad_are_named_and_again_changes_nothing(dat
     assert_eq!(gitlab.requests().len(), asked, "nobody was asked again");
     gateway.stop().await;
 }
+
+/// Keys that nobody can revoke with nothing but themselves: people are told, and nothing is kept of them.
+pub(crate) async fn what_nobody_revokes_is_noted(database: Database) {
+    let toml = "[[revocation.providers]]\nkind = \"notify\"\n";
+    let gateway = TestGateway::start(&database, toml).await;
+    let items = json!([
+        { "type": "gitleaks_rule_id_heroku_api_key", "token": "12345678-aaaa-bbbb-cccc-1234567890ab" },
+        { "type": "gitleaks_rule_id_google_(gcp)_service-account", "token": "{\n \"key\": 1\n}" },
+    ]);
+    assert_eq!(gateway.report(&items).await.status, 204);
+    let rows = gateway.revocations("?state=noted").await;
+    assert_eq!(rows.len(), 2);
+    for row in &rows {
+        assert_eq!((&row["provider"], &row["code"]), (&json!("notify"), &json!("notify")), "{row}");
+    }
+    gateway.stop().await;
+}

@@ -116,7 +116,7 @@ pub(super) fn upstreams(config: &Config) -> Result<Vec<Upstream>, StartError> {
 
 fn of_provider(config: &Config, provider: &Provider) -> Result<Option<Upstream>, StartError> {
     Ok(match provider {
-        Provider::Portcullis { .. } => None,
+        Provider::Portcullis { .. } | Provider::Notify { .. } => None,
         Provider::Gitlab(entry) => {
             let client = gitlab_client(config, &entry.url, entry.ca_file.as_ref(), PATIENCE)?;
             let by = entry.admin_token.clone().map(|token| Administrator { token, sudo: None });

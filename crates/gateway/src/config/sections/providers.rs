@@ -6,7 +6,7 @@ mod partner;
 
 use std::collections::BTreeMap;
 
-use portcullis_revocation::formats::{DOCTOR_TYPE, Format, PAT_TYPE};
+use portcullis_revocation::formats::{DOCTOR_TYPE, Format, NOTED_TYPES, PAT_TYPE};
 use portcullis_revocation::gitlab::GitlabProvider;
 use portcullis_revocation::intake::OWN_PROVIDER;
 use portcullis_revocation::issuance::LENT_PROVIDER;
@@ -20,8 +20,11 @@ pub use http::Vendor;
 pub use partner::Partner;
 
 /// Names that rows of the queue have for other reasons.
-const RESERVED: [&str; 5] =
-    [OWN_PROVIDER, GitlabProvider::NAME, LENT_PROVIDER, "oidc_proxy", "none"];
+const RESERVED: [&str; 6] =
+    [OWN_PROVIDER, GitlabProvider::NAME, LENT_PROVIDER, NOTIFY, "oidc_proxy", "none"];
+
+/// The provider of what nobody revokes.
+pub(crate) const NOTIFY: &str = "notify";
 
 /// One provider.
 #[derive(Debug, Clone)]
@@ -37,13 +40,18 @@ pub enum Provider {
     Http(Box<Vendor>),
     /// A vendor who is told.
     Partner(Box<Partner>),
+    /// Nobody: people are told.
+    Notify {
+        /// The types of which they are told.
+        types: Vec<String>,
+    },
 }
 
 impl Provider {
     /// The types that this provider claims.
     pub fn types(&self) -> &[String] {
         match self {
-            Self::Portcullis { types } => types,
+            Self::Portcullis { types } | Self::Notify { types } => types,
             Self::Gitlab(gitlab) => &gitlab.types,
             Self::Http(vendor) => &vendor.types,
             Self::Partner(partner) => &partner.types,
@@ -56,6 +64,7 @@ impl Provider {
             Self::Portcullis { .. } => None,
             Self::Gitlab(_) | Self::Partner(_) => Format::built_in(token_type),
             Self::Http(vendor) => vendor.format(token_type),
+            Self::Notify { .. } => Format::any().ok(),
         }
     }
 }
@@ -83,8 +92,10 @@ fn read_one(section: &mut Section<'_>, formats: &BTreeMap<String, String>) -> Op
         "gitlab" => gitlab::read(section).map(Provider::Gitlab),
         "http" => http::read(section, formats).map(|vendor| Provider::Http(Box::new(vendor))),
         "partner" => partner::read(section).map(|one| Provider::Partner(Box::new(one))),
+        "notify" => Some(Provider::Notify { types: types(section, &NOTED_TYPES) }),
         _ => {
-            section.problem("kind", "must be \"portcullis\", \"gitlab\", \"http\" or \"partner\"");
+            let kinds = "\"portcullis\", \"gitlab\", \"http\", \"partner\" or \"notify\"";
+            section.problem("kind", format!("must be {kinds}"));
             section.ignore_rest();
             None
         }
@@ -147,6 +158,7 @@ fn check_names(section: &mut Section<'_>, providers: &[(String, Provider)]) {
     for (at, provider) in providers {
         let (key, name) = match provider {
             Provider::Portcullis { .. } => ("kind", "portcullis"),
+            Provider::Notify { .. } => ("kind", NOTIFY),
             Provider::Gitlab(gitlab) => ("name", gitlab.name.as_str()),
             Provider::Http(vendor) => ("name", vendor.name.as_str()),
             Provider::Partner(partner) => ("name", partner.name.as_str()),

@@ -76,6 +76,18 @@ impl Revocation {
         }
         self.check_formats_needed(section);
         self.check_types_claimed(section);
+        self.check_modes(section);
+    }
+
+    /// What nobody can revoke needs no mode, and has none but to be told of or tried.
+    fn check_modes(&self, section: &mut Section<'_>) {
+        let noted = self.providers.iter().filter(|p| matches!(p, Provider::Notify { .. }));
+        for name in noted.flat_map(Provider::types) {
+            if let Some(Mode::Revoke | Mode::Approve) = self.modes.get(name) {
+                let problem = "must be \"notify\" or \"dry-run\": nobody revokes this type";
+                section.problem(&format!("modes.{name}"), problem);
+            }
+        }
     }
 
     /// A secret of a type without a format could not be told from anything else.

@@ -105,3 +105,34 @@ fn a_description_that_could_not_work_is_refused_with_the_key_to_blame() {
     }
     assert_eq!(bad(&preset(&format!("url = \"https://a.example\"\n{token}\n{ok}")), &[]).len(), 2);
 }
+
+#[test]
+fn what_nobody_revokes_has_no_mode_that_revokes() {
+    let notify = |rest: &str| format!("[[revocation.providers]]\nkind = \"notify\"\n{rest}\n");
+    let config = good(&notify(""), &[]);
+    let types = config.revocation.providers[1].types();
+    for name in ["gitleaks_rule_id_aws", "gitleaks_rule_id_heroku_api_key"] {
+        assert!(types.contains(&name.to_owned()), "{name}");
+    }
+    let modes =
+        |mode: &str| notify(&format!("types = [\"acme\"]\n[revocation.modes]\nacme = \"{mode}\""));
+    for mode in ["notify", "dry-run"] {
+        good(&modes(mode), &[]);
+    }
+    for mode in ["revoke", "approve"] {
+        assert_eq!(bad(&modes(mode), &[]), ["revocation.modes.acme"], "{mode}");
+    }
+    let twice = notify("types = [\"a\"]") + &notify("types = [\"b\"]");
+    assert_eq!(bad(&twice, &[]), ["revocation.providers[1].kind"]);
+}
+
+/// All presets and all that is noted can stand beside one another.
+#[test]
+fn what_is_noted_is_claimed_by_no_preset() {
+    use portcullis_revocation::formats::{Format, NOTED_TYPES};
+    use portcullis_revocation::http::presets::Preset;
+    for name in NOTED_TYPES {
+        let claimed = Preset::all().values().any(|preset| preset.types.contains_key(name));
+        assert!(!claimed && Format::built_in(name).is_none(), "{name}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Types of which people are told and nothing else is done: no one request that takes nothing but the secret
+//! revokes them.
+
+/// As GitLab's secret detection builds them, and the upstream gitleaks rules.
+pub const NOTED_TYPES: [&str; 38] = [
+    // Would have to be looked up before they can be deleted.
+    "gitleaks_rule_id_cloudflare-api-key",
+    "gitleaks_rule_id_heroku_api_key",
+    "gitleaks_rule_id_heroku-api-key",
+    "gitleaks_rule_id_heroku-api-key-v2",
+    "gitleaks_rule_id_mapbox_api_token",
+    "gitleaks_rule_id_mapbox-api-token",
+    "gitleaks_rule_id_sendgrid_api_token",
+    "gitleaks_rule_id_sendgrid-api-token",
+    "gitleaks_rule_id_twitch_api_token",
+    "gitleaks_rule_id_twitch-api-token",
+    // Need an administrator of the vendor's, or more than the secret.
+    "gitleaks_rule_id_anthropic_key",
+    "gitleaks_rule_id_anthropic-admin-api-key",
+    "gitleaks_rule_id_anthropic-api-key",
+    "gitleaks_rule_id_aws",
+    "gitleaks_rule_id_aws-access-token",
+    "gitleaks_rule_id_databricks_api_token",
+    "gitleaks_rule_id_databricks-api-token",
+    "gitleaks_rule_id_gcp_api_key",
+    "gitleaks_rule_id_gcp-api-key",
+    "gitleaks_rule_id_google_(gcp)_service-account",
+    "gitleaks_rule_id_mailgun_private_api_token",
+    "gitleaks_rule_id_mailgun-private-api-token",
+    "gitleaks_rule_id_netlify-access-token",
+    "gitleaks_rule_id_openai-api-key",
+    "gitleaks_rule_id_postman_api_token",
+    "gitleaks_rule_id_postman-api-token",
+    "gitleaks_rule_id_pypi_upload_token",
+    "gitleaks_rule_id_pypi-upload-token",
+    "gitleaks_rule_id_sentry-access-token",
+    "gitleaks_rule_id_sentry-org-token",
+    "gitleaks_rule_id_sentry-user-token",
+    "gitleaks_rule_id_slack_webhook",
+    "gitleaks_rule_id_slack-webhook-url",
+    "gitleaks_rule_id_stripe-access-token",
+    "gitleaks_rule_id_stripeliverestrictedkey",
+    "gitleaks_rule_id_stripelivesecretkey",
+    "gitleaks_rule_id_twilio_api_key",
+    "gitleaks_rule_id_twilio-api-key",
+];

@@ -1,10 +1,10 @@
 //! A signature holds for one body, by one key, in one spelling.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use std::collections::BTreeMap;
-
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;

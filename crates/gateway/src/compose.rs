@@ -63,7 +63,7 @@ pub(crate) struct Parts {
     pub(crate) public_keys: PublicKeys,
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
-    pub(crate) telling: Option<Telling>,
+    pub(crate) telling: Telling,
     pub(crate) random: Arc<dyn Randomness>,
 }
 

@@ -53,7 +53,7 @@ pub struct Gateway {
     admin: SocketAddr,
     store: Store,
     worker: Worker,
-    outbox: Option<Outbox>,
+    outbox: Outbox,
     sweep: Option<Sweep>,
     care: Option<Care>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
@@ -64,8 +64,7 @@ pub struct Gateway {
 impl Gateway {
     /// Builds every part, binds both listeners and begins to work.
     pub async fn start(loaded: &Loaded) -> Result<Self, StartError> {
-        let mut parts = compose::parts(loaded).await?;
-        let telling = parts.telling.take();
+        let parts = compose::parts(loaded).await?;
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let (store, data) = (parts.store.clone(), Shared::take(parts));
@@ -77,7 +76,7 @@ impl Gateway {
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
         let worker = data.worker.start(&store);
-        let outbox = telling.map(compose::Telling::start);
+        let outbox = data.telling.start();
         let sweep = broker.as_ref().map(|broker| Sweep::start(broker.as_ref().clone()));
         let care = broker.as_ref().map(|broker| Care::start(broker.as_ref().clone()));
         // A listener that waited for somebody else's keys would keep PATs from passing.
@@ -175,12 +174,7 @@ impl Gateway {
                 care.stop().await;
             }
         };
-        let outbox = async {
-            if let Some(outbox) = self.outbox {
-                outbox.stop().await;
-            }
-        };
-        tokio::join!(servers, sweep, care, self.worker.stop(), outbox);
+        tokio::join!(servers, sweep, care, self.worker.stop(), self.outbox.stop());
         self.beside.iter().for_each(JoinHandle::abort);
         self.store.close().await;
     }
@@ -213,6 +207,7 @@ struct Shared {
     jobs: Option<Data<compose::Jobs>>,
     public_keys: Data<portcullis_revocation_api::PublicKeys>,
     worker: WorkerParts,
+    telling: compose::Telling,
 }
 
 struct WorkerParts {
@@ -251,6 +246,7 @@ impl Shared {
                 options: parts.worker,
                 random: parts.random,
             },
+            telling: parts.telling,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From an element's bytes to a report, or to the reason why it is none.
 
-use portcullis_revocation::intake::Report;
+use portcullis_revocation::intake::{Report, hide};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::item::{Item, Member};
@@ -68,11 +68,11 @@ pub fn judge(element: Element<'_>) -> Judged {
     else {
         return Judged::Rejected(Rejection::InvalidItem);
     };
-    of(&token_type, token, location.as_ref().and_then(|text| shorten(text.expose_secret())))
+    of(&token_type, token, location.as_ref().map(SecretString::expose_secret))
 }
 
 /// The same of members that were read.
-pub(crate) fn of(token_type: &SecretString, token: Member, location: Option<String>) -> Judged {
+pub(crate) fn of(token_type: &SecretString, token: Member, location: Option<&str>) -> Judged {
     let token_type = token_type.expose_secret();
     if token_type.is_empty()
         || token_type.len() > LONGEST_TYPE
@@ -88,14 +88,20 @@ pub(crate) fn of(token_type: &SecretString, token: Member, location: Option<Stri
     match secret.expose_secret().len() {
         0 => Judged::Skipped,
         1..=LONGEST_TOKEN => {
+            let location = location.and_then(|text| shorten(text, secret.expose_secret()));
             Judged::Report(Report { token_type: token_type.to_owned(), secret, location })
         }
         _ => Judged::Rejected(Rejection::TokenTooLong),
     }
 }
 
-/// As much of a location as is kept; nothing of an empty one.
-pub(crate) fn shorten(text: &str) -> Option<String> {
-    let end = text.floor_char_boundary(LONGEST_LOCATION);
-    Some(text[..end].to_owned()).filter(|text| !text.is_empty())
+/// As much of a location as is kept; nothing of an empty one. A secret that it holds is taken out before it could
+/// be cut in two: half of one would not be known again.
+fn shorten(text: &str, secret: &str) -> Option<String> {
+    let text = match text.len() {
+        0 => return None,
+        1..=LONGEST_LOCATION => return Some(text.to_owned()),
+        _ => hide(text, secret),
+    };
+    Some(text[..text.floor_char_boundary(LONGEST_LOCATION)].to_owned())
 }

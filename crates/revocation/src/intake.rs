@@ -1,5 +1,6 @@
 //! Taking reports in: recognised, fingerprinted, judged by format, sealed, committed.
 
+mod hide;
 mod signed;
 
 use std::collections::btree_map::Entry as Slot;
@@ -7,7 +8,6 @@ use std::collections::{BTreeMap, HashMap, hash_map};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use percent_encoding::percent_decode_str;
 use portcullis_base::Randomness;
 use portcullis_base::seal::SealError;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
@@ -22,11 +22,16 @@ use crate::formats::PAT_TYPE;
 use crate::own::{NoOwnTokens, OwnTokens, SignedTokens};
 use crate::vault::Vault;
 
+pub use hide::hide;
+
 /// The name of the provider for our own tokens.
 pub const OWN_PROVIDER: &str = "portcullis";
 
 /// How long a count of what waits is good for.
 const COUNT_FOR: Duration = Duration::from_secs(1);
+
+/// Secrets that are judged before others have their turn: each may cost the proof of a signature.
+const AT_A_STRETCH: usize = 32;
 
 /// One reported secret.
 #[derive(Debug, Clone)]
@@ -112,18 +117,19 @@ impl Intake {
     /// queue, and those of our own tokens are dead; what brought those that cannot die brings no more.
     pub async fn accept(&self, reporter: &str, reports: Vec<Report>) -> Result<(), QueueError> {
         let groups = self.group(reporter, reports);
-        let mut origins = Vec::new();
-        let batch = groups
-            .into_iter()
-            .map(|(fingerprint, group)| {
-                let Some(signed) = self.signed.recognise(group.secret.expose_secret()) else {
-                    return self.row(fingerprint, group);
-                };
-                let (row, origin) = self.noted(fingerprint, group, signed);
-                origins.extend(origin);
-                Ok(row)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let (mut origins, mut batch) = (Vec::new(), Vec::with_capacity(groups.len()));
+        for (fingerprint, group) in groups {
+            if batch.len() % AT_A_STRETCH == AT_A_STRETCH - 1 {
+                tokio::task::yield_now().await;
+            }
+            let Some(signed) = self.signed.recognise(group.secret.expose_secret()) else {
+                batch.push(self.row(fingerprint, group)?);
+                continue;
+            };
+            let (row, origin) = self.noted(fingerprint, group, signed);
+            origins.extend(origin);
+            batch.push(row);
+        }
         if !origins.is_empty() {
             self.signed.refuse(&origins).await?;
         }
@@ -200,8 +206,8 @@ impl Intake {
         };
         let (token_type, provider, mode) = match (&pat_digest, handling) {
             (Some(_), _) => (PAT_TYPE.to_owned(), OWN_PROVIDER, Mode::Revoke),
-            (None, Some(h)) => (clean(&group.token_type, secret), h.provider.as_str(), h.mode),
-            (None, None) => (clean(&group.token_type, secret), "none", Mode::Revoke),
+            (None, Some(h)) => (hide(&group.token_type, secret), h.provider.as_str(), h.mode),
+            (None, None) => (hide(&group.token_type, secret), "none", Mode::Revoke),
         };
         let sealed = match entry {
             Entry::Pending | Entry::Held => {
@@ -240,9 +246,9 @@ fn begin(handling: &Handling, secret: &str) -> (Entry, Option<&'static str>) {
 
 fn sighting(reporter: &str, report: &Report) -> Sighting {
     let secret = report.secret.expose_secret();
-    let location = report.location.as_deref().map(|text| clean(text, secret));
+    let location = report.location.as_deref().map(|text| hide(text, secret));
     let location = location.filter(|text| !text.is_empty());
-    let token_type = clean(&report.token_type, secret);
+    let token_type = hide(&report.token_type, secret);
     let mut hash = Sha256::new();
     for part in [token_type.as_str(), reporter, location.as_deref().unwrap_or("")] {
         hash.update((part.len() as u64).to_be_bytes());
@@ -251,19 +257,4 @@ fn sighting(reporter: &str, report: &Report) -> Sighting {
     let mut digest = [0; 16];
     digest.copy_from_slice(&hash.finalize()[..16]);
     Sighting { digest, token_type, reporter: reporter.to_owned(), location, times: 1 }
-}
-
-/// Text beside a secret as it may be kept. A location such as `https://user:<token>@host/…` would
-/// keep the secret in the clear long after its seal was erased; and Postgres knows no NUL.
-fn clean(text: &str, secret: &str) -> String {
-    const HIDDEN: &str = "[secret]";
-    if secret.is_empty() {
-        return text.replace('\0', "\u{fffd}");
-    }
-    let hidden = text.replace(secret, HIDDEN);
-    let decoded = percent_decode_str(&hidden).decode_utf8_lossy();
-    if decoded.contains(secret) {
-        return HIDDEN.to_owned();
-    }
-    hidden.replace('\0', "\u{fffd}")
 }

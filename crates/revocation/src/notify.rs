@@ -112,7 +112,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts telling these webhooks. Of what is marked to be told is for [`Store::tell_people`] to say.
+    /// Starts telling these webhooks; without any, what webhooks of earlier configurations never took is given
+    /// up in time, and nothing else is done. Of what is marked to be told is for [`Store::tell_people`] to say.
     pub fn start(
         store: Store,
         webhooks: Vec<Webhook>,

@@ -324,6 +324,8 @@ async fn a_secret_in_its_own_location_is_not_kept(db: Database) {
             &[
                 &format!("https://oauth2:{leaked}@gitlab.example/a/-/blob/main/.env"),
                 &format!("https://gitlab.example/a?private_token={encoded}"),
+                // Basic authentication of the user `ci`.
+                "curl -H 'Authorization: Basic Y2k6Z2xwYXQtYV9iLWNfZC1lX2YtZ19oLWlfai1rX2wtbQ=='",
                 "https://gitlab.example/a/100%/b",
             ],
             leaked,

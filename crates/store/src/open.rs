@@ -204,7 +204,9 @@ impl Store {
             "UPDATE issuances SET lease_until = 0, sweep_at = " NOW " WHERE state = 'open'"
         );
         const VOID_DUTIES: &str = "DELETE FROM duties";
-        const VOID_NOTICES: crate::dialect::Sql = sql!("UPDATE notices SET run_at = " NOW);
+        // What is due already keeps its place in the line.
+        const VOID_NOTICES: crate::dialect::Sql =
+            sql!("UPDATE notices SET run_at = " NOW " WHERE run_at > " NOW);
         on!(write self, conn => {
             for text in [self.text(VOID), self.text(VOID_INTENTS), VOID_DUTIES, self.text(VOID_NOTICES)] {
                 sqlx::query(text).execute(&mut *conn).await?;

@@ -19,6 +19,8 @@ mod queue;
 mod report;
 #[path = "conformance/sweep.rs"]
 mod sweep;
+#[path = "conformance/upgrade.rs"]
+mod upgrade;
 
 /// Each test twice: the output counts them as `on_sqlite::…` and `on_postgres::…`.
 macro_rules! on_both_databases {
@@ -122,6 +124,8 @@ on_both_databases![
     notices::a_put_off_notice_waits_and_the_oldest_goes_first,
     notices::notices_of_a_webhook_that_is_gone_are_forgotten_later,
     notices::marks_and_notices_survive_a_restart,
+    notices::what_is_too_old_is_given_up_in_pieces,
+    notices::a_restart_changes_nothing_about_the_order,
 ];
 
 #[tokio::test]

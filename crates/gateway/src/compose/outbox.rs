@@ -25,25 +25,24 @@ impl Telling {
     }
 }
 
-/// `None` where no webhook is configured: then nothing is marked to be told either.
+/// Where no webhook is configured nothing is marked to be told either.
 pub(super) fn make(
     config: &Config,
     store: &Store,
     random: &Arc<dyn Randomness>,
     clock: &Arc<dyn Clock>,
-) -> Result<Option<Telling>, StartError> {
-    if config.notifications.is_empty() {
-        return Ok(None);
-    }
+) -> Result<Telling, StartError> {
     let webhooks = config.notifications.iter().map(|one| webhook(config, one));
     let webhooks = webhooks.collect::<Result<_, _>>()?;
-    store.tell_people();
-    Ok(Some(Telling {
+    if !config.notifications.is_empty() {
+        store.tell_people();
+    }
+    Ok(Telling {
         store: store.clone(),
         webhooks,
         clock: Arc::clone(clock),
         random: Arc::clone(random),
-    }))
+    })
 }
 
 fn webhook(config: &Config, one: &Notification) -> Result<Webhook, StartError> {

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use crate::item::Member;
-use crate::items::{self, Judged, shorten};
+use crate::items::{self, Judged};
 use crate::splitter::Element;
 
 #[derive(Deserialize)]
@@ -28,7 +28,8 @@ pub(super) fn read(element: Element<'_>) -> Option<Report> {
     let text = std::str::from_utf8(bytes).ok()?;
     let Finding { token_type, token, url, source } = serde_json::from_str(text).ok()?;
     let Member::Text(token_type) = token_type else { return None };
-    match items::of(&token_type, token, location(url.as_ref(), source.as_ref())) {
+    let location = location(url.as_ref(), source.as_ref());
+    match items::of(&token_type, token, location.as_deref()) {
         Judged::Report(report) => Some(report),
         Judged::Skipped | Judged::Rejected(_) => None,
     }
@@ -37,11 +38,13 @@ pub(super) fn read(element: Element<'_>) -> Option<Report> {
 /// Where it was found, and in what: `https://…/file (commit)`.
 fn location(url: Option<&Member>, source: Option<&Member>) -> Option<String> {
     let text = |member: Option<&Member>| match member {
-        Some(Member::Text(text)) => shorten(text.expose_secret().trim()),
+        Some(Member::Text(text)) => {
+            Some(text.expose_secret().trim().to_owned()).filter(|text| !text.is_empty())
+        }
         Some(Member::Null | Member::Other) | None => None,
     };
     match (text(url), text(source)) {
-        (Some(url), Some(source)) => shorten(&format!("{url} ({source})")),
+        (Some(url), Some(source)) => Some(format!("{url} ({source})")),
         (url, source) => url.or(source),
     }
 }
@@ -71,6 +74,10 @@ mod tests {
         }
         let long = format!(r#"{{"type":"t","token":"s","url":"{}"}}"#, "ä".repeat(5000));
         assert_eq!(of(&long).unwrap().2.unwrap().len(), 2048);
+        let cut = "x".repeat(2040);
+        let long =
+            format!(r#"{{"type":"t","token":"0123456789abcdef","url":"{cut}0123456789abcdef"}}"#);
+        assert_eq!(of(&long).unwrap().2.unwrap(), format!("{cut}[secret]"), "no half of a secret");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use portcullis_store::issuances::Once;
 use portcullis_store::queue::State;
 use portcullis_store::report::{Entry, NewRevocation};
 
-use super::{Group, Intake, clean};
+use super::{Group, Intake, hide};
 use crate::catalog::Mode;
 use crate::own::Signed;
 
@@ -20,7 +20,7 @@ impl Intake {
     ) -> (NewRevocation, Option<Once>) {
         let row = NewRevocation {
             fingerprint,
-            token_type: clean(&group.token_type, group.secret.expose_secret()),
+            token_type: hide(&group.token_type, group.secret.expose_secret()),
             provider: signed.provider.to_owned(),
             mode: Mode::Notify.as_str(),
             entry: Entry::Ended(State::Noted),

@@ -16,9 +16,17 @@ const AT_ONCE: u32 = 200;
 /// How often is looked for notices that no webhook of the configuration takes.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
+/// The same where there is no webhook: of all that is there, nothing new comes.
+const HOUSEKEEPING_ALONE_EVERY: Duration = Duration::from_hours(1);
+
 pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let every = shared.options.collect_every;
     let mut cleaned: Option<Instant> = None;
+    // What is marked waits for a webhook.
+    while shared.webhooks.is_empty() && !*stopped.borrow() {
+        forget(&shared).await;
+        rest(HOUSEKEEPING_ALONE_EVERY, &mut stopped).await;
+    }
     while !*stopped.borrow() {
         if cleaned.is_none_or(|at| at.elapsed() >= HOUSEKEEPING_EVERY) {
             forget(&shared).await;

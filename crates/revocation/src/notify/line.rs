@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_base::Randomness;
-use portcullis_store::StoreError;
 use portcullis_store::notices::Notice;
+use portcullis_store::{Fingerprint, StoreError};
 use tokio::sync::{Notify, watch};
 
 use super::message::{self, Refusal};
@@ -14,6 +14,13 @@ use crate::identity::short;
 
 /// Notices in one message at the most: a burst of findings is not a burst of messages.
 const TOGETHER: u32 = 50;
+
+/// In a row, before what is too old is given up however often it was tried itself: a webhook that is gone is
+/// asked too seldom to try each of many. About a quarter of an hour.
+const WEBHOOK_IS_GONE: u32 = 10;
+
+/// Notices that are given up in one statement.
+const GIVEN_UP_AT_ONCE: u32 = 200;
 
 /// How long nobody else may take notices that were claimed: longer than a call and what follows it.
 const LEASE: Duration = Duration::from_secs(40);
@@ -73,7 +80,7 @@ impl Line<'_> {
         if !store.notice_is_due(name).await? {
             return Ok(Next::Idle);
         }
-        let notices = store.claim_notices(name, TOGETHER, LEASE).await?;
+        let notices = store.claim_notices(name, together(self.failures), LEASE).await?;
         if notices.is_empty() {
             return Ok(Next::Idle);
         }
@@ -114,25 +121,47 @@ impl Line<'_> {
             notice.again_in_ms = u64::try_from(again.as_millis()).unwrap_or(u64::MAX),
             "a webhook was not told; trying again"
         );
-        self.shared.store.put_off_notices(&self.webhook.name, &others, again).await?;
-        self.give_up(&late).await?;
+        let (store, name) = (&self.shared.store, &self.webhook.name);
+        store.put_off_notices(name, &others, again).await?;
+        if !late.is_empty() {
+            self.given_up(late.iter().map(|notice| &notice.fingerprint));
+            store.delete_notices(name, &late).await?;
+        }
+        if self.failures >= WEBHOOK_IS_GONE {
+            self.give_up_all().await?;
+        }
         Ok(Next::After(own))
     }
 
-    /// Loudly: what it was to be told of may need somebody.
-    async fn give_up(&self, late: &[Notice]) -> Result<(), StoreError> {
-        if late.is_empty() {
-            return Ok(());
+    async fn give_up_all(&self) -> Result<(), StoreError> {
+        let (store, after) = (&self.shared.store, self.shared.options.give_up_after);
+        loop {
+            let late = store.give_up_notices(&self.webhook.name, after, GIVEN_UP_AT_ONCE).await?;
+            if !late.is_empty() {
+                self.given_up(late.iter());
+            }
+            if late.len() < GIVEN_UP_AT_ONCE as usize {
+                return Ok(());
+            }
         }
-        let which: Vec<String> = late.iter().map(|notice| short(&notice.fingerprint)).collect();
+    }
+
+    /// Loudly: what it was to be told of may need somebody.
+    fn given_up<'a>(&self, late: impl Iterator<Item = &'a Fingerprint>) {
+        let which: Vec<String> = late.map(short).collect();
         tracing::error!(
             notice.webhook = self.webhook.name,
-            notice.count = late.len(),
+            notice.count = which.len(),
             notice.fingerprints = which.join(" "),
             "notices are given up: this webhook was never told"
         );
-        self.shared.store.delete_notices(&self.webhook.name, late).await
     }
+}
+
+/// Half as many after each failure: a message that is too long gets shorter, and one notice that is never
+/// taken keeps no others from being told.
+fn together(failures: u32) -> u32 {
+    (TOGETHER >> failures.min(u32::BITS - 1)).max(1)
 }
 
 fn is_late(options: &Options, notice: &Notice) -> bool {
@@ -160,6 +189,13 @@ mod tests {
             let found = pause(&Options::default(), failures, &SystemRandomness);
             assert!(found >= whole / 2 && found <= whole, "{failures}: {found:?}");
         }
+    }
+
+    #[test]
+    fn after_failures_a_message_is_shorter_and_never_empty() {
+        let found: Vec<_> = (0..8).map(together).collect();
+        assert_eq!(found, [50, 25, 12, 6, 3, 1, 1, 1]);
+        assert_eq!(together(u32::MAX), 1);
     }
 
     #[test]

@@ -129,6 +129,27 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets at most `limit` notices for `webhook` that are older than `after`, and returns of which rows
+    /// they were to tell.
+    pub async fn give_up_notices(
+        &self,
+        webhook: &str,
+        after: Duration,
+        limit: u32,
+    ) -> Result<Vec<Fingerprint>, StoreError> {
+        const GIVE_UP: Sql = sql!(
+            "DELETE FROM notices WHERE webhook = $1 AND (fingerprint, round) IN
+                (SELECT fingerprint, round FROM notices
+                 WHERE webhook = $1 AND created_at + $2 <= " NOW " LIMIT $3)
+             RETURNING fingerprint"
+        );
+        let give_up = self.text(GIVE_UP);
+        let rows: Vec<Vec<u8>> = on!(write self, conn =>
+            sqlx::query_scalar(give_up).bind(webhook).bind(millis(after)).bind(i64::from(limit))
+                .fetch_all(&mut *conn).await?)?;
+        Ok(rows.into_iter().map(crate::queue::fingerprint).collect::<Result<_, _>>()?)
+    }
+
     /// Forgets notices older than `after` for webhooks that are not among the `configured`: nobody else
     /// would. Returns how many.
     pub async fn forget_orphaned_notices(

@@ -1,6 +1,7 @@
 //! A database for one test, and the rows that the tests speak of.
 
 use std::path::Path;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use portcullis_store::issuances::{Digest, NewIssuance, NewIssue, Stage};
@@ -8,6 +9,9 @@ use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::report::{Entry, NewRevocation, Sighting};
 use portcullis_store::{ConnectOptions, Fingerprint, Store};
 use portcullis_test_support::PgDatabase;
+use sqlx::AssertSqlSafe;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 pub(crate) const LEASE: Duration = Duration::from_secs(40);
@@ -16,6 +20,9 @@ pub(crate) const LEASE: Duration = Duration::from_secs(40);
 pub(crate) const LENT: &str = "impersonation";
 
 pub(crate) const JOB: Digest = [9; 32];
+
+/// 32 times this byte, as a statement has it.
+pub(crate) type Bytes = fn(u8) -> String;
 
 pub(crate) struct Database {
     pub(crate) store: Store,
@@ -34,6 +41,34 @@ impl Database {
 
     pub(crate) async fn postgres() -> Self {
         Self::open(Place::Postgres(portcullis_test_support::postgres().await)).await
+    }
+
+    /// One database of each kind, opened as an earlier version left it: with these rows.
+    pub(crate) async fn of_version(last: i64, rows: impl Fn(Bytes) -> String) -> [Self; 2] {
+        use secrecy::ExposeSecret as _;
+        let sqlite = Place::Sqlite(tempfile::tempdir().unwrap());
+        let postgres = Place::Postgres(portcullis_test_support::postgres().await);
+        let upto = |mut all: Migrator| {
+            all.migrations.to_mut().retain(|migration| migration.version <= last);
+            all
+        };
+        let url = options(&sqlite).url;
+        let create = SqliteConnectOptions::from_str(url.expose_secret()).unwrap();
+        let pool = sqlx::SqlitePool::connect_with(create.create_if_missing(true)).await.unwrap();
+        upto(sqlx::migrate!("../../migrations/sqlite")).run(&pool).await.unwrap();
+        let text = rows(|n| format!("x'{}'", hex::encode([n; 32])));
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&pool).await.unwrap();
+        pool.close().await;
+        let pool = sqlx::PgPool::connect(options(&postgres).url.expose_secret()).await.unwrap();
+        upto(sqlx::migrate!("../../migrations/postgres")).run(&pool).await.unwrap();
+        let text = rows(|n| format!("decode('{}', 'hex')", hex::encode([n; 32])));
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&pool).await.unwrap();
+        pool.close().await;
+        // Replicas may start at once.
+        let two = options(&postgres);
+        let (one, other) = tokio::join!(Self::open(postgres), Store::connect(&two));
+        other.unwrap().close().await;
+        [Self::open(sqlite).await, one]
     }
 
     async fn open(place: Place) -> Self {

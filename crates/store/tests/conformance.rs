@@ -11,6 +11,8 @@ mod lent;
 mod notices;
 #[path = "conformance/once.rs"]
 mod once;
+#[path = "conformance/outbox.rs"]
+mod outbox;
 #[path = "conformance/pats.rs"]
 mod pats;
 #[path = "conformance/queue.rs"]
@@ -52,6 +54,7 @@ on_both_databases![
     report::a_report_that_does_not_fit_changes_no_end,
     report::a_rearmed_row_ignores_the_old_lease,
     report::held_noted_and_simulated_are_never_claimed,
+    report::another_mode_changes_nothing_about_what_waits,
     report::overlapping_batches_in_opposite_order_all_commit,
     report::odd_characters_survive,
     report::an_end_can_say_why,
@@ -124,8 +127,10 @@ on_both_databases![
     notices::a_put_off_notice_waits_and_the_oldest_goes_first,
     notices::notices_of_a_webhook_that_is_gone_are_forgotten_later,
     notices::marks_and_notices_survive_a_restart,
-    notices::what_is_too_old_is_given_up_in_pieces,
-    notices::a_restart_changes_nothing_about_the_order,
+    outbox::no_notice_takes_the_place_of_another,
+    outbox::what_came_first_is_collected_first,
+    outbox::what_is_too_old_is_given_up_in_pieces,
+    outbox::a_restart_changes_nothing_about_the_order,
 ];
 
 #[tokio::test]

@@ -157,7 +157,7 @@ pub(crate) async fn of_many_uses_at_once_one_wins(db: Database) {
         let all = tasks.join_all().await;
         assert_eq!(all.iter().filter(|intended| **intended == Intended::Open).count(), 1);
     }
-    assert_eq!(db.number("SELECT count(*) FROM issuances").await, 5);
+    assert_eq!(db.count("SELECT count(*) FROM issuances").await, 5);
 }
 
 pub(crate) async fn the_tables_refuse_what_cannot_be(db: Database) {

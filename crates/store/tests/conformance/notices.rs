@@ -9,12 +9,12 @@ use portcullis_store::report::{Entry, NewRevocation};
 
 use super::support::{Database, LEASE, LENT, end, ended, fp, item, sighting};
 
-const HOOK: &str = "chat";
+pub(crate) const HOOK: &str = "chat";
 
 const EXPIRED: &str = "UPDATE notices SET run_at = run_at - 40001";
 
 /// What is collected, each told to [`HOOK`] as its state.
-async fn collect(store: &Store) -> Vec<Rest> {
+pub(crate) async fn collect(store: &Store) -> Vec<Rest> {
     let found = Mutex::new(Vec::new());
     let tell = |row: &Rest| {
         found.lock().unwrap().push(row.clone());
@@ -33,7 +33,7 @@ pub(crate) async fn states(db: &Database) -> Vec<(u8, String)> {
     all
 }
 
-async fn claim(db: &Database, limit: u32) -> Vec<Notice> {
+pub(crate) async fn claim(db: &Database, limit: u32) -> Vec<Notice> {
     db.store.claim_notices(HOOK, limit, LEASE).await.unwrap()
 }
 
@@ -279,34 +279,4 @@ pub(crate) async fn marks_and_notices_survive_a_restart(db: Database) {
     // Whoever holds SQLite's lock knows that the one who claimed is dead.
     let left = if shared { 1 } else { 2 };
     assert_eq!(claim(&db, 10).await.len(), left);
-}
-
-pub(crate) async fn what_is_too_old_is_given_up_in_pieces(db: Database) {
-    const DAY: Duration = Duration::from_hours(24);
-    db.store.tell_people();
-    let some = |from, to| (from..to).map(|n| ended(n, State::Noted, "n")).collect::<Vec<_>>();
-    db.report(&some(1, 6)).await;
-    collect(&db.store).await;
-    db.execute("UPDATE notices SET created_at = created_at - 86400001").await;
-    db.report(&some(6, 8)).await;
-    collect(&db.store).await;
-    assert!(db.store.give_up_notices("another", DAY, 10).await.unwrap().is_empty());
-    let mut gone = db.store.give_up_notices(HOOK, DAY, 3).await.unwrap();
-    assert_eq!(gone.len(), 3);
-    gone.extend(db.store.give_up_notices(HOOK, DAY, 3).await.unwrap());
-    gone.sort_unstable();
-    assert_eq!(gone, (1..6).map(fp).collect::<Vec<_>>());
-    assert_eq!(claim(&db, 10).await.len(), 2, "the others are young");
-}
-
-pub(crate) async fn a_restart_changes_nothing_about_the_order(db: Database) {
-    db.store.tell_people();
-    for n in [3, 1, 2] {
-        db.report(&[ended(n, State::Noted, "n")]).await;
-        collect(&db.store).await;
-        db.execute("UPDATE notices SET created_at = created_at - 1000, run_at = run_at - 1000")
-            .await;
-    }
-    let db = db.reopened().await;
-    assert_eq!(claim(&db, 1).await[0].fingerprint, fp(3));
 }

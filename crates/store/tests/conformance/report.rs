@@ -221,3 +221,23 @@ pub(crate) async fn an_end_can_say_why(db: Database) {
     db.report(&[NewRevocation { mode: "revoke", ..item(1) }]).await;
     assert_eq!((db.state(1).await.as_str(), told().await), ("pending", None));
 }
+
+pub(crate) async fn another_mode_changes_nothing_about_what_waits(db: Database) {
+    let modes = |n| {
+        [
+            NewRevocation { mode: "dry-run", ..ended(n, State::Simulated, "dry_run") },
+            NewRevocation { mode: "notify", ..ended(n, State::Noted, "notify") },
+            NewRevocation { entry: Entry::Held, mode: "approve", ..item(n) },
+            item(n),
+        ]
+    };
+    let held = NewRevocation { entry: Entry::Held, mode: "approve", ..item(2) };
+    db.report(&[item(1), held]).await;
+    for (one, two) in modes(1).into_iter().zip(modes(2)) {
+        db.report(&[one, two]).await;
+        assert_eq!((db.state(1).await.as_str(), db.state(2).await.as_str()), ("pending", "held"));
+    }
+    let row = db.store.revocation(&fp(1)).await.unwrap().unwrap().revocation;
+    assert_eq!((row.mode.as_str(), row.sightings), ("revoke", 5));
+    assert_eq!(db.claim(10).await.len(), 1, "what is held is asked for by nobody");
+}

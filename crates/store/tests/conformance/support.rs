@@ -117,24 +117,6 @@ impl Database {
         }
     }
 
-    /// The one number that this statement gives.
-    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        use secrecy::ExposeSecret as _;
-        let options = self.options();
-        let url = options.url.expose_secret();
-        if self.store.is_shared() {
-            let pool = sqlx::PgPool::connect(url).await.unwrap();
-            let number = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
-            pool.close().await;
-            number
-        } else {
-            let pool = sqlx::SqlitePool::connect(url).await.unwrap();
-            let number = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
-            pool.close().await;
-            number
-        }
-    }
-
     /// The number that a statement of the test's own gives.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         use secrecy::ExposeSecret as _;

@@ -52,12 +52,12 @@ pub(crate) async fn the_pause_before_the_next_look_grows(db: Database) {
     intend(&db, "a", 7).await;
     db.store.looked_through(7).await.unwrap();
     assert_eq!(db.stage("a").await, Some(Stage::Leased));
-    assert_eq!(db.number(PAUSE).await, 20_000, "it is not late before its lease has run out");
+    assert_eq!(db.count(PAUSE).await, 20_000, "it is not late before its lease has run out");
     db.execute(RUN_OUT).await;
     assert_eq!(db.store.to_sweep(1).await.unwrap(), [7]);
     for age in 0..15 {
         db.store.looked_through(7).await.unwrap();
-        let pause = db.number(PAUSE).await - age * 100_000;
+        let pause = db.count(PAUSE).await - age * 100_000;
         let expected = (age * 5000).clamp(5000, 60_000);
         // The test itself takes some time, of which a twentieth counts twice.
         assert!((expected..expected + 8000).contains(&pause), "{age}: {pause}");
@@ -108,12 +108,12 @@ pub(crate) async fn what_nobody_needs_is_forgotten(db: Database) {
     assert_eq!(db.stage("used").await, Some(Stage::Lost));
     assert!(!db.store.forget_issuances(DAY).await.unwrap());
     assert_eq!(db.stage("used").await, Some(Stage::Ended), "kept for another day");
-    assert_eq!(db.number("SELECT count(*) FROM used_tokens").await, 1);
+    assert_eq!(db.count("SELECT count(*) FROM used_tokens").await, 1);
     db.execute("UPDATE used_tokens SET valid_until = valid_until - 300001").await;
     db.execute("UPDATE issuances SET live_until = live_until - 86400001").await;
     db.store.forget_issuances(DAY).await.unwrap();
     assert_eq!(db.stage("used").await, None);
-    assert_eq!(db.number("SELECT count(*) FROM used_tokens").await, 0);
+    assert_eq!(db.count("SELECT count(*) FROM used_tokens").await, 0);
 }
 
 pub(crate) async fn an_intent_is_kept_while_its_token_may_be_alive(db: Database) {
@@ -152,8 +152,8 @@ pub(crate) async fn rows_of_lent_tokens_go_with_all_that_belongs_to_them(db: Dat
     for n in 3..=7 {
         assert!(db.store.revocation(&fp(n)).await.unwrap().is_some(), "{n}");
     }
-    assert_eq!(db.number("SELECT count(*) FROM sightings").await, 5);
-    assert_eq!(db.number("SELECT count(*) FROM attempts").await, 4);
+    assert_eq!(db.count("SELECT count(*) FROM sightings").await, 5);
+    assert_eq!(db.count("SELECT count(*) FROM attempts").await, 4);
 }
 
 pub(crate) async fn many_rows_are_forgotten_in_pieces(db: Database) {
@@ -167,10 +167,10 @@ pub(crate) async fn many_rows_are_forgotten_in_pieces(db: Database) {
     assert!(!db.store.forget_issuances(DAY).await.unwrap());
     db.execute("UPDATE revocations SET ended_at = ended_at - 86400001").await;
     assert!(db.store.forget_issuances(DAY).await.unwrap(), "there are more");
-    assert_eq!(db.number("SELECT count(*) FROM revocations").await, 100);
+    assert_eq!(db.count("SELECT count(*) FROM revocations").await, 100);
     assert!(!db.store.forget_issuances(DAY).await.unwrap());
-    assert_eq!(db.number("SELECT count(*) FROM revocations").await, 0);
-    assert_eq!(db.number("SELECT count(*) FROM sightings").await, 0);
+    assert_eq!(db.count("SELECT count(*) FROM revocations").await, 0);
+    assert_eq!(db.count("SELECT count(*) FROM sightings").await, 0);
 }
 
 pub(crate) async fn a_duty_is_one_replicas_until_its_time_runs_out(db: Database) {

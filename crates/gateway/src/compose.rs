@@ -77,12 +77,8 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let vault = vault.map_err(of_vault)?;
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
-    let resigner = resigner::make(config, &store, &random, &clock)?;
+    let resigner = resigner::make(config, &store, &random, &clock).await?;
     let telling = outbox::make(config, &store, &random, &clock)?;
-    if let Some(resigner) = &resigner {
-        let filled = resigner.leaked.fill().await;
-        filled.map_err(|error| StartError::new("database", error))?;
-    }
     let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;

@@ -9,6 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use futures_util::future::OptionFuture;
 use portcullis_impersonation::{Broker, Care, Sweep};
 use portcullis_oidc_proxy::OidcProxy;
 use portcullis_oidc_proxy::keyfile::KeyFile;
@@ -164,16 +165,8 @@ impl Gateway {
                 handle.stop(true).await;
             }
         };
-        let sweep = async {
-            if let Some(sweep) = self.sweep {
-                sweep.stop().await;
-            }
-        };
-        let care = async {
-            if let Some(care) = self.care {
-                care.stop().await;
-            }
-        };
+        let sweep = OptionFuture::from(self.sweep.map(Sweep::stop));
+        let care = OptionFuture::from(self.care.map(Care::stop));
         tokio::join!(servers, sweep, care, self.worker.stop(), self.outbox.stop());
         self.beside.iter().for_each(JoinHandle::abort);
         self.store.close().await;

@@ -36,8 +36,8 @@ pub(crate) struct Resigner {
     pub(crate) leaked: Leaked,
 }
 
-/// The re-signer of a configuration that has one.
-pub(super) fn make(
+/// The re-signer of a configuration that has one; it knows what leaked before it is asked for anything.
+pub(super) async fn make(
     config: &Config,
     store: &Store,
     random: &Arc<dyn Randomness>,
@@ -51,6 +51,7 @@ pub(super) fn make(
     let upstreams = section.upstreams.iter().map(|one| upstream(config, one));
     let upstreams = upstreams.collect::<Result<_, _>>()?;
     let leaked = Leaked::new(store.clone(), Arc::clone(clock));
+    leaked.fill().await.map_err(|error| StartError::new("database", error))?;
     let record = Issues::new(store.clone(), Arc::clone(random), leaked.clone());
     let resigner = ReSigner::new(
         upstreams,

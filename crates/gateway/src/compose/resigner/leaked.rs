@@ -52,7 +52,7 @@ impl Leaked {
     }
 
     /// Takes over what the database knows.
-    pub(crate) async fn fill(&self) -> Result<(), StoreError> {
+    pub(super) async fn fill(&self) -> Result<(), StoreError> {
         self.learn(&self.store.leaked().await?);
         Ok(())
     }

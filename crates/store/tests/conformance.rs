@@ -128,6 +128,7 @@ on_both_databases![
     notices::notices_of_a_webhook_that_is_gone_are_forgotten_later,
     notices::marks_and_notices_survive_a_restart,
     outbox::no_notice_takes_the_place_of_another,
+    outbox::what_one_webhook_took_waits_for_the_other,
     outbox::what_came_first_is_collected_first,
     outbox::what_is_too_old_is_given_up_in_pieces,
     outbox::a_restart_changes_nothing_about_the_order,

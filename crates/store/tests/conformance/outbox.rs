@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use portcullis_store::ledger::Move;
-use portcullis_store::notices::Rest;
+use portcullis_store::notices::{Rest, Telling};
 use portcullis_store::queue::State;
 use portcullis_store::report::{Entry, NewRevocation};
 
@@ -33,6 +33,24 @@ pub(crate) async fn no_notice_takes_the_place_of_another(db: Database) {
     told.sort_unstable();
     let wanted = [(1, "cancelled"), (1, "held"), (2, "failed"), (2, "held"), (3, "failed")];
     assert_eq!(told, [&wanted[..], &[(3, "failed"), (3, "held")]].concat());
+}
+
+pub(crate) async fn what_one_webhook_took_waits_for_the_other(db: Database) {
+    db.store.tell_people();
+    db.report(&[ended(1, State::Noted, "n"), ended(2, State::Noted, "n")]).await;
+    let both = |row: &Rest| {
+        let telling = |name: &str| Telling { webhook: name.into(), payload: row.state.clone() };
+        vec![telling(HOOK), telling("mail")]
+    };
+    assert_eq!(db.store.collect(10, both).await.unwrap(), 2);
+    let of_mail = async || db.store.claim_notices("mail", 10, Duration::ZERO).await.unwrap();
+    let taken = claim(&db, 10).await;
+    assert_eq!((taken.len(), of_mail().await.len()), (2, 2));
+    db.store.put_off_notices(HOOK, &taken, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(of_mail().await.len(), 2);
+    db.store.delete_notices(HOOK, &taken).await.unwrap();
+    assert_eq!(db.store.give_up_notices(HOOK, Duration::ZERO, 10).await.unwrap().len(), 0);
+    assert_eq!(of_mail().await.len(), 2);
 }
 
 pub(crate) async fn what_came_first_is_collected_first(db: Database) {

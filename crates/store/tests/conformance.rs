@@ -87,6 +87,7 @@ on_both_databases![
     once::what_has_expired_is_forgotten,
     once::what_leaked_is_told_until_it_has_expired,
     once::what_was_used_and_what_leaked_are_refused_alike,
+    once::leaks_in_opposite_order_do_not_stand_in_each_others_way,
     issuances::an_installation_is_named_once,
     issuances::a_token_is_due_when_its_time_is_over,
     issuances::after_its_lease_a_token_is_not_handed_out,

@@ -96,7 +96,7 @@ mod tests {
     const SECRET: &str = "glpat-a_b+c/d\"e\\f-0123456789";
 
     fn encoded(text: &str) -> String {
-        text.bytes().fold(String::new(), |all, byte| format!("{all}%{byte:02X}"))
+        text.bytes().flat_map(|byte| ["%".to_owned(), hex::encode_upper([byte])]).collect()
     }
 
     #[test]
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn written_in_another_way_it_takes_the_text_with_it() {
         let json = serde_json::json!(SECRET).to_string();
-        let units: String = SECRET.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+        let units: String =
+            SECRET.bytes().flat_map(|b| ["\\u00".to_owned(), hex::encode([b])]).collect();
         let mut told = vec![
             encoded(SECRET),
             encoded(&encoded(SECRET)),

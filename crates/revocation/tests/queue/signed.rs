@@ -1,5 +1,6 @@
 //! Tokens that nobody can call back: noted, and what brings them refused first.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,4 +85,45 @@ async fn the_refusal_comes_before_the_row(db: Database) {
     }
     let other = store.revocation(&vault.fingerprint(&"else".into())).await.unwrap().unwrap();
     assert_eq!((other.revocation.state.as_str(), other.revocation.reason), ("pending", None));
+}
+
+/// Looks at what others have done meanwhile.
+struct Watching(Arc<AtomicUsize>, Mutex<Vec<usize>>);
+
+#[async_trait]
+impl SignedTokens for Watching {
+    fn recognise(&self, _: &str) -> Option<Signed> {
+        self.1.lock().unwrap().push(self.0.load(Ordering::SeqCst));
+        None
+    }
+
+    async fn refuse(&self, _: &[Once]) -> Result<(), QueueError> {
+        Ok(())
+    }
+}
+
+/// On one thread.
+#[tokio::test]
+async fn others_have_their_turn_while_many_are_judged() {
+    let db = Database::sqlite();
+    let store = db.open().await;
+    let master = MasterKey::generate(&SystemRandomness);
+    let vault = Vault::open(&store, &master, &SystemRandomness).await.unwrap();
+    let turns = Arc::<AtomicUsize>::default();
+    let watching = Arc::new(Watching(Arc::clone(&turns), Mutex::default()));
+    let (own, random) = (Arc::new(NoOwnTokens), Arc::new(SystemRandomness));
+    let intake = Intake::new(store, vault, Catalog::default(), own, random, 10);
+    let intake = intake.with_signed(Arc::clone(&watching) as _);
+    let other = tokio::spawn(async move {
+        loop {
+            turns.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
+    });
+    let all = (0..300).map(|n| report("x", &format!("secret {n}"))).collect();
+    intake.accept("test", all).await.unwrap();
+    other.abort();
+    let seen = watching.1.lock().unwrap();
+    assert_eq!(seen.len(), 300);
+    assert!(seen[299] >= seen[0] + 5, "{seen:?}");
 }

@@ -81,3 +81,17 @@ pub(crate) async fn what_was_used_and_what_leaked_are_refused_alike(db: Database
     }
     assert_eq!(leaked(&db).await, [(1, 2), (2, 1)], "an attempt to use them changes nothing");
 }
+
+pub(crate) async fn leaks_in_opposite_order_do_not_stand_in_each_others_way(db: Database) {
+    for round in 0..5 {
+        let all: Vec<_> = (0..200).map(|n| Once { keep: HOUR, digest: [n ^ round; 32] }).collect();
+        let back: Vec<_> = all.iter().rev().copied().collect();
+        let both = [all, back].map(|all| {
+            let store = db.store.clone();
+            tokio::spawn(async move { store.leak(&all).await.unwrap() })
+        });
+        for one in both {
+            one.await.unwrap();
+        }
+    }
+}

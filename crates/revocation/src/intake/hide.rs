@@ -131,6 +131,17 @@ mod tests {
     }
 
     #[test]
+    fn either_alphabet_of_base64_counts() {
+        let secret = "~~~???>>>~~~???>>>";
+        for before in ["", "a", "ab"] {
+            let whole = format!("{before}{secret}");
+            let (one, other) = (STANDARD_NO_PAD.encode(&whole), URL_SAFE_NO_PAD.encode(&whole));
+            assert_ne!(one, other);
+            assert_eq!([hide(&one, secret), hide(&other, secret)], ["[secret]"; 2]);
+        }
+    }
+
+    #[test]
     fn what_is_no_escape_does_no_harm() {
         for text in ["\\", "\\u", "\\ud800", "\\u00", "\\uäöü", "%", "%zz", "\\ä", "a\\b\\"] {
             assert_eq!(hide(text, SECRET), text);

@@ -10,6 +10,8 @@ mod broker;
 mod clients;
 #[path = "http/deaf.rs"]
 mod deaf;
+#[path = "http/five_ways.rs"]
+mod five_ways;
 #[path = "http/garbage.rs"]
 mod garbage;
 #[path = "http/gerrit.rs"]
@@ -135,6 +137,9 @@ on_both_databases![
     sweep::what_is_carried_out_late_is_swept,
     sweep::only_orphans_of_this_installation_are_swept,
     sweep::a_gitlab_in_trouble_is_asked_again,
+    five_ways::a_leaked_pat_dies_by_each,
+    five_ways::a_lent_token_dies_by_each,
+    five_ways::by_all_of_them_it_is_one_leak,
     gerrit::a_gerrit_lets_its_users_in,
     gerrit::a_bad_gerrit_header_is_refused_whatever_comes_with_it,
     gerrit::the_order_of_methods_decides,

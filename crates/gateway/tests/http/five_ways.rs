@@ -1,0 +1,168 @@
+//! One leak through each of the five ways in: dead within a second, whatever it is taken for.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+use portcullis_fake_gitlab::{FakeGitlab, JobSpec, TokenState};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::partners::{GITHUB, GITLAB, Programme, sightings};
+use crate::support::broker::{broker_toml, gitlab, given};
+use crate::support::{ADMIN, Database, PAT_TYPE, REPORTING, TestGateway, eventually, send};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LOCATION: &str = "https://x.example/a";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Hook,
+    Github,
+    Gitlab,
+    Command,
+    Operator,
+}
+
+impl Way {
+    const ALL: [Self; 5] = [Self::Hook, Self::Github, Self::Gitlab, Self::Command, Self::Operator];
+
+    /// Who reported, as it is remembered.
+    fn reporter(self) -> &'static str {
+        match self {
+            Self::Hook | Self::Command => "gitlab",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab-partner",
+            Self::Operator => "admin",
+        }
+    }
+}
+
+/// A gateway that all five lead to.
+struct World {
+    database: Database,
+    gitlab: FakeGitlab,
+    programme: Programme,
+    gateway: TestGateway,
+}
+
+impl World {
+    async fn start(database: Database) -> Self {
+        let (gitlab, programme) = (gitlab(), Programme::start());
+        let rest = format!("revoke_seconds = 600\n{}", programme.toml(""));
+        let gateway = TestGateway::start(&database, &broker_toml(&gitlab, &rest)).await;
+        Self { database, gitlab, programme, gateway }
+    }
+
+    /// Comes back with the answer, which is a good one.
+    async fn report(&self, way: Way, token_type: &str, token: &str) {
+        let (type_, gateway) = (token_type, &self.gateway);
+        let located = json!([{ "type": type_, "token": token, "location": LOCATION }]);
+        let found = json!([{ "type": type_, "token": token, "url": LOCATION }]);
+        let status = match way {
+            Way::Hook => gateway.report(&located).await.status,
+            Way::Github => self.programme.report(gateway, GITHUB, &found).await.status,
+            Way::Gitlab => self.programme.report(gateway, GITLAB, &found).await.status,
+            Way::Command => return self.command(type_, token),
+            Way::Operator => {
+                let request = gateway.admin_request(Method::POST, "/v1/revocations");
+                send(request.bearer_auth(ADMIN).body(located.to_string())).await.status
+            }
+        };
+        let told = matches!(way, Way::Github | Way::Operator);
+        assert_eq!(status, if told { 200 } else { 204 }, "{way:?}");
+    }
+
+    /// By the real binary, as gitleaks tells of it.
+    fn command(&self, token_type: &str, token: &str) {
+        let rule = token_type.trim_start_matches("gitleaks_rule_id_");
+        let leaks = json!([{ "RuleID": rule, "Secret": token, "File": LOCATION }]);
+        let folder = self.database.folder();
+        fs::write(folder.join("leaks.json"), leaks.to_string()).unwrap();
+        let token_file = folder.join("client-token");
+        fs::write(&token_file, REPORTING).unwrap();
+        fs::set_permissions(&token_file, Permissions::from_mode(0o600)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(["report", "leaks.json", "--token-file", "client-token", "--url"]);
+        command.arg(format!("http://{}", self.gateway.address()));
+        let output = command.current_dir(folder).env_clear().output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!told.contains(token), "{told}");
+    }
+
+    /// The newest row, once it says that the secret is revoked; in a second at the latest.
+    async fn revoked(&self) -> Value {
+        eventually(SECOND, async || {
+            let row = self.gateway.revocations("").await.pop()?;
+            (row["state"] == "revoked").then_some(row)
+        })
+        .await
+    }
+
+    async fn reporters(&self, row: &Value) -> Vec<Value> {
+        sightings(&self.gateway, row).await.into_iter().map(|[reporter, ..]| reporter).collect()
+    }
+}
+
+pub(crate) async fn a_leaked_pat_dies_by_each(database: Database) {
+    let world = World::start(database).await;
+    let bystander = world.gateway.mint().await.token;
+    for token_type in [PAT_TYPE, "gitleaks_rule_id_generic-api-key"] {
+        for way in Way::ALL {
+            let pat = world.gateway.mint().await.token;
+            assert_eq!(world.gateway.auth(&pat).await.status, 200, "and is remembered");
+            world.report(way, token_type, &pat).await;
+            assert_eq!(world.gateway.auth(&pat).await.status, 401, "{way:?}, {token_type}");
+            let row = world.revoked().await;
+            assert_eq!((&row["type"], &row["provider"]), (&json!(PAT_TYPE), &json!("portcullis")));
+            assert_eq!(world.reporters(&row).await, [way.reporter()], "{way:?}");
+        }
+    }
+    assert_eq!(world.gateway.revocations("").await.len(), 2 * Way::ALL.len(), "one row each");
+    assert_eq!(world.gateway.auth(&bystander).await.status, 200, "what did not leak lives");
+    world.gateway.stop().await;
+}
+
+pub(crate) async fn a_lent_token_dies_by_each(database: Database) {
+    let world = World::start(database).await;
+    let lend = async || given(&world.gateway, &world.gitlab, &JobSpec::default()).await;
+    let state = |token: &str| world.gitlab.state(token);
+    let bystander = lend().await;
+    for way in Way::ALL {
+        let lent = lend().await;
+        assert_eq!(state(&lent), Some(TokenState::Active), "{way:?}");
+        world.report(way, "gitleaks_rule_id_generic-api-key", &lent).await;
+        let dead = async || (state(&lent) == Some(TokenState::Revoked)).then_some(());
+        eventually(SECOND, dead).await;
+        let row = world.revoked().await;
+        assert_eq!(row["provider"], "impersonation", "{way:?}");
+        let all = world.reporters(&row).await;
+        assert_eq!(all, ["impersonation", way.reporter()], "{way:?}");
+    }
+    assert_eq!(state(&bystander), Some(TokenState::Active), "what did not leak lives");
+    world.gateway.stop().await;
+}
+
+pub(crate) async fn by_all_of_them_it_is_one_leak(database: Database) {
+    let world = World::start(database).await;
+    let pat = world.gateway.mint().await.token;
+    let lent = given(&world.gateway, &world.gitlab, &JobSpec::default()).await;
+    for way in Way::ALL.into_iter().chain(Way::ALL) {
+        for token in [&pat, &lent] {
+            world.report(way, PAT_TYPE, token).await;
+        }
+        assert_eq!(world.gateway.auth(&pat).await.status, 401, "{way:?}");
+    }
+    let rows = eventually(SECOND, async || {
+        let rows = world.gateway.revocations("?state=revoked").await;
+        (rows.len() == 2).then_some(rows)
+    })
+    .await;
+    assert_eq!(world.gateway.revocations("").await.len(), 2);
+    assert!(rows.iter().all(|row| row["attempts"].as_u64() <= Some(1)), "{rows:?}");
+    let deletions = world.gitlab.requests().into_iter().filter(|one| one.method == "DELETE");
+    assert_eq!(deletions.count(), 1, "GitLab is asked once");
+    world.gateway.stop().await;
+}

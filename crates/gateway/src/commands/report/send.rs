@@ -51,6 +51,12 @@ pub(super) async fn all(
                 let middle = range.start + batch.len() / 2;
                 waiting.extend([middle..range.end, range.start..middle]);
             }
+            // One that is too large for the gateway by itself keeps no other one alive.
+            Err(Refusal { again: Again::Shorter, .. }) => {
+                let code = "too_large".to_owned();
+                settle(tally, batch, &[Rejected { index: 0, code }], &mut trouble);
+                progress.advance(batch.len());
+            }
             Err(Refusal { error, .. }) => {
                 trouble.ended = Some(error);
                 waiting.push(range);
@@ -91,7 +97,8 @@ pub(super) async fn patiently<T>(
             Err(refusal) => refusal,
         };
         let Again::Later(named) = refusal.again else { return Err(refusal) };
-        let wait = named.unwrap_or(pause);
+        // Whoever says "now" is not to be called all the time.
+        let wait = named.unwrap_or(pause).max(PAUSE);
         if began.elapsed().saturating_add(wait) > patience {
             return Err(refusal);
         }

@@ -121,9 +121,24 @@ fn what_is_too_much_at_once_goes_in_parts() {
     assert_eq!(desk.lengths(), [5, 2, 1, 1, 3]);
     let lines = desk.items()[7..].iter().map(|item| item["location"].clone()).collect::<Vec<_>>();
     assert_eq!(lines, ["a/b.env#L1", "a/b.env#L2", "a/b.env#L3", "a/b.env#L4", "a/b.env#L5"]);
-    let desk = Desk::new(&[GITLAB_TYPE], &[], &vec![too_large(); 9]);
+    // One that is too large by itself keeps no other one alive.
+    let desk = Desk::new(&[GITLAB_TYPE], &[], &vec![too_large(); 4]);
     let said = report(folder.path(), &desk.url, &[]);
-    assert!(said.code == 1 && said.err.contains("5 were not delivered: too_large"), "{said:?}");
+    assert_eq!(said.err, format!("error: rejected: 2 of {GITLAB_TYPE} (too_large)\n"));
+    let counts: Vec<&str> = said.out.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!((said.code, counts), (1, vec![GITLAB_TYPE, "5", "0", "0", "3", "2"]));
+    assert_eq!(desk.lengths(), [5, 2, 1, 1, 3]);
+}
+
+#[test]
+fn who_is_to_come_again_at_once_waits_all_the_same() {
+    let folder = scratch_dir();
+    report_file(folder.path(), &tokens(1));
+    let now = Answer::problem(503, "unavailable").with("Retry-After: 0\r\n");
+    let desk = Desk::new(&[GITLAB_TYPE], &[], &vec![now; 1000]);
+    let said = report(folder.path(), &desk.url, &["--patience", "1500ms"]);
+    assert!(said.code == 1 && said.err.contains("1 were not delivered: unavailable"), "{said:?}");
+    assert_eq!(desk.lengths().len(), 2);
 }
 
 #[test]

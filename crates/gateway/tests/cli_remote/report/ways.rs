@@ -35,19 +35,20 @@ async fn a_pat_and_a_lent_token_die_whatever_they_were_taken_for() {
         leak("gitlab-pat", &lent),
         leak("gitlab-pat", "glpat-somebody-elses-01"),
         leak("generic-api-key", "hunter2"),
+        leak("jwt", "eyJhbGciOiJub25lIn0.e30.c2lnbmVk"),
         leak("generic-api-key", "REDACTED"),
     ]);
     fs::write(folder.join("report.json"), found.to_string()).unwrap();
     let url = format!("http://{}", gateway.address());
     let before: Value =
         serde_json::from_str(&report(folder, &url, &["--dry-run", "--json"]).good()).unwrap();
-    assert_eq!((&before["all"]["sent"], &before["dry_run"]), (&json!(4), &json!(true)));
+    assert_eq!((&before["all"]["sent"], &before["dry_run"]), (&json!(5), &json!(true)));
     assert_eq!(gateway.auth(&pat).await.status, 200, "nothing was sent");
     let heading = report(folder, &url, &["--dry-run"]).good();
     assert!(heading.starts_with("TYPE ") && heading.contains(" WOULD SEND "), "{heading}");
 
     let told: Value = serde_json::from_str(&report(folder, &url, &["--json"]).good()).unwrap();
-    let all = json!({ "found": 6, "without_secret": 1, "not_offered": 2, "repeated": 0, "sent": 3,
+    let all = json!({ "found": 7, "without_secret": 1, "not_offered": 3, "repeated": 0, "sent": 3,
         "rejected": 0, "undelivered": 0 });
     assert_eq!((&told["format"], &told["all"]), (&json!("gitleaks"), &all));
     for dead in [&pat, &other] {

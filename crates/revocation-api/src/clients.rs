@@ -9,6 +9,7 @@ use portcullis_web::{Authorization, PerClient, Preshared, Problem, Rate, authori
 use secrecy::SecretString;
 
 use crate::RevocationApi;
+use crate::jobs::NO_RULE;
 
 /// Which types a client may report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,15 +93,19 @@ pub(crate) async fn authenticate(
     api: &RevocationApi,
     request: &HttpRequest,
 ) -> Result<Arc<Client>, Problem> {
-    if let Some(client) = find(api, request).await? {
-        return Ok(client);
-    }
+    let refusal = match find(api, request).await {
+        Ok(Some(client)) => return Ok(client),
+        Ok(None) => Problem::unauthorized(&["Bearer realm=\"token-revocation\""]),
+        // Of jobs that may not report there can be as many as strangers have.
+        Err(problem) if problem.code() == NO_RULE => problem,
+        Err(problem) => return Err(problem),
+    };
     if let Some(address) = request.peer_addr() {
         api.failures
             .check(address.ip())
             .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
     }
-    Err(Problem::unauthorized(&["Bearer realm=\"token-revocation\""]))
+    Err(refusal)
 }
 
 async fn find(api: &RevocationApi, request: &HttpRequest) -> Result<Option<Arc<Client>>, Problem> {

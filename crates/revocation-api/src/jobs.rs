@@ -8,6 +8,9 @@ use secrecy::SecretString;
 
 use crate::clients::{Client, Types};
 
+/// The code of a job that no rule lets in.
+pub(crate) const NO_RULE: &str = "no_rule";
+
 /// Who proves that a bearer is the token of a CI job. This crate knows no JWT.
 #[async_trait::async_trait]
 pub trait JobReporters: fmt::Debug + Send + Sync {
@@ -57,7 +60,7 @@ impl Jobs {
             Err(NoReporter::Unproven) => return Ok(None),
             Err(NoReporter::Unavailable) => return Err(Problem::unavailable()),
             Err(NoReporter::NoRule) => {
-                return Err(Problem::forbidden("no_rule", "no rule lets this job report"));
+                return Err(Problem::forbidden(NO_RULE, "no rule lets this job report"));
             }
         };
         // A configured client's name has no colon.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,10 +11,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::partners::{GITHUB, GITLAB, Programme, sightings};
+use crate::resign::World;
 use crate::support::broker::{broker_toml, gitlab, given};
 use crate::support::{ADMIN, Database, PAT_TYPE, REPORTING, TestGateway, eventually, send};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// What a scanner says that knows no better.
+const UNOFFERED: &str = "gitleaks_rule_id_generic-api-key";
 const LOCATION: &str = "https://x.example/a";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,24 +44,16 @@ impl Way {
 }
 
 /// A gateway that all five lead to.
-struct World {
-    database: Database,
-    gitlab: FakeGitlab,
-    programme: Programme,
-    gateway: TestGateway,
+struct Ways<'a> {
+    folder: &'a Path,
+    programme: &'a Programme,
+    gateway: &'a TestGateway,
 }
 
-impl World {
-    async fn start(database: Database) -> Self {
-        let (gitlab, programme) = (gitlab(), Programme::start());
-        let rest = format!("revoke_seconds = 600\n{}", programme.toml(""));
-        let gateway = TestGateway::start(&database, &broker_toml(&gitlab, &rest)).await;
-        Self { database, gitlab, programme, gateway }
-    }
-
+impl Ways<'_> {
     /// Comes back with the answer, which is a good one.
     async fn report(&self, way: Way, token_type: &str, token: &str) {
-        let (type_, gateway) = (token_type, &self.gateway);
+        let (type_, gateway) = (token_type, self.gateway);
         let located = json!([{ "type": type_, "token": token, "location": LOCATION }]);
         let found = json!([{ "type": type_, "token": token, "url": LOCATION }]);
         let status = match way {
@@ -78,7 +74,7 @@ impl World {
     fn command(&self, token_type: &str, token: &str) {
         let rule = token_type.trim_start_matches("gitleaks_rule_id_");
         let leaks = json!([{ "RuleID": rule, "Secret": token, "File": LOCATION }]);
-        let folder = self.database.folder();
+        let folder = self.folder;
         fs::write(folder.join("leaks.json"), leaks.to_string()).unwrap();
         let token_file = folder.join("client-token");
         fs::write(&token_file, REPORTING).unwrap();
@@ -92,77 +88,110 @@ impl World {
         assert!(!told.contains(token), "{told}");
     }
 
-    /// The newest row, once it says that the secret is revoked; in a second at the latest.
-    async fn revoked(&self) -> Value {
+    /// The newest row, once it has ended so; in a second at the latest.
+    async fn ended(&self, state: &str) -> Value {
         eventually(SECOND, async || {
             let row = self.gateway.revocations("").await.pop()?;
-            (row["state"] == "revoked").then_some(row)
+            (row["state"] == state).then_some(row)
         })
         .await
     }
 
     async fn reporters(&self, row: &Value) -> Vec<Value> {
-        sightings(&self.gateway, row).await.into_iter().map(|[reporter, ..]| reporter).collect()
+        sightings(self.gateway, row).await.into_iter().map(|[reporter, ..]| reporter).collect()
     }
+}
+
+/// A broker for that GitLab, and both programmes.
+async fn start(database: &Database, gitlab: &FakeGitlab, programme: &Programme) -> TestGateway {
+    let rest = format!("revoke_seconds = 600\n{}", programme.toml(""));
+    TestGateway::start(database, &broker_toml(gitlab, &rest)).await
 }
 
 pub(crate) async fn a_leaked_pat_dies_by_each(database: Database) {
-    let world = World::start(database).await;
-    let bystander = world.gateway.mint().await.token;
-    for token_type in [PAT_TYPE, "gitleaks_rule_id_generic-api-key"] {
+    let (gitlab, programme) = (gitlab(), Programme::start());
+    let gateway = start(&database, &gitlab, &programme).await;
+    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &gateway };
+    let bystander = gateway.mint().await.token;
+    for token_type in [PAT_TYPE, UNOFFERED] {
         for way in Way::ALL {
-            let pat = world.gateway.mint().await.token;
-            assert_eq!(world.gateway.auth(&pat).await.status, 200, "and is remembered");
-            world.report(way, token_type, &pat).await;
-            assert_eq!(world.gateway.auth(&pat).await.status, 401, "{way:?}, {token_type}");
-            let row = world.revoked().await;
+            let pat = gateway.mint().await.token;
+            assert_eq!(gateway.auth(&pat).await.status, 200, "and is remembered");
+            ways.report(way, token_type, &pat).await;
+            assert_eq!(gateway.auth(&pat).await.status, 401, "{way:?}, {token_type}");
+            let row = ways.ended("revoked").await;
             assert_eq!((&row["type"], &row["provider"]), (&json!(PAT_TYPE), &json!("portcullis")));
-            assert_eq!(world.reporters(&row).await, [way.reporter()], "{way:?}");
+            assert_eq!(ways.reporters(&row).await, [way.reporter()], "{way:?}");
         }
     }
-    assert_eq!(world.gateway.revocations("").await.len(), 2 * Way::ALL.len(), "one row each");
-    assert_eq!(world.gateway.auth(&bystander).await.status, 200, "what did not leak lives");
-    world.gateway.stop().await;
+    assert_eq!(gateway.revocations("").await.len(), 2 * Way::ALL.len(), "one row each");
+    assert_eq!(gateway.auth(&bystander).await.status, 200, "what did not leak lives");
+    gateway.stop().await;
 }
 
 pub(crate) async fn a_lent_token_dies_by_each(database: Database) {
-    let world = World::start(database).await;
-    let lend = async || given(&world.gateway, &world.gitlab, &JobSpec::default()).await;
-    let state = |token: &str| world.gitlab.state(token);
+    let (gitlab, programme) = (gitlab(), Programme::start());
+    let gateway = start(&database, &gitlab, &programme).await;
+    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &gateway };
+    let lend = async || given(&gateway, &gitlab, &JobSpec::default()).await;
     let bystander = lend().await;
     for way in Way::ALL {
         let lent = lend().await;
-        assert_eq!(state(&lent), Some(TokenState::Active), "{way:?}");
-        world.report(way, "gitleaks_rule_id_generic-api-key", &lent).await;
-        let dead = async || (state(&lent) == Some(TokenState::Revoked)).then_some(());
+        assert_eq!(gitlab.state(&lent), Some(TokenState::Active), "{way:?}");
+        ways.report(way, UNOFFERED, &lent).await;
+        let dead = async || (gitlab.state(&lent) == Some(TokenState::Revoked)).then_some(());
         eventually(SECOND, dead).await;
-        let row = world.revoked().await;
+        let row = ways.ended("revoked").await;
         assert_eq!(row["provider"], "impersonation", "{way:?}");
-        let all = world.reporters(&row).await;
+        let all = ways.reporters(&row).await;
         assert_eq!(all, ["impersonation", way.reporter()], "{way:?}");
     }
-    assert_eq!(state(&bystander), Some(TokenState::Active), "what did not leak lives");
+    assert_eq!(gitlab.state(&bystander), Some(TokenState::Active), "what did not leak lives");
+    gateway.stop().await;
+}
+
+pub(crate) async fn what_a_resigned_token_was_made_of_brings_no_more_by_each(database: Database) {
+    let programme = Programme::start();
+    let rest =
+        format!("issuer = \"https://oidc.example.com\"\ntoken_id = true\n{}", programme.toml(""));
+    let world = World::start(&database, &rest).await;
+    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &world.gateway };
+    let other = world.token(json!({ "jti": "of another job" }));
+    for way in Way::ALL {
+        let theirs = world.token(json!({ "jti": format!("{way:?}") }));
+        let resigned = world.post(json!({ "token": theirs })).await;
+        assert_eq!(resigned.status, 200, "{way:?}: {resigned:?}");
+        ways.report(way, UNOFFERED, &resigned.text).await;
+        let again = world.post(json!({ "token": theirs })).await;
+        assert_eq!((again.status, again.code().as_str()), (403, "leaked"), "{way:?}");
+        let row = ways.ended("noted").await;
+        assert_eq!(row["code"], "resigned", "{way:?}");
+        assert_eq!(ways.reporters(&row).await, [way.reporter()], "{way:?}");
+    }
+    assert_eq!(world.post(json!({ "token": other })).await.status, 200);
     world.gateway.stop().await;
 }
 
 pub(crate) async fn by_all_of_them_it_is_one_leak(database: Database) {
-    let world = World::start(database).await;
-    let pat = world.gateway.mint().await.token;
-    let lent = given(&world.gateway, &world.gitlab, &JobSpec::default()).await;
+    let (gitlab, programme) = (gitlab(), Programme::start());
+    let gateway = start(&database, &gitlab, &programme).await;
+    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &gateway };
+    let pat = gateway.mint().await.token;
+    let lent = given(&gateway, &gitlab, &JobSpec::default()).await;
     for way in Way::ALL.into_iter().chain(Way::ALL) {
         for token in [&pat, &lent] {
-            world.report(way, PAT_TYPE, token).await;
+            ways.report(way, PAT_TYPE, token).await;
         }
-        assert_eq!(world.gateway.auth(&pat).await.status, 401, "{way:?}");
+        assert_eq!(gateway.auth(&pat).await.status, 401, "{way:?}");
     }
     let rows = eventually(SECOND, async || {
-        let rows = world.gateway.revocations("?state=revoked").await;
+        let rows = gateway.revocations("?state=revoked").await;
         (rows.len() == 2).then_some(rows)
     })
     .await;
-    assert_eq!(world.gateway.revocations("").await.len(), 2);
+    assert_eq!(gateway.revocations("").await.len(), 2);
     assert!(rows.iter().all(|row| row["attempts"].as_u64() <= Some(1)), "{rows:?}");
-    let deletions = world.gitlab.requests().into_iter().filter(|one| one.method == "DELETE");
+    let deletions = gitlab.requests().into_iter().filter(|one| one.method == "DELETE");
     assert_eq!(deletions.count(), 1, "GitLab is asked once");
-    world.gateway.stop().await;
+    gateway.stop().await;
 }

@@ -121,6 +121,30 @@ pub(crate) async fn rules_types_and_a_rate_hold_for_jobs(database: Database) {
     gateway.stop().await;
 }
 
+pub(crate) async fn jobs_that_no_rule_lets_in_are_slowed_down(database: Database) {
+    let gitlab = FakeGitlab::start();
+    let rest = "[[revocation_api.jobs.rules]]\nclaims = { project_path = \"my-group/*\" }";
+    let gateway = TestGateway::start(&database, &jobs_toml(&gitlab, rest)).await;
+    let of = |path: &str| {
+        let spec = JobSpec { project_path: path.to_owned(), ..JobSpec::default() };
+        format!("Bearer {}", jwt(&gitlab, &spec))
+    };
+    let stranger = of("other/project");
+    let mut refused = 0;
+    let limited = loop {
+        let answer = report(&gateway, &stranger, &json!([])).await;
+        if answer.status != 403 {
+            break answer;
+        }
+        refused += 1;
+        assert!(refused < 1000, "they are not limited");
+    };
+    assert!(refused >= 20, "{refused}");
+    assert_eq!(said(&limited), (429, "too_many_failures".to_owned()));
+    assert_eq!(report(&gateway, &of("my-group/a"), &json!([])).await.status, 204, "by itself");
+    gateway.stop().await;
+}
+
 pub(crate) async fn jobs_wait_for_an_issuer_that_is_away(database: Database) {
     let gitlab = FakeGitlab::start();
     let url = gitlab.url();

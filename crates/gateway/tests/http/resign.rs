@@ -60,17 +60,17 @@ fn section(file: &Path, rest: &str) -> String {
 }
 
 /// An upstream, keys of ours, and a gateway between them.
-struct World {
+pub(crate) struct World {
     upstream: Issuer,
     ours: Vec<SigningKey>,
     file: PathBuf,
-    gateway: TestGateway,
+    pub(crate) gateway: TestGateway,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "claims as `json!` makes them")]
 impl World {
     /// One key of ours, by ES256; `rest` are more keys of the section.
-    async fn start(database: &Database, rest: &str) -> Self {
+    pub(crate) async fn start(database: &Database, rest: &str) -> Self {
         let ours = vec![SigningKey::generate("ES256", "ours")];
         let rest = format!("signing_key_ids = {{ ES256 = \"ours\" }}\n{rest}");
         Self::with(database, ours, Issuer::start("RS256"), &rest).await
@@ -89,11 +89,11 @@ impl World {
     }
 
     /// An upstream's token, with these claims over the usual ones; null takes one away.
-    fn token(&self, over: Value) -> String {
+    pub(crate) fn token(&self, over: Value) -> String {
         self.upstream.key.sign(&claims(&self.upstream, &over))
     }
 
-    async fn post(&self, body: Value) -> Answer {
+    pub(crate) async fn post(&self, body: Value) -> Answer {
         post(&self.gateway, &body.to_string()).await
     }
 

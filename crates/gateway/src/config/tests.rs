@@ -82,7 +82,7 @@ fn every_problem_is_told_at_once_by_its_full_key() {
         a = "kill"
         [[revocation.providers]]
         kind = "http"
-        preset = "dopler"
+        preset = "nobody"
         [[revocation.providers]]
         kind = "gitlab"
         [revocation_api]

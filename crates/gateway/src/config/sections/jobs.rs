@@ -5,7 +5,7 @@ use portcullis_jwt_verify::rules::{Claims, Rule, Rules};
 use super::super::section::Section;
 use super::impersonation::read_claims;
 use super::intake::{RateLimit, read_types};
-use super::oidc::{KeysFrom, check_issuer, read_keys};
+use super::oidc::{KeysFrom, check_issuer, read_audiences, read_keys};
 use super::server::CaFile;
 
 const PER_PROJECT: RateLimit = RateLimit { per_second: 5, burst: 100 };
@@ -35,13 +35,8 @@ impl Jobs {
         let issuer: Option<String> = section.required("issuer");
         check_issuer(section, "issuer", issuer.as_deref());
         let keys = read_keys(section, issuer.as_deref());
-        let given = section.has("audiences");
-        let audiences = section.list::<String>("audiences").unwrap_or_default();
-        if !given {
-            section.problem("audiences", "is required: name the aud of your jobs' id_tokens");
-        } else if audiences.is_empty() || audiences.iter().any(String::is_empty) {
-            section.problem("audiences", "must name at least one audience, and none that is empty");
-        }
+        let missing = "is required: name the aud of your jobs' id_tokens";
+        let audiences = read_audiences(section, missing);
         let ca_file = CaFile::read(section);
         let rules = read_rules(section);
         let types = read_types(section);

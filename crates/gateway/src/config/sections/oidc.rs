@@ -59,16 +59,22 @@ fn read_one(section: &mut Section<'_>) -> Option<Oidc> {
     let issuer: Option<String> = section.required("issuer");
     check_issuer(section, "issuer", issuer.as_deref());
     let keys = read_keys(section, issuer.as_deref());
-    let given = section.has("audiences");
-    let audiences = section.list::<String>("audiences").unwrap_or_default();
-    if !given {
-        section.problem("audiences", "is required");
-    } else if audiences.is_empty() || audiences.iter().any(String::is_empty) {
-        section.problem("audiences", "must name at least one audience, and none that is empty");
-    }
+    let audiences = read_audiences(section, "is required");
     let trust_email = section.or("trust_email", false);
     let ca_file = CaFile::read(section);
     Some(Oidc { issuer: issuer?, keys: keys?, audiences, trust_email, ca_file })
+}
+
+/// Whom tokens are for; `missing` is said where nobody is named.
+pub(super) fn read_audiences(section: &mut Section<'_>, missing: &str) -> Vec<String> {
+    let given = section.has("audiences");
+    let audiences = section.list::<String>("audiences").unwrap_or_default();
+    if !given {
+        section.problem("audiences", missing);
+    } else if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+        section.problem("audiences", "must name at least one audience, and none that is empty");
+    }
+    audiences
 }
 
 pub(super) fn check_issuer(section: &mut Section<'_>, key: &str, issuer: Option<&str>) {

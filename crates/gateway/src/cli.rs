@@ -6,7 +6,7 @@ mod keys;
 mod remote;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portcullis_base::secret::SecretString;
@@ -116,6 +116,14 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// The same for a shell, each after a space, as far as something was said.
+    pub fn again(&self) -> String {
+        let config = self.config.iter().map(|file| format!(" --config {}", quoted(file)));
+        let data_dir = Some(&self.data_dir).filter(|path| *path != Path::new(data_dir::DEFAULT));
+        let data_dir = data_dir.map(|path| format!(" --data-dir {}", quoted(path)));
+        config.chain(data_dir).collect()
+    }
+
     /// With the environment added.
     pub fn sources(&self, environment: &Environment) -> Sources {
         Sources {
@@ -124,6 +132,11 @@ impl SourceArgs {
             environment: environment.clone(),
         }
     }
+}
+
+/// A path as one word of a shell.
+pub(crate) fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// `portcullis secrets …`

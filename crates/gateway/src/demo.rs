@@ -33,6 +33,7 @@ use portcullis_base::{SystemClock, SystemRandomness};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::cli::quoted;
 use crate::config::{Log, LogFormat};
 use crate::error::StartError;
 use crate::logging;
@@ -158,11 +159,6 @@ fn try_this(world: &World, admin: &str) -> String {
         quoted(&config),
         quoted(data),
     )
-}
-
-/// A path as one word of a shell.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// The gateway's own lines must not come between the steps.

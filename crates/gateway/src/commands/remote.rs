@@ -1,5 +1,6 @@
 //! A running gateway, called over HTTP: the only file of the commands that does so.
 
+mod answer;
 mod error;
 mod place;
 mod raw;
@@ -9,16 +10,15 @@ mod tls;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
+pub(super) use answer::Answer;
 pub(super) use error::{Reach, RemoteError};
 pub(super) use place::Listener;
 use place::Place;
-pub(super) use raw::Answer as RawAnswer;
 pub(super) use reporter::Reporter;
 pub(super) use reporting::{Again, Refusal, Rejected};
 
@@ -33,17 +33,14 @@ const LONGEST: usize = 64 << 20;
 /// The longest list that the API gives at once.
 const PAGE: usize = 1000;
 
+/// The two paths of the Token Revocation API, below its mount.
+pub(super) const TYPES: [&str; 2] = ["v1", "revocable_token_types"];
+pub(super) const REVOKE: [&str; 2] = ["v1", "revoke_tokens"];
+
 /// One listener of a running gateway, and an admin token for it.
 pub(super) struct Remote {
     http: reqwest::Client,
     place: Place,
-}
-
-/// An answer, read to its end.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 /// What was read of a list that comes in pages.
@@ -164,14 +161,18 @@ impl Remote {
         Err(self.refusal(&answer, path))
     }
 
-    /// One request with the token, and its answer, read to its end.
+    /// One request with the token, and its answer.
     async fn exchange(
         &self,
         method: &Method,
         request: RequestBuilder,
     ) -> Result<Answer, RemoteError> {
+        self.send(method, request.bearer_auth(self.place.token.expose_secret())).await
+    }
+
+    /// One request as it is, and its answer, read to its end.
+    async fn send(&self, method: &Method, request: RequestBuilder) -> Result<Answer, RemoteError> {
         let lost = |error| RemoteError::of_transport(&self.place, method, &error);
-        let request = request.bearer_auth(self.place.token.expose_secret());
         let mut response = request.send().await.map_err(lost)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
@@ -195,35 +196,19 @@ impl Remote {
     }
 
     fn refusal(&self, answer: &Answer, path: &[&str]) -> RemoteError {
-        let status = answer.status;
-        let problem = answer.problem();
-        let Some(problem) = problem.and_then(|body| RemoteError::of_problem(&body)) else {
-            return self.not_ours(status);
-        };
         let at = self.place.shown();
-        match (status, path) {
-            (StatusCode::UNAUTHORIZED, _) => {
+        match (answer.problem(), answer.status, path) {
+            (None, ..) => self.not_ours(answer.status),
+            (_, StatusCode::UNAUTHORIZED, _) => {
                 RemoteError::Unauthorized { at, origin: self.place.origin.clone() }
             }
             // The list itself is on every gateway.
-            (StatusCode::NOT_FOUND, [_, name]) => RemoteError::WrongListener {
+            (_, StatusCode::NOT_FOUND, [_, name]) => RemoteError::WrongListener {
                 at,
                 path: format!("/v1/{name}"),
                 listener: self.place.listener,
             },
-            _ => problem.wait(answer.header(RETRY_AFTER.as_str())),
+            (Some(problem), ..) => problem,
         }
-    }
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The body, where it says of itself that it is a problem.
-    fn problem(&self) -> Option<Value> {
-        let ours = self.header(CONTENT_TYPE.as_str()) == Some("application/problem+json");
-        serde_json::from_slice(&self.body).ok().filter(|_| ours)
     }
 }

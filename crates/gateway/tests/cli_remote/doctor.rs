@@ -34,7 +34,7 @@ fn verdicts(said: &Said) -> Vec<&str> {
     lines.map(|line| line.split(':').next().unwrap()).collect()
 }
 
-const WELL: [&str; 8] = [
+const WELL: [&str; 9] = [
     "ok   address",
     "ok   tls",
     "ok   token",
@@ -43,6 +43,7 @@ const WELL: [&str; 8] = [
     "ok   report",
     "ok   same again",
     "ok   garbage",
+    "ok   large report",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,6 +122,25 @@ async fn a_client_of_few_types_is_tried_all_the_same() {
     gateway.stop().await;
 }
 
+/// What a shell makes of the line.
+fn show_arguments(line: &str) -> Vec<&str> {
+    line.split(' ').map(|word| word.trim_matches('\'')).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_takes_too_little_at_once_is_told_so() {
+    let database = Database::sqlite().await;
+    let small =
+        format!("[revocation_api]\nmax_body = \"1MiB\"\n{}", client_toml("gitlab", REPORTING, ""));
+    let gateway = TestGateway::start(&database, &small).await;
+    let said = doctor(&at(&gateway));
+    let told = "\nbad  large report: 8 MiB are too much (the body is longer than 1048576 bytes): GitLab \
+                sends all that a pipeline found at once; raise revocation_api.max_body\n";
+    assert!(said.code == 1 && said.out.contains(told), "{said:?}");
+    assert!(!said.out.contains("ApplicationSetting"), "{said:?}");
+    gateway.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn address_and_token_come_from_the_configuration() {
     let database = Database::sqlite().await;
@@ -134,7 +154,11 @@ async fn address_and_token_come_from_the_configuration() {
     };
     let said = ask(&[]);
     assert_eq!((said.code, verdicts(&said)), (0, WELL.to_vec()), "{said:?}");
-    assert!(said.out.contains("(from the client gitlab of the configuration: `portcullis secrets"));
+    let show = format!("secrets show revocation_api_token --config '{}'", file.display());
+    let told =
+        format!("(from the client gitlab of the configuration: `portcullis {show}` prints it)");
+    assert!(said.out.contains(&told), "{said:?}");
+    assert_eq!(run(database.folder(), &show_arguments(&show)).good(), format!("{REPORTING}\n"));
     assert!(said.err.contains("https://gitlab.example.com/ is the GitLab of [impersonation]"));
     let named = format!("{rest}{}", gitlab_toml("https://gitlab.example.com/"));
     database.configuration((gateway.address().port(), 1), &named);
@@ -185,6 +209,7 @@ fn who_is_healthy_and_answers_otherwise_is_told_of_each() {
     let refusal = http("401 Oh", "application/problem+json", r#"{"code":"unauthorized"}"#);
     let empty = http("200 OK", "application/json", r#"{"types":[]}"#);
     let done = http("204 Done", "text/plain", "");
+    let garbage = http("400 No", "application/problem+json", r#"{"code":"invalid_body"}"#);
     let late = r#"{"code":"queue_full","detail":"too many wait"}"#;
     let late = format!(
         "HTTP/1.1 429 Wait\r\nContent-Type: application/problem+json\r\nRetry-After: 30\r\n\
@@ -204,6 +229,11 @@ fn who_is_healthy_and_answers_otherwise_is_told_of_each() {
         (vec![&types, &refusal, &done, &page("500 Oh")], "bad  same again: "),
         (vec![&types, &refusal, &done, &done, &done], "bad  garbage: taken (204)"),
         (vec![&types, &refusal, &done, &done, &page("400 Oh")], "bad  garbage: "),
+        (
+            // It hangs up before all of it is sent, so that the answer may not be read.
+            vec![&types, &refusal, &done, &done, &garbage, &page("413 Large")],
+            "bad  large report: 8 MiB are too much (",
+        ),
     ] {
         let all: Vec<_> = std::iter::once(&ok).chain(answers).cloned().collect();
         let (url, seen) = canned_in_turn(all);

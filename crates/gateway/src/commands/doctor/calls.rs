@@ -5,14 +5,18 @@ use std::time::Duration;
 use portcullis_base::secret::SecretString;
 use portcullis_revocation::formats::DOCTOR_TYPE;
 use portcullis_revocation::issuance::digest;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use time::Date;
 use url::Url;
 
-use crate::commands::remote::{RawAnswer, RemoteError, Reporter};
+use crate::commands::remote::{Answer, REVOKE, RemoteError, Reporter, TYPES};
 
 /// The longest that is waited where a gateway asks for patience.
 const PATIENCE: u64 = 5;
+
+/// How long a report is that many findings make, in MiB.
+pub(super) const LARGE: usize = 8;
 
 /// Calls a gateway as GitLab does, and waits once where it is asked to.
 pub(super) struct Calls<'a> {
@@ -27,37 +31,34 @@ impl<'a> Calls<'a> {
     }
 
     /// Whether it lives: the first place where there is anything counts.
-    pub(super) async fn health(&self) -> Result<RawAnswer, RemoteError> {
+    pub(super) async fn health(&self) -> Result<Answer, RemoteError> {
         let mut last = None;
         for url in &self.reporter.health {
             let answer = self.reporter.remote.raw(url.clone(), None, None).await?;
-            let missing = answer.status == 404;
+            let missing = answer.status == StatusCode::NOT_FOUND;
             last = Some(answer);
             if !missing {
                 break;
             }
         }
-        last.ok_or_else(|| self.reporter.remote.not_ours(reqwest::StatusCode::NOT_FOUND))
+        last.ok_or_else(|| self.reporter.remote.not_ours(StatusCode::NOT_FOUND))
     }
 
     /// The types, asked for with this token.
-    pub(super) async fn types(&mut self, token: &SecretString) -> Result<RawAnswer, RemoteError> {
-        let url = self.reporter.remote.url(&["v1", "revocable_token_types"]);
+    pub(super) async fn types(&mut self, token: &SecretString) -> Result<Answer, RemoteError> {
+        let url = self.reporter.remote.url(&TYPES);
         self.patiently(&url, token, None).await
     }
 
     /// The same without any patience.
-    pub(super) async fn types_at_once(
-        &self,
-        token: &SecretString,
-    ) -> Result<RawAnswer, RemoteError> {
-        let url = self.reporter.remote.url(&["v1", "revocable_token_types"]);
+    pub(super) async fn types_at_once(&self, token: &SecretString) -> Result<Answer, RemoteError> {
+        let url = self.reporter.remote.url(&TYPES);
         self.reporter.remote.raw(url, Some(token), None).await
     }
 
     /// A report with this body.
-    pub(super) async fn report(&mut self, body: &str) -> Result<RawAnswer, RemoteError> {
-        let url = self.reporter.remote.url(&["v1", "revoke_tokens"]);
+    pub(super) async fn report(&mut self, body: &str) -> Result<Answer, RemoteError> {
+        let url = self.reporter.remote.url(&REVOKE);
         self.patiently(&url, &self.reporter.token, Some(body)).await
     }
 
@@ -66,13 +67,14 @@ impl<'a> Calls<'a> {
         url: &Url,
         token: &SecretString,
         body: Option<&str>,
-    ) -> Result<RawAnswer, RemoteError> {
+    ) -> Result<Answer, RemoteError> {
         let call = || {
             let body = body.map(str::to_owned);
             self.reporter.remote.raw(url.clone(), Some(token), body)
         };
         let answer = call().await?;
-        match answer.wait.filter(|wait| answer.status == 429 && *wait <= PATIENCE) {
+        let busy = answer.status == StatusCode::TOO_MANY_REQUESTS;
+        match answer.wait().filter(|wait| busy && *wait <= PATIENCE) {
             None => Ok(answer),
             Some(wait) => {
                 tokio::time::sleep(Duration::from_secs(wait)).await;
@@ -114,6 +116,11 @@ pub(super) fn findings(today: Date) -> String {
         item(Value::Null, at, Value::Null),
     ])
     .to_string()
+}
+
+/// As long as many findings, and none.
+pub(super) fn large() -> String {
+    format!("[{}]", " ".repeat(LARGE << 20))
 }
 
 #[cfg(test)]

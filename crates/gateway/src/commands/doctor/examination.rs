@@ -1,21 +1,27 @@
 //! The looks, in the order in which GitLab would stumble.
 
+use std::fmt::Display;
+
 use portcullis_base::Clock;
 use portcullis_base::secret::SecretString;
 use portcullis_revocation::formats::GITLAB_TYPES;
-use serde_json::Value;
+use reqwest::StatusCode;
 use url::Url;
 
 use super::Finding;
-use super::calls::{Calls, findings};
+use super::calls::{Calls, LARGE, findings, large};
 use crate::commands::output::Output;
-use crate::commands::remote::{RawAnswer, RemoteError, Reporter};
+use crate::commands::remote::{Answer, RemoteError, Reporter};
 
 /// Nobody's token.
 const NOBODYS: &str = "portcullis-doctor-tries-whether-a-wrong-token-is-refused";
 
 /// No array, and no JSON either.
 const GARBAGE: &str = "{\"not\": \"an array\"";
+
+/// What to do where something in between takes less than the gateway.
+const PROXY: &str = "let what stands in between take as much as the gateway does (nginx: \
+                     client_max_body_size 64m)";
 
 /// Everything that was seen of a gateway.
 pub(super) struct Examination<'a> {
@@ -49,6 +55,7 @@ impl<'a> Examination<'a> {
         self.types(&types);
         self.report().await;
         self.garbage().await;
+        self.large().await;
         if self.calls.waited > 0 {
             self.warn(
                 "the gateway asked for patience (429): GitLab asks for the types and reports right after, so \
@@ -74,14 +81,16 @@ impl<'a> Examination<'a> {
     async fn address(&mut self) -> bool {
         let at = self.reporter.remote.shown();
         let finding = match self.calls.health().await {
-            Ok(answer) if answer.status == 200 && answer.body.trim_ascii() == b"Healthy" => {
+            Ok(answer)
+                if answer.status == StatusCode::OK && answer.body.trim_ascii() == b"Healthy" =>
+            {
                 Finding::good("address", format!("{at} is healthy"))
             }
-            Ok(answer) if (300..400).contains(&answer.status) => {
+            Ok(answer) if answer.status.is_redirection() => {
                 let text = format!("{at} redirects: name the address that it leads to");
                 Finding::bad("address", "redirect", text)
             }
-            Ok(answer) => Finding::of("address", &self.reporter.remote.why_not(answer)),
+            Ok(answer) => Finding::of("address", &self.reporter.remote.why_not(&answer)),
             Err(error @ RemoteError::Tls { .. }) => Finding::of("tls", &error),
             Err(error) => Finding::of("address", &error),
         };
@@ -110,34 +119,34 @@ impl<'a> Examination<'a> {
     async fn token(&mut self) -> Option<Vec<String>> {
         let answer = self.calls.types(&self.reporter.token).await;
         let (finding, types) = match answer {
-            Ok(answer) if answer.status == 200 => match offered(&answer) {
+            Ok(answer) if answer.status == StatusCode::OK => match answer.types() {
                 Some(types) => {
                     let text = format!("the one from {} is accepted", self.reporter.origin);
                     (Finding::good("token", text), Some(types))
                 }
-                None => (Finding::of("token", &self.reporter.remote.why_not(answer)), None),
+                None => (Finding::of("token", &self.reporter.remote.why_not(&answer)), None),
             },
-            Ok(answer) => (self.no_types(answer), None),
+            Ok(answer) => (self.no_types(&answer), None),
             Err(error) => (Finding::of("token", &error), None),
         };
         self.tell(finding);
         types
     }
 
-    fn no_types(&self, answer: RawAnswer) -> Finding {
-        match (answer.status, &answer.problem) {
-            (401, Some(_)) => {
+    fn no_types(&self, answer: &Answer) -> Finding {
+        match (answer.status, answer.problem()) {
+            (StatusCode::UNAUTHORIZED, Some(_)) => {
                 let text = format!(
                     "the gateway does not take the one from {}: it must be that of one of its \
-                     revocation_api.clients",
+                     revocation_api.clients, and what stands in between must hand Authorization on",
                     self.reporter.origin
                 );
                 Finding::bad("token", "unauthorized", text)
             }
-            (404, Some(_)) => {
+            (StatusCode::NOT_FOUND, Some(_)) => {
                 let text = format!(
                     "there is no /v1/revocable_token_types at {}: is it the public listener, and \
-                     revocation_api.mount in the address?",
+                     revocation_api.mount in the address, and nothing behind that?",
                     self.reporter.remote.shown()
                 );
                 Finding::bad("token", "not_found", text)
@@ -149,17 +158,19 @@ impl<'a> Examination<'a> {
     async fn wrong_token(&mut self) {
         let wrong = SecretString::from(NOBODYS);
         let finding = match self.calls.types_at_once(&wrong).await {
-            Ok(answer) if answer.status == 401 => Finding::good("wrong token", "refused"),
-            Ok(answer) if answer.status == 429 => {
+            Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
+                Finding::good("wrong token", "refused")
+            }
+            Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 let text = "refused, as one of too many from this address";
                 Finding::good("wrong token", text)
             }
-            Ok(answer) if answer.status == 200 => {
+            Ok(answer) if answer.status == StatusCode::OK => {
                 let text = "accepted: something in front of the gateway puts the right one in its place, so \
                             anybody can report";
                 Finding::bad("wrong token", "accepted", text)
             }
-            Ok(answer) => Finding::of("wrong token", &self.reporter.remote.why_not(answer)),
+            Ok(answer) => Finding::of("wrong token", &self.reporter.remote.why_not(&answer)),
             Err(error) => Finding::of("wrong token", &error),
         };
         self.tell(finding);
@@ -197,8 +208,8 @@ impl<'a> Examination<'a> {
         let body = findings(self.clock.now().date());
         for (check, done) in [("report", "taken (204)"), ("same again", "taken again (204)")] {
             let finding = match self.calls.report(&body).await {
-                Ok(answer) if answer.status == 204 => Finding::good(check, done),
-                Ok(answer) => Finding::of(check, &self.reporter.remote.why_not(answer)),
+                Ok(answer) if answer.status == StatusCode::NO_CONTENT => Finding::good(check, done),
+                Ok(answer) => Finding::of(check, &self.reporter.remote.why_not(&answer)),
                 Err(error) => Finding::of(check, &error),
             };
             let ok = finding.ok;
@@ -211,25 +222,50 @@ impl<'a> Examination<'a> {
 
     async fn garbage(&mut self) {
         let finding = match self.calls.report(GARBAGE).await {
-            Ok(RawAnswer { status: 400, problem: Some(_), .. }) => {
+            Ok(answer)
+                if answer.status == StatusCode::BAD_REQUEST && answer.problem().is_some() =>
+            {
                 Finding::good("garbage", "refused (400)")
             }
-            Ok(answer) if (200..300).contains(&answer.status) => {
-                let text = format!("taken ({}), though it is no report", answer.status);
+            Ok(answer) if answer.status.is_success() => {
+                let text = format!("taken ({}), though it is no report", answer.status.as_u16());
                 Finding::bad("garbage", "accepted", text)
             }
-            Ok(answer) => Finding::of("garbage", &self.reporter.remote.why_not(answer)),
+            Ok(answer) => Finding::of("garbage", &self.reporter.remote.why_not(&answer)),
             Err(error) => Finding::of("garbage", &error),
+        };
+        self.tell(finding);
+    }
+
+    /// One request brings all that a pipeline found.
+    async fn large(&mut self) {
+        let check = "large report";
+        let finding = match self.calls.report(&large()).await {
+            Ok(answer) if answer.status == StatusCode::NO_CONTENT => {
+                Finding::good(check, format!("{LARGE} MiB taken (204)"))
+            }
+            Ok(answer) if answer.status == StatusCode::PAYLOAD_TOO_LARGE => {
+                let text = match answer.problem() {
+                    Some(problem) => too_large(&problem, "raise revocation_api.max_body"),
+                    None => too_large(&"413, and not in its words", PROXY),
+                };
+                Finding::bad(check, "too_large", text)
+            }
+            // Who takes no more hangs up while it is still sent.
+            Err(error @ RemoteError::Lost { .. }) => {
+                Finding::bad(check, error.code(), too_large(&error, PROXY))
+            }
+            Ok(answer) => Finding::of(check, &self.reporter.remote.why_not(&answer)),
+            Err(error) => Finding::of(check, &error),
         };
         self.tell(finding);
     }
 }
 
-/// The types, where it is an answer of the API's.
-fn offered(answer: &RawAnswer) -> Option<Vec<String>> {
-    let body: Value = serde_json::from_slice(&answer.body).ok()?;
-    let names = body["types"].as_array()?.iter();
-    names.map(|name| name.as_str().map(str::to_owned)).collect()
+fn too_large(answer: &dyn Display, remedy: &str) -> String {
+    format!(
+        "{LARGE} MiB are too much ({answer}): GitLab sends all that a pipeline found at once; {remedy}"
+    )
 }
 
 fn same_place(one: &Url, other: &Url) -> bool {

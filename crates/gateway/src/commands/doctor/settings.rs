@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::commands::remote::Reporter;
+use crate::commands::remote::{REVOKE, Reporter, TYPES};
 use crate::commands::terminal::plain;
 
 /// Where the token is to lie on GitLab's machine.
 const TOKEN_FILE: &str = "/etc/gitlab/portcullis-token";
 
 fn urls(reporter: &Reporter) -> (String, String) {
-    let url = |name| reporter.remote.url(&["v1", name]).to_string();
-    (url("revoke_tokens"), url("revocable_token_types"))
+    let url = |path: &[&str]| reporter.remote.url(path).to_string();
+    (url(&REVOKE), url(&TYPES))
 }
 
 /// For a paste into a console of Rails. An address that was parsed has neither quotes nor braces, so it means

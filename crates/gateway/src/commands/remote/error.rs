@@ -112,10 +112,8 @@ impl RemoteError {
     }
 
     /// The same with the time after which to try again, in seconds.
-    pub(super) fn wait(mut self, seconds: Option<&str>) -> Self {
-        if let Self::Problem { text, .. } = &mut self
-            && let Some(seconds) = seconds.and_then(|seconds| seconds.parse::<u64>().ok())
-        {
+    pub(super) fn wait(mut self, seconds: Option<u64>) -> Self {
+        if let (Self::Problem { text, .. }, Some(seconds)) = (&mut self, seconds) {
             let _ = write!(text, "; try again in {seconds} s");
         }
         self
@@ -210,7 +208,7 @@ mod tests {
             assert!(RemoteError::of_problem(&json!({ "code": code })).is_none(), "{code}");
         }
         let evil = json!({ "code": "a", "detail": "\u{1b}[2J", "state": "\u{1b}[2J" });
-        let error = RemoteError::of_problem(&evil).unwrap().wait(Some("5"));
+        let error = RemoteError::of_problem(&evil).unwrap().wait(Some(5));
         assert_eq!(error.to_string(), r"\u{1b}[2J; try again in 5 s");
         assert!(matches!(error, RemoteError::Problem { state: None, .. }));
     }

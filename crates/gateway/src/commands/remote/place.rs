@@ -68,11 +68,8 @@ impl Place {
         output: &mut Output,
     ) -> Result<(Self, Option<Vec<u8>>), StartError> {
         let sources = args.sources.sources(environment);
-        // Both said: then a configuration that is not for this user to read cannot stand in the way.
-        let config = match (&args.url, &args.token_file) {
-            (Some(_), Some(_)) => None,
-            _ => Some(configuration(&sources, output)?),
-        };
+        let both = args.url.is_some() && args.token_file.is_some();
+        let config = unless(both, &sources, output)?;
         let url = match (&args.url, &config) {
             (Some(url), _) => said(url, "the admin token goes", output)?,
             (None, Some(config)) => configured(listener, &config.server)?,
@@ -82,24 +79,37 @@ impl Place {
             (Some(path), _) => from_file(path, output)?,
             (None, config) => in_force(config.as_ref(), &sources, output)?,
         };
-        let (private_ca, ca_pem) = match config.map(|config| config.http.ca_file) {
-            None => (PrivateCa::NotSought, None),
-            Some(None) => (PrivateCa::None, None),
-            Some(Some(file)) => (PrivateCa::Believed, Some(file.pem)),
-        };
+        let (private_ca, ca_pem) = private_ca(config);
         let origin = format!("the admin token from {origin}");
         Ok((Self { url, listener, token, origin, private_ca }, ca_pem))
     }
 }
 
-/// The configuration, with the warnings that are about secrets: the others are for who serves.
-pub(super) fn configuration(sources: &Sources, output: &mut Output) -> Result<Config, StartError> {
+/// The configuration, with the warnings that are about secrets: the others are for who serves. `None` where
+/// address and token are both said: then one that is not for this user to read cannot stand in the way.
+pub(super) fn unless(
+    both_said: bool,
+    sources: &Sources,
+    output: &mut Output,
+) -> Result<Option<Config>, StartError> {
+    if both_said {
+        return Ok(None);
+    }
     let reading = config::read(sources);
     let of_secrets =
         |warning: &&String| warning.starts_with("secrets.") || warning.starts_with("config file");
     let warnings: Vec<String> = reading.warnings.iter().filter(of_secrets).cloned().collect();
     output.warnings(&warnings);
-    reading.config.map_err(StartError::Config)
+    reading.config.map(Some).map_err(StartError::Config)
+}
+
+/// The private CA of the configuration, if one was read.
+pub(super) fn private_ca(config: Option<Config>) -> (PrivateCa, Option<Vec<u8>>) {
+    match config.map(|config| config.http.ca_file) {
+        None => (PrivateCa::NotSought, None),
+        Some(None) => (PrivateCa::None, None),
+        Some(Some(file)) => (PrivateCa::Believed, Some(file.pem)),
+    }
 }
 
 /// The address of `--url`, if it is one; `goes` is what is not for everybody on the way to read.
@@ -175,14 +185,23 @@ fn in_force(
     if let Some(token) = config.and_then(|config| config.secrets.admin_tokens.first()) {
         return Ok((token.clone(), "secrets.admin_tokens of the configuration".to_owned()));
     }
+    kept(SecretName::AdminToken, "admin token", sources, output)
+}
+
+/// That of the data directory, which people call `what`, and where it stands.
+pub(super) fn kept(
+    name: SecretName,
+    what: &str,
+    sources: &Sources,
+    output: &mut Output,
+) -> Result<(SecretString, String), StartError> {
     let path = sources.data_dir.secrets_path().display().to_string();
     let Some(opened) = sources.data_dir.read()? else {
-        let text = format!("no admin token: there is no {path}; say --token-file or --data-dir");
+        let text = format!("no {what}: there is no {path}; say --token-file or --data-dir");
         return Err(StartError::new("no-secrets", text));
     };
     output.warnings(&opened.warnings);
-    let token = opened.secrets.get(SecretName::AdminToken);
-    let token = token.map_err(|error| sources.data_dir.secrets_error(error))?;
+    let token = opened.secrets.get(name).map_err(|error| sources.data_dir.secrets_error(error))?;
     Ok((token.clone(), path))
 }
 

@@ -1,25 +1,14 @@
 //! One call as somebody else's client makes it: whatever comes is an answer.
 
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use url::Url;
 
-use super::{LONGEST, Remote, RemoteError};
-
-/// What came, whatever its status is.
-pub(in crate::commands) struct Answer {
-    pub(in crate::commands) status: u16,
-    pub(in crate::commands) body: Vec<u8>,
-    /// What it says in a gateway's own words, where it is an error in these.
-    pub(in crate::commands) problem: Option<RemoteError>,
-    /// After how many seconds to come again.
-    pub(in crate::commands) wait: Option<u64>,
-}
+use super::{Answer, Remote, RemoteError};
 
 impl Remote {
-    /// The address of the gateway, and that of what is at `path` below it.
+    /// The address of what is at `path` below the gateway's.
     pub(in crate::commands) fn url(&self, path: &[&str]) -> Url {
         self.address(path, &[])
     }
@@ -37,7 +26,6 @@ impl Remote {
         body: Option<String>,
     ) -> Result<Answer, RemoteError> {
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let lost = |error| RemoteError::of_transport(&self.place, &method, &error);
         let mut request = self.http.request(method.clone(), url);
         if let Some(token) = token {
             // What is no header's value is no token of a gateway's either.
@@ -49,30 +37,11 @@ impl Remote {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let mut response = request.send().await.map_err(lost)?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if bytes.len() + chunk.len() > LONGEST {
-                return Err(self.not_ours(response.status()));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let ours = header(CONTENT_TYPE) == Some("application/problem+json");
-        let problem = serde_json::from_slice(&bytes).ok().filter(|_| ours);
-        let problem = problem.and_then(|body: Value| RemoteError::of_problem(&body));
-        let wait = header(RETRY_AFTER);
-        Ok(Answer {
-            status: response.status().as_u16(),
-            problem: problem.map(|problem| problem.wait(wait)),
-            wait: wait.and_then(|seconds| seconds.parse().ok()),
-            body: bytes,
-        })
+        self.send(&method, request).await
     }
 
     /// Why an answer is not what was to come.
-    pub(in crate::commands) fn why_not(&self, answer: Answer) -> RemoteError {
-        let status = StatusCode::from_u16(answer.status).unwrap_or_default();
-        answer.problem.unwrap_or_else(|| self.not_ours(status))
+    pub(in crate::commands) fn why_not(&self, answer: &Answer) -> RemoteError {
+        answer.problem().unwrap_or_else(|| self.not_ours(answer.status))
     }
 }

@@ -6,7 +6,6 @@ use url::Url;
 
 use super::Remote;
 use super::place::{self, Listener, Place};
-use super::tls::PrivateCa;
 use crate::cli::DoctorArgs;
 use crate::commands::output::Output;
 use crate::config::{Client, Config, Environment, Provider, Sources};
@@ -43,10 +42,8 @@ impl Reporter {
         output: &mut Output,
     ) -> Result<Self, StartError> {
         let sources = args.sources.sources(environment);
-        let config = match (&args.url, &args.token_file) {
-            (Some(_), Some(_)) => None,
-            _ => Some(place::configuration(&sources, output)?),
-        };
+        let both = args.url.is_some() && args.token_file.is_some();
+        let config = place::unless(both, &sources, output)?;
         let (url, health) = match (&args.url, &config) {
             (Some(url), _) => below(place::said(url, "the client's token goes", output)?),
             (None, Some(config)) => configured(config)?,
@@ -57,14 +54,10 @@ impl Reporter {
                 let (token, origin) = place::from_file(path, output)?;
                 (token, origin, None)
             }
-            None => in_force(config.as_ref(), &sources, output)?,
+            None => in_force(config.as_ref(), args, &sources, output)?,
         };
         let known = config.as_ref().map(known);
-        let (private_ca, ca_pem) = match config.map(|config| config.http.ca_file) {
-            None => (PrivateCa::NotSought, None),
-            Some(None) => (PrivateCa::None, None),
-            Some(Some(file)) => (PrivateCa::Believed, Some(file.pem)),
-        };
+        let (private_ca, ca_pem) = place::private_ca(config);
         let http = client(&ClientOptions { ca_pem, ..ClientOptions::default() });
         let http = http.map_err(|error| StartError::new("http-client", error))?;
         let (listener, of) = (Listener::Public, origin.clone());
@@ -124,17 +117,21 @@ fn known(config: &Config) -> Known {
 /// The token of the client `gitlab`, or of the only one; where none is named, that of the data directory.
 fn in_force(
     config: Option<&Config>,
+    args: &DoctorArgs,
     sources: &Sources,
     output: &mut Output,
 ) -> Result<(SecretString, String, Option<String>), StartError> {
-    let show = format!("portcullis secrets show {}", SecretName::RevocationApiToken);
+    let show = || {
+        let (name, from) = (SecretName::RevocationApiToken, args.sources.again());
+        format!("portcullis secrets show {name}{from}")
+    };
     match config.map(|config| config.revocation_api.clients.as_slice()).unwrap_or_default() {
         [] => {}
         [Client { name, token, .. }] => {
             return Ok((
                 token.clone(),
                 format!("the client {name} of the configuration"),
-                Some(show),
+                Some(show()),
             ));
         }
         several => {
@@ -146,15 +143,9 @@ fn in_force(
             return Ok((gitlab.token.clone(), origin, None));
         }
     }
-    let path = sources.data_dir.secrets_path().display().to_string();
-    let Some(opened) = sources.data_dir.read()? else {
-        let text = format!("no client's token: there is no {path}; say --token-file or --data-dir");
-        return Err(StartError::new("no-secrets", text));
-    };
-    output.warnings(&opened.warnings);
-    let token = opened.secrets.get(SecretName::RevocationApiToken);
-    let token = token.map_err(|error| sources.data_dir.secrets_error(error))?;
-    Ok((token.clone(), path, Some(show)))
+    let (token, origin) =
+        place::kept(SecretName::RevocationApiToken, "client's token", sources, output)?;
+    Ok((token, origin, Some(show())))
 }
 
 #[cfg(test)]

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::SecretString;
-use reqwest::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONNECTION, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::place::{self, Listener, Place};
 use super::tls::PrivateCa;
-use super::{Answer, Remote, RemoteError};
+use super::{Answer, REVOKE, Remote, RemoteError, TYPES};
 use crate::cli::ReportArgs;
 use crate::commands::output::Output;
 use crate::config::{Environment, files};
@@ -21,9 +20,6 @@ use crate::error::StartError;
 
 /// A thousand items may meet a busy database.
 const TIMEOUT: Duration = Duration::from_mins(1);
-
-const TYPES: [&str; 2] = ["v1", "revocable_token_types"];
-const REVOKE: [&str; 2] = ["v1", "revoke_tokens"];
 
 /// Who reports, in the order in which they are looked for after `--token-file`.
 const VARIABLES: [(&str, &str); 2] = [
@@ -80,10 +76,7 @@ impl Remote {
         if !answer.status.is_success() {
             return Err(self.refused(&answer, &TYPES));
         }
-        let types = serde_json::from_slice(&answer.body).ok();
-        let types =
-            types.and_then(|mut body: Value| serde_json::from_value(body["types"].take()).ok());
-        types.ok_or_else(|| self.odd(answer.status))
+        answer.types().ok_or_else(|| self.odd(answer.status))
     }
 
     /// Reports items, a JSON array. Gives those that were not taken.
@@ -97,7 +90,7 @@ impl Remote {
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(Vec::new());
         }
-        match answer.problem() {
+        match answer.document() {
             Some(mut problem) if problem["code"] == "some_items_rejected" => {
                 let listed: Option<Vec<Rejected>> =
                     serde_json::from_value(problem["rejected"].take()).ok();
@@ -114,11 +107,10 @@ impl Remote {
 
     fn refused(&self, answer: &Answer, path: &[&str]) -> Refusal {
         let status = answer.status;
-        let seconds = answer.header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
         let again = if status == StatusCode::PAYLOAD_TOO_LARGE {
             Again::Shorter
         } else if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            Again::Later(seconds.map(Duration::from_secs))
+            Again::Later(answer.wait().map(Duration::from_secs))
         } else {
             Again::Never
         };

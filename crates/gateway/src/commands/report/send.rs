@@ -114,8 +114,10 @@ fn batches(length: usize) -> Vec<Range<usize>> {
 
 fn body(tally: &Tally, batch: &[Item]) -> Vec<u8> {
     let wire = |item: &Item| {
+        // An item without a type would be none.
+        let token_type = Some(&*tally.types[item.kind].0).filter(|name| !name.is_empty());
         json!({
-            "type": tally.types[item.kind].0,
+            "type": token_type.unwrap_or("unknown"),
             "token": item.secret.expose_secret(),
             "location": item.location,
         })

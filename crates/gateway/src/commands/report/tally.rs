@@ -70,17 +70,15 @@ impl Tally {
     /// Takes the next finding.
     pub(super) fn add(&mut self, finding: Finding) {
         let Finding { token_type, secret, location } = finding;
-        // An item without a type is none.
-        let offered = self.offered.contains(&token_type) && !token_type.is_empty();
+        let offered = self.offered.contains(&token_type);
         let kind = self.kind(token_type);
-        let (name, counts) = &mut self.types[kind];
+        let (_, counts) = &mut self.types[kind];
         counts.found += 1;
         let Some(secret) = secret else {
             counts.without_secret += 1;
             return;
         };
-        let own = !name.is_empty() && own::may_be(secret.expose_secret());
-        if !offered && !own {
+        if !offered && !own::may_be(secret.expose_secret()) {
             counts.not_offered += 1;
         } else if self.seen.insert(digest(kind, &secret, &location)) {
             self.items.push(Item { kind, offered, secret, location });

@@ -130,6 +130,26 @@ async fn standard_input_is_a_report_and_a_mount_a_part_of_the_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_type_dies_where_it_is_our_own() {
+    let database = Database::sqlite().await;
+    let gateway = TestGateway::start(&database, "").await;
+    let (folder, pat) = (database.folder(), gateway.mint().await.token);
+    let found = ["glpat-somebody-elses-01", "hunter2", &pat];
+    let bare = found.map(|secret| {
+        let mut one = vulnerability("gitleaks_rule_id_x", json!(secret), 1);
+        one["identifiers"] = json!([]);
+        one
+    });
+    report_file(folder, &bare);
+    let url = format!("http://{}", gateway.address());
+    let told = report(folder, &url, &[]).good();
+    let counts: Vec<&str> = told.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(counts, ["(without", "a", "type)", "3", "0", "2", "1", "0"]);
+    assert_eq!(gateway.auth(&pat).await.status, 401);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_found_is_good() {
     let database = Database::sqlite().await;
     let gateway = TestGateway::start(&database, "").await;

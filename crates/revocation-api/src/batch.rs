@@ -6,7 +6,6 @@ use std::time::Instant;
 use portcullis_revocation::QueueError;
 use portcullis_revocation::intake::Report;
 use portcullis_web::Problem;
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::RevocationApi;
@@ -22,7 +21,7 @@ pub(crate) struct Batch<'a> {
     client: &'a Client,
     began: Instant,
     waiting: Vec<Report>,
-    /// What this client may not report, each with its index: taken only where we lent it.
+    /// What this client may not report, each with its index: taken only where it is ours.
     doubtful: Vec<(u64, Report)>,
     index: u64,
     accepted: u64,
@@ -116,23 +115,20 @@ impl<'a> Batch<'a> {
     }
 
     fn may_take(&self, report: &Report) -> bool {
-        let offered = self.api.intake.offers(&report.token_type)
-            && self.client.may_report(&report.token_type);
-        // One of our own dies whatever it is taken for.
-        offered || self.api.intake.recognises(report.secret.expose_secret())
+        self.api.intake.offers(&report.token_type) && self.client.may_report(&report.token_type)
     }
 
-    /// A token that we lent dies whatever it is taken for. Only the database knows those.
+    /// One of ours dies whatever it is taken for.
     async fn resolve_doubts(&mut self) -> Result<(), Problem> {
         if self.doubtful.is_empty() {
             return Ok(());
         }
         let doubtful = std::mem::take(&mut self.doubtful);
         let secrets: Vec<_> = doubtful.iter().map(|(_, report)| &report.secret).collect();
-        let lent = self.api.intake.lent(&secrets).await;
-        let lent = lent.map_err(|error| self.not_committed(&error))?;
-        for ((index, report), lent) in doubtful.into_iter().zip(lent) {
-            if lent {
+        let ours = self.api.intake.ours(&secrets).await;
+        let ours = ours.map_err(|error| self.not_committed(&error))?;
+        for ((index, report), ours) in doubtful.into_iter().zip(ours) {
+            if ours {
                 self.waiting.push(report);
             } else {
                 self.reject(index, Rejection::UnsupportedType);

@@ -100,17 +100,29 @@ impl Intake {
         self.vault.fingerprint(secret)
     }
 
-    /// Whether this is one of our own tokens, whatever its type is said to be.
-    pub fn recognises(&self, secret: &str) -> bool {
-        self.own.recognise(secret).is_some() || self.signed.recognise(secret).is_some()
+    /// Of each of these, in their order, whether it is ours: one that we made, lent or signed, whatever its
+    /// type is said to be. A report of it is to be accepted under any type.
+    pub async fn ours(&self, secrets: &[&SecretString]) -> Result<Vec<bool>, QueueError> {
+        let mut ours: Vec<bool> =
+            secrets.iter().map(|secret| self.recognises(secret.expose_secret())).collect();
+        // What was lent says nothing of it: only the database knows.
+        let others: Vec<(usize, Fingerprint)> = (0..secrets.len())
+            .filter(|index| !ours[*index])
+            .map(|index| (index, self.vault.fingerprint(secrets[index])))
+            .collect();
+        if others.is_empty() {
+            return Ok(ours);
+        }
+        let fingerprints: Vec<Fingerprint> = others.iter().map(|(_, one)| *one).collect();
+        let lent = self.store.lent(&fingerprints).await?;
+        for (index, fingerprint) in others {
+            ours[index] = lent.contains(&fingerprint);
+        }
+        Ok(ours)
     }
 
-    /// Of each of these, in their order, whether it is a token that we lent, whatever its type is said to
-    /// be: an answer of the database's. A report of it is to be accepted under any type.
-    pub async fn lent(&self, secrets: &[&SecretString]) -> Result<Vec<bool>, QueueError> {
-        let all: Vec<_> = secrets.iter().map(|secret| self.vault.fingerprint(secret)).collect();
-        let lent = self.store.lent(&all).await?;
-        Ok(all.iter().map(|fingerprint| lent.contains(fingerprint)).collect())
+    fn recognises(&self, secret: &str) -> bool {
+        self.own.recognise(secret).is_some() || self.signed.recognise(secret).is_some()
     }
 
     /// Commits a batch in one transaction. When it returns `Ok`, every secret in it is in the

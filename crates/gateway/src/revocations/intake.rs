@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use portcullis_base::secret::ExposeSecret as _;
 use portcullis_revocation::intake::{Intake, Report};
 use portcullis_revocation::{Fingerprint, QueueError};
 use portcullis_revocation_api::{Broken, Judged, Rejection, parse};
@@ -78,14 +77,16 @@ impl Reports {
             match judged {
                 Judged::Skipped => sorted.skipped += 1,
                 Judged::Rejected(why) => sorted.rejected.push((index, why)),
-                Judged::Report(report) if self.takes(&report) => sorted.taken.push((index, report)),
+                Judged::Report(report) if self.intake.offers(&report.token_type) => {
+                    sorted.taken.push((index, report));
+                }
                 Judged::Report(report) => doubtful.push((index, report)),
             }
         }
         let secrets: Vec<_> = doubtful.iter().map(|(_, report)| &report.secret).collect();
-        let lent = self.intake.lent(&secrets).await?;
-        for ((index, report), lent) in doubtful.into_iter().zip(lent) {
-            if lent {
+        let ours = self.intake.ours(&secrets).await?;
+        for ((index, report), ours) in doubtful.into_iter().zip(ours) {
+            if ours {
                 sorted.taken.push((index, report));
             } else {
                 sorted.rejected.push((index, Rejection::UnsupportedType));
@@ -94,11 +95,6 @@ impl Reports {
         sorted.taken.sort_by_key(|(index, _)| *index);
         sorted.rejected.sort_by_key(|(index, _)| *index);
         Ok(sorted)
-    }
-
-    fn takes(&self, report: &Report) -> bool {
-        self.intake.offers(&report.token_type)
-            || self.intake.recognises(report.secret.expose_secret())
     }
 
     fn fingerprints(&self, taken: &[(usize, Report)]) -> Vec<(usize, Fingerprint)> {

@@ -3,7 +3,6 @@
 use portcullis_revocation::QueueError;
 use portcullis_revocation::intake::Report;
 use portcullis_web::Problem;
-use secrecy::ExposeSecret as _;
 
 use super::{Partner, Partners, finding};
 use crate::handlers::invalid;
@@ -67,23 +66,14 @@ fn read(body: &[u8]) -> Result<(Vec<Report>, usize), Problem> {
     Ok((findings, odd))
 }
 
-/// What is ours: a PAT says so itself, of what was lent only the database knows.
 async fn judge(partners: &Partners, findings: Vec<Report>) -> Result<Vec<Taken>, QueueError> {
-    let intake = &partners.intake;
-    let recognised = |report: Report| {
-        let ours = intake.recognises(report.secret.expose_secret());
-        Taken { report, ours }
-    };
-    let mut all: Vec<Taken> = findings.into_iter().map(recognised).collect();
-    let mut others: Vec<&mut Taken> = all.iter_mut().filter(|one| !one.ours).collect();
-    for piece in others.chunks_mut(partners.max_batch) {
-        let secrets: Vec<_> = piece.iter().map(|one| &one.report.secret).collect();
-        let lent = intake.lent(&secrets).await?;
-        for (one, lent) in piece.iter_mut().zip(lent) {
-            one.ours = lent;
-        }
+    let mut ours = Vec::with_capacity(findings.len());
+    for piece in findings.chunks(partners.max_batch) {
+        let secrets: Vec<_> = piece.iter().map(|report| &report.secret).collect();
+        ours.extend(partners.intake.ours(&secrets).await?);
     }
-    Ok(all)
+    let taken = findings.into_iter().zip(ours).map(|(report, ours)| Taken { report, ours });
+    Ok(taken.collect())
 }
 
 fn failed(reporter: &str, error: &QueueError) -> Problem {

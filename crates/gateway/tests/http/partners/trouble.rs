@@ -41,25 +41,29 @@ pub(crate) async fn strangers_are_slowed_down_and_partners_are_not(database: Dat
     let programme = Programme::start();
     let stranger =
         Programme { site: Programme::start().site, key: SigningKey::generate("ES256", "") };
-    let gateway = TestGateway::start(&database, &programme.toml("")).await;
-    let mut refused = 0;
-    let limited = loop {
-        let answer = match refused % 2 {
-            0 => stranger.report(&gateway, GITLAB, &json!([])).await,
-            _ => send(gateway.request(Method::POST, GITHUB)).await,
+    // A gateway for each kind of failure, whose count is its own.
+    for signed in [true, false] {
+        let gateway = TestGateway::start(&database, &programme.toml("")).await;
+        let mut refused = 0;
+        let limited = loop {
+            let answer = if signed {
+                stranger.report(&gateway, GITLAB, &json!([])).await
+            } else {
+                send(gateway.request(Method::POST, GITHUB)).await
+            };
+            if answer.status != 400 {
+                break answer;
+            }
+            refused += 1;
+            assert!(refused < 1000, "failures are not limited");
         };
-        if answer.status != 400 {
-            break answer;
+        assert!(refused >= 20, "{refused}");
+        assert_told_to_wait(&limited, 429, "too_many_failures");
+        for path in [GITHUB, GITLAB] {
+            assert!(programme.report(&gateway, path, &json!([])).await.status < 300, "{path}");
         }
-        refused += 1;
-        assert!(refused < 1000, "failures are not limited");
-    };
-    assert!(refused >= 20, "{refused}");
-    assert_told_to_wait(&limited, 429, "too_many_failures");
-    for path in [GITHUB, GITLAB] {
-        assert!(programme.report(&gateway, path, &json!([])).await.status < 300, "{path}");
+        gateway.stop().await;
     }
-    gateway.stop().await;
 }
 
 /// Without signing each anew: what was sent once, again and again.

@@ -144,7 +144,7 @@ async fn a_gateway_that_takes_too_little_at_once_is_told_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn address_and_token_come_from_the_configuration() {
     let database = Database::sqlite().await;
-    let rest = "[impersonation]\ngitlab_url = \"https://gitlab.example.com\"\nadmin_token = \"glpat-0123456789abcdefghij\"\n\
+    let rest = "[impersonation]\ngitlab_url = \"https://example.com/gitlab\"\nadmin_token = \"glpat-0123456789abcdefghij\"\n\
                 [impersonation.jwt]\nissuer = \"https://gitlab.example.com\"\naudiences = [\"a\"]\n";
     let gateway = TestGateway::start(&database, "").await;
     // The test's gateway has its ports from the system, so the file names them afterwards.
@@ -159,8 +159,8 @@ async fn address_and_token_come_from_the_configuration() {
         format!("(from the client gitlab of the configuration: `portcullis {show}` prints it)");
     assert!(said.out.contains(&told), "{said:?}");
     assert_eq!(run(database.folder(), &show_arguments(&show)).good(), format!("{REPORTING}\n"));
-    assert!(said.err.contains("https://gitlab.example.com/ is the GitLab of [impersonation]"));
-    let named = format!("{rest}{}", gitlab_toml("https://gitlab.example.com/"));
+    assert!(said.err.contains("https://example.com/gitlab is the GitLab of [impersonation]"));
+    let named = format!("{rest}{}", gitlab_toml("https://example.com/gitlab/"));
     database.configuration((gateway.address().port(), 1), &named);
     assert!(!ask(&[]).err.contains("[impersonation]"));
     let two =

@@ -137,3 +137,17 @@ fn what_speaks_no_tls_is_told_so() {
     let error = list(&url, None).bad();
     assert!(error.starts_with(&format!("error: tls: no TLS connection to {url} came about (")));
 }
+
+#[test]
+fn the_keys_of_a_programme_are_asked_for_behind_a_private_ca() {
+    let (url, pem) = server("127.0.0.1");
+    let folder = scratch_dir();
+    fs::write(folder.path().join("ca.pem"), pem).unwrap();
+    let ca = format!("[http]\nca_file = \"{}/ca.pem\"\n", folder.path().display());
+    for (ca, told) in [(&*ca, "the answer has no usable key"), ("", "the keys cannot be reached")] {
+        let text = format!("{ca}[partners.gitlab]\nkeys_url = \"{url}/keys\"\n");
+        private_file(folder.path(), "p.toml", &text);
+        let said = run(folder.path(), &["check", "--online", "--config", "p.toml"]);
+        assert!(said.out.contains(&format!("bad  partners.gitlab, keys: {told}\n")), "{said:?}");
+    }
+}

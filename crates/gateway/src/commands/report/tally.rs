@@ -70,7 +70,7 @@ impl Tally {
     /// Takes the next finding.
     pub(super) fn add(&mut self, finding: Finding) {
         let Finding { token_type, secret, location } = finding;
-        let offered = self.offered.contains(&token_type);
+        let offered = self.offered.contains(&token_type) && !token_type.is_empty();
         let kind = self.kind(token_type);
         let (_, counts) = &mut self.types[kind];
         counts.found += 1;

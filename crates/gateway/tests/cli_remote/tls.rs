@@ -151,3 +151,20 @@ fn the_keys_of_a_programme_are_asked_for_behind_a_private_ca() {
         assert!(said.out.contains(&format!("bad  partners.gitlab, keys: {told}\n")), "{said:?}");
     }
 }
+
+#[test]
+fn a_report_goes_to_whom_its_ca_file_believes() {
+    let (url, pem) = server("127.0.0.1");
+    let folder = scratch_dir();
+    fs::write(folder.path().join("leaks.json"), "[]").unwrap();
+    fs::write(folder.path().join("ca.pem"), pem).unwrap();
+    private_file(folder.path(), "token", ADMIN);
+    let report = ["report", "leaks.json", "--url", &url, "--token-file", "token"];
+    let said = run(folder.path(), &report);
+    assert!(
+        said.code == 2 && said.err.ends_with("a private CA is named by --ca-file\n"),
+        "{said:?}"
+    );
+    let said = run(folder.path(), &[&report[..], &["--ca-file", "ca.pem"]].concat());
+    assert!(said.code == 2 && said.err.starts_with("error: not-a-gateway: "), "{said:?}");
+}

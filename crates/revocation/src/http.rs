@@ -8,20 +8,22 @@ mod call;
 pub(crate) mod pace;
 pub mod presets;
 mod template;
+pub(crate) mod time;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_base::fault::{Point, point};
 use portcullis_base::secret::{SecretString, Zeroizing};
 use portcullis_gitlab::asked_for;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Client, Response};
 
 use self::answer::{Given, Meaning};
-use self::batch::{Batcher, Waiting};
+use self::batch::{Batcher, Carrier, Waiting};
 use self::pace::Pace;
+use self::time::Time;
 use crate::formats::Format;
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 use crate::worker::Options;
@@ -29,7 +31,7 @@ use crate::worker::Options;
 pub use answer::{Answer, Answers};
 pub use call::{Call, CallError, Description, Rate};
 
-/// As much of an answer as is read; what means something stands in its first bytes.
+/// As much of an answer as is read. A longer one proves nothing.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// One vendor.
@@ -74,13 +76,11 @@ impl Provider for HttpProvider {
             return Verdict::new(Finding::Refused, "format")
                 .because("it does not have the format of its type any more");
         };
-        // A little less than all of it, so that what is known here is said before the worker's own deadline.
-        let until = Instant::now() + attempt.budget * 9 / 10;
-        let Some(most) = self.call.batch else {
-            return self.send(&[attempt.secret], &groups, until).await;
-        };
-        let send = |batch| self.send_batch(batch, attempt.budget);
-        self.batcher.join(attempt.secret.clone(), most, send).await
+        let time = Time::of(attempt.budget);
+        match self.call.batch {
+            None => self.send(&[attempt.secret], &groups, time).await,
+            Some(most) => self.batcher.join(attempt.secret.clone(), most, time, self).await,
+        }
     }
 
     /// A vendor who takes many at a time is given many.
@@ -90,34 +90,26 @@ impl Provider for HttpProvider {
     }
 }
 
-impl HttpProvider {
-    /// Sends a batch and answers each of it. One that a vendor takes exception to is sent again in halves, so
-    /// that a single secret does not keep its neighbours alive.
-    async fn send_batch(&self, batch: Vec<Waiting>, budget: Duration) {
-        let until = Instant::now() + budget * 9 / 10;
-        let mut open = vec![batch];
-        while let Some(mut batch) = open.pop() {
-            let secrets: Vec<&SecretString> = batch.iter().map(|(secret, _)| secret).collect();
-            let verdict = self.send(&secrets, &[], until).await;
-            if batch.len() > 1 && takes_exception(&verdict) {
-                open.push(batch.split_off(batch.len() / 2));
-                open.push(batch);
-                continue;
-            }
-            for (_, answer) in batch {
-                // Whoever does not listen any more has given the row back.
-                drop(answer.send(verdict.clone()));
-            }
-        }
+impl Carrier<SecretString> for HttpProvider {
+    async fn carry(&self, all: &[Waiting], time: Time) -> Verdict {
+        let secrets: Vec<&SecretString> = all.iter().map(|(secret, _)| secret).collect();
+        self.send(&secrets, &[], time).await
     }
 
+    fn takes_exception(verdict: &Verdict) -> bool {
+        verdict.finding == Finding::Refused
+            || (verdict.code == UNEXPECTED && verdict.finding == again(None, false))
+    }
+}
+
+impl HttpProvider {
     async fn send(
         &self,
         secrets: &[&SecretString],
         groups: &[(String, SecretString)],
-        until: Instant,
+        time: Time,
     ) -> Verdict {
-        if let Err(wait) = self.pace.pass(until).await {
+        if let Err(wait) = self.pace.pass(time.begin).await {
             return Verdict::new(again(Some(wait), false), "paced")
                 .because("this vendor takes no more requests for now");
         }
@@ -125,7 +117,7 @@ impl HttpProvider {
             return Verdict::new(Finding::Refused, "unsendable")
                 .because("it has a character that cannot stand where the vendor wants it");
         };
-        *request.timeout_mut() = Some(until.saturating_duration_since(Instant::now()));
+        *request.timeout_mut() = Some(time.left());
         point(Point::Asked);
         match self.client.execute(request).await {
             Ok(response) => self.judge(response).await,
@@ -138,11 +130,15 @@ impl HttpProvider {
         let wait = asked_for(response.headers());
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let is_html = kind.is_some_and(is_html);
+        // Nobody asked for it, but nobody forbade it either (RFC 9110, section 12.5.3).
+        let is_plain = !response.headers().contains_key(CONTENT_ENCODING);
         let body = match read(response).await {
             Ok(body) => body,
             Err(error) => return unheard(&error),
         };
-        let meaning = self.call.answers.judge(&Given { status, is_html, body: &body });
+        let is_whole = body.is_empty() || (is_plain && body.len() < LONGEST_ANSWER);
+        let given = Given { status, is_html, is_whole, body: &body };
+        let meaning = self.call.answers.judge(&given);
         let verdict = conclude(meaning, status, wait);
         if let Finding::Retry { after: Some(wait), .. } = verdict.finding {
             self.pace.close(wait);
@@ -184,12 +180,6 @@ fn is_html(kind: &str) -> bool {
 
 pub(crate) fn again(after: Option<Duration>, uncertain: bool) -> Finding {
     Finding::Retry { after, uncertain }
-}
-
-/// Whether the vendor may have meant one of many.
-fn takes_exception(verdict: &Verdict) -> bool {
-    verdict.finding == Finding::Refused
-        || (verdict.code == UNEXPECTED && verdict.finding == again(None, false))
 }
 
 /// No answer, or not all of it.

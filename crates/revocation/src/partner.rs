@@ -4,7 +4,7 @@
 mod key;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_base::fault::{Point, point};
@@ -16,8 +16,9 @@ use reqwest::{Client, Response, Url};
 use serde::Serialize;
 
 use crate::formats::Format;
-use crate::http::batch::{Batcher, Waiting};
+use crate::http::batch::{Batcher, Carrier, Waiting};
 use crate::http::pace::Pace;
+use crate::http::time::Time;
 use crate::http::{Rate, again, unheard};
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 use crate::worker::Options;
@@ -107,6 +108,7 @@ impl Provider for PartnerProvider {
             return Verdict::new(Finding::Refused, "format")
                 .because("it does not have the format of its type any more");
         }
+        let time = Time::of(attempt.budget);
         // Without the database no end could be written down either, and it would be told again.
         let Ok(place) = self.store.first_location(attempt.fingerprint).await else {
             return Verdict::new(again(None, false), "database");
@@ -116,8 +118,7 @@ impl Provider for PartnerProvider {
             secret: attempt.secret.clone(),
             place: place.unwrap_or_default(),
         };
-        let send = |batch| self.send_batch(batch, attempt.budget);
-        self.batcher.join(leak, MOST, send).await
+        self.batcher.join(leak, MOST, time, self).await
     }
 
     /// A vendor who is told of many at a time is told of many.
@@ -126,29 +127,9 @@ impl Provider for PartnerProvider {
     }
 }
 
-impl PartnerProvider {
-    /// Sends a batch and answers each of it. One that the vendor does not understand is sent again in
-    /// halves, so that a single leak does not keep its neighbours alive.
-    async fn send_batch(&self, batch: Vec<Waiting<Leak>>, budget: Duration) {
-        // A little less than all of it, so that what is known here is said before the worker's deadline.
-        let until = Instant::now() + budget * 9 / 10;
-        let mut open = vec![batch];
-        while let Some(mut batch) = open.pop() {
-            let verdict = self.send(&batch, until).await;
-            if batch.len() > 1 && verdict.code == NOT_UNDERSTOOD {
-                open.push(batch.split_off(batch.len() / 2));
-                open.push(batch);
-                continue;
-            }
-            for (_, answer) in batch {
-                // Whoever does not listen any more has given the row back.
-                drop(answer.send(verdict.clone()));
-            }
-        }
-    }
-
-    async fn send(&self, batch: &[Waiting<Leak>], until: Instant) -> Verdict {
-        if let Err(wait) = self.pace.pass(until).await {
+impl Carrier<Leak> for PartnerProvider {
+    async fn carry(&self, batch: &[Waiting<Leak>], time: Time) -> Verdict {
+        if let Err(wait) = self.pace.pass(time.begin).await {
             return Verdict::new(again(Some(wait), false), "paced")
                 .because("this vendor takes no more requests for now");
         }
@@ -159,7 +140,7 @@ impl PartnerProvider {
         let request = self
             .client
             .post(self.partner.url.clone())
-            .timeout(until.saturating_duration_since(Instant::now()))
+            .timeout(time.left())
             .header(CONTENT_TYPE, "application/json")
             .header(IDENTIFIER_HEADER, self.partner.key.public().identifier())
             .header(SIGNATURE_HEADER, signature)
@@ -171,6 +152,12 @@ impl PartnerProvider {
         }
     }
 
+    fn takes_exception(verdict: &Verdict) -> bool {
+        verdict.code == NOT_UNDERSTOOD
+    }
+}
+
+impl PartnerProvider {
     /// The body, and the signature over these very bytes.
     fn signed(&self, batch: &[Waiting<Leak>]) -> Option<(Vec<u8>, String)> {
         let items: Vec<Item<'_>> = batch.iter().map(|(leak, _)| leak.item()).collect();

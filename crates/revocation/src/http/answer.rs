@@ -56,13 +56,22 @@ pub(super) enum Meaning {
 pub(super) struct Given<'a> {
     pub(super) status: u16,
     pub(super) is_html: bool,
+    /// All of it was read, and it is not compressed.
+    pub(super) is_whole: bool,
     pub(super) body: &'a [u8],
 }
 
 impl Given<'_> {
-    /// A log-in page, or that of a proxy which lets nothing pass. Not all say what they are.
+    /// A log-in page, or that of a proxy which lets nothing pass. Not all say what they are, and some that are
+    /// none say they were: a 204 has no content, whatever type Discord gives to it.
     fn is_page(&self) -> bool {
-        self.is_html || self.body.trim_ascii_start().starts_with(b"<")
+        let is_empty = self.status == 204 && self.body.is_empty();
+        (self.is_html && !is_empty) || self.text().trim_ascii_start().starts_with(b"<")
+    }
+
+    /// The body without the mark that some put in front of UTF-8.
+    fn text(&self) -> &[u8] {
+        self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.body)
     }
 }
 
@@ -70,7 +79,7 @@ impl Answers {
     /// What an answer means. Where several descriptions fit, the one that claims the least counts: whoever
     /// wrote them down knew less than they thought.
     pub(super) fn judge(&self, given: &Given<'_>) -> Meaning {
-        let body = serde_json::from_slice::<Value>(given.body).ok();
+        let body = serde_json::from_slice::<Value>(given.text()).ok();
         let is_page = given.is_page();
         let fits = |answers: &[Answer]| {
             let mut all = answers.iter();
@@ -92,7 +101,8 @@ impl Answers {
         match found {
             // What was looked for in the body was found there; otherwise nothing in it may say the contrary.
             Some((answer, meaning))
-                if !answer.members.is_empty() || is_believable(body.as_ref()) =>
+                if !answer.members.is_empty()
+                    || (given.is_whole && is_believable(body.as_ref())) =>
             {
                 meaning
             }
@@ -195,7 +205,7 @@ mod tests {
     }
 
     fn judge(status: u16, body: &str) -> Meaning {
-        answers().judge(&Given { status, is_html: false, body: body.as_bytes() })
+        answers().judge(&Given { status, is_html: false, is_whole: true, body: body.as_bytes() })
     }
 
     #[test]
@@ -228,6 +238,7 @@ mod tests {
             r#"{"ok":false}"#,
             r#"{"success":false}"#,
             r#"{"revoked":false}"#,
+            "\u{feff}{\"ok\":false}",
         ] {
             assert_eq!(judge(204, body), Meaning::Unknown, "{body}");
             assert_eq!(judge(202, body), Meaning::Unknown, "{body}");
@@ -241,12 +252,28 @@ mod tests {
 
     #[test]
     fn a_page_of_somebody_in_between_says_nothing() {
-        for status in [200, 202, 204, 401, 403] {
-            let page = Given { status, is_html: true, body: b"" };
-            assert_eq!(answers().judge(&page), Meaning::Unknown, "{status}");
-            for body in ["<html>", " \r\n<!DOCTYPE html>"] {
+        for status in [200, 202, 204, 205, 401, 403] {
+            for body in [&b""[..], b"sorry"] {
+                let page = Given { status, is_html: true, is_whole: true, body };
+                let empty = status == 204 && body.is_empty();
+                let meaning = if empty { Meaning::Revoked } else { Meaning::Unknown };
+                assert_eq!(answers().judge(&page), meaning, "{status} {body:?}");
+            }
+            for body in ["<html>", " \r\n<!DOCTYPE html>", "\u{feff}\n<html>"] {
                 assert_eq!(judge(status, body), Meaning::Unknown, "{status} {body}");
             }
         }
+    }
+
+    #[test]
+    fn a_success_of_which_not_all_can_be_read_is_none() {
+        let part = |status, body: &str| {
+            let body = body.as_bytes();
+            answers().judge(&Given { status, is_html: false, is_whole: false, body })
+        };
+        for status in [202, 204] {
+            assert_eq!(part(status, r#"{"padding":"..."#), Meaning::Unknown, "{status}");
+        }
+        assert_eq!(part(401, "..."), Meaning::Inactive { confirmed: false }, "by its status alone");
     }
 }

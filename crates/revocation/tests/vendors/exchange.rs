@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use portcullis_revocation::http::presets::Preset;
-use portcullis_test_support::{Act, Asked, Vendor};
+use portcullis_test_support::{Act, Asked, Reply, Vendor};
 
 use crate::support::{ask, provider, say};
 use crate::table::{Row, rows};
@@ -46,6 +46,19 @@ async fn each_vendor_gets_the_secret_where_it_wants_it_and_nowhere_else() {
             assert_eq!(vendor.asked(), [expected(&row, &vendor)], "{}", row.preset);
             assert!(!format!("{verdict:?}").contains("the-new-one"), "a fresh secret is nobody's");
         }
+    }
+}
+
+/// discord/discord-api-docs, issue 5887.
+#[tokio::test]
+async fn a_204_is_believed_whatever_type_is_given_to_its_nothing() {
+    for row in rows().iter().filter(|row| row.success.contains(&(204, ""))) {
+        let vendor = Vendor::start(|_| {
+            Act::Say(Reply::status(204).header("Content-Type", "text/html; charset=utf-8"))
+        });
+        let provider = provider(row.preset, vendor.url());
+        let verdict = ask(&provider, row.token_type, &row.secret).await;
+        assert_eq!(verdict.finding, row.end, "{}: {verdict:?}", row.preset);
     }
 }
 

@@ -54,7 +54,8 @@ async fn a_vendor_that_is_down_is_asked_again() {
     }
 }
 
-/// Answers with the status of a success that are none. A 204 has no body that could say anything.
+/// Answers with the status of a success that are none. A 204 has no body that could say anything, and Discord's
+/// says all the same that it was HTML.
 fn lies() -> Vec<Reply> {
     let page = |status, kind: &str, body: &str| Reply {
         status,
@@ -62,7 +63,7 @@ fn lies() -> Vec<Reply> {
         ..Reply::json(body)
     };
     let mut lies =
-        vec![page(204, "text/html; charset=utf-8", ""), Reply { status: 205, ..Reply::json("{}") }];
+        vec![page(205, "text/html; charset=utf-8", ""), Reply { status: 205, ..Reply::json("{}") }];
     for status in [200, 201, 202, 401, 403] {
         lies.push(page(status, "TEXT/HTML", "<html>please log in</html>"));
         lies.push(page(status, "text/plain", "\r\n<!DOCTYPE html><title>blocked</title>"));
@@ -77,6 +78,10 @@ fn lies() -> Vec<Reply> {
         ] {
             lies.push(Reply { status, ..Reply::json(body) });
         }
+        let long = format!(r#"{{"padding":"{}","ok":false,"error":"no"}}"#, "x".repeat(70_000));
+        lies.push(Reply { status, ..Reply::json(long) });
+        let packed = Reply { status, ..Reply::json("what nobody here unpacks") };
+        lies.push(packed.header("Content-Encoding", "gzip"));
     }
     lies
 }

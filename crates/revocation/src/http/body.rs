@@ -31,17 +31,19 @@ impl Body {
         serde_json::from_str(text).map(Self::Json).map_err(|_| CallError::Body)
     }
 
-    /// Adds the names of its holes.
-    pub(super) fn holes(&self, to: &mut Vec<String>) {
+    /// The names of its holes, but for the place of a batch.
+    pub(super) fn holes(&self) -> Vec<String> {
+        let mut holes = Vec::new();
         match self {
             Self::Nothing => {}
             Self::Json(value) => each_text(value, &mut |text| {
-                to.extend(Template::new(text).holes().map(str::to_owned));
+                holes.extend(Template::new(text).holes().map(str::to_owned));
             }),
             Self::Form(pairs) => {
-                to.extend(pairs.iter().flat_map(|(_, text)| text.holes()).map(str::to_owned));
+                holes.extend(pairs.iter().flat_map(|(_, text)| text.holes()).map(str::to_owned));
             }
         }
+        holes
     }
 
     /// Whether it has a place for all secrets of a batch.
@@ -81,6 +83,7 @@ fn is_all_tokens(items: &[Value]) -> bool {
 fn each_text(value: &Value, each: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) => each(text),
+        Value::Array(items) if is_all_tokens(items) => {}
         Value::Array(items) => items.iter().for_each(|item| each_text(item, each)),
         Value::Object(members) => members.values().for_each(|item| each_text(item, each)),
         _ => {}

@@ -20,6 +20,9 @@ pub(super) const TOKENS: &str = "tokens";
 /// The operator's own credential at the vendor's.
 const CREDENTIAL: &str = "credential";
 
+/// What no format can give another meaning.
+const OURS: [&str; 3] = [TOKEN, TOKENS, CREDENTIAL];
+
 const METHODS: [&str; 5] = ["DELETE", "POST", "PUT", "PATCH", "GET"];
 
 const MAY_HAVE_A_BODY: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
@@ -67,10 +70,13 @@ pub enum CallError {
     #[error("must be one of DELETE, POST, PUT, PATCH and GET")]
     Method,
     /// The scheme, host or port would come from elsewhere than the configuration.
-    #[error("must be an http or https URL whose scheme, host and port are written out")]
+    #[error(
+        "must be an http or https URL whose scheme, host and port are written out, without a user, a password or \
+         a #"
+    )]
     Url,
-    /// A header that is none, or that only the connection may set.
-    #[error("{0} cannot be set to this")]
+    /// A header that is none, that stands there twice, or that only the connection may set.
+    #[error("{0} cannot be set to this, or is set twice")]
     Header(String),
     /// Neither JSON nor a form.
     #[error(
@@ -78,8 +84,13 @@ pub enum CallError {
     )]
     Body,
     /// A name that stands for nothing here.
-    #[error("{{{0}}} stands for nothing here")]
-    Unknown(String),
+    #[error("{{{name}}} stands for nothing here: the formats of its types do not all name it")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The key in which it stands.
+        key: &'static str,
+    },
     /// The secret is nowhere in the request.
     #[error("{{token}} is nowhere in the request")]
     NoToken,
@@ -106,7 +117,8 @@ impl CallError {
             Self::Method => "method",
             Self::Url => "url",
             Self::Header(_) => "headers",
-            Self::Body | Self::Unknown(_) | Self::NoToken => "body",
+            Self::Unknown { key, .. } => key,
+            Self::Body | Self::NoToken => "body",
             Self::Batch => "batch",
             Self::Rate => "rate",
             Self::NoSuccess | Self::Status(_) => "revoked",
@@ -161,25 +173,30 @@ impl Call {
         self.origin.ascii_serialization()
     }
 
+    /// How many requests the vendor takes.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
     fn check(&self, groups: &[&str]) -> Result<(), CallError> {
+        let of_groups = |name: &str| !OURS.contains(&name) && groups.contains(&name);
         let holes = self.holes();
-        for hole in &holes {
-            let known = match hole.as_str() {
+        for (key, name) in &holes {
+            let known = match name.as_str() {
                 TOKEN => true,
-                TOKENS => self.batch.is_some(),
+                TOKENS => return Err(CallError::Batch),
                 CREDENTIAL => self.credential.is_some(),
-                other => groups.contains(&other),
+                other => of_groups(other),
             };
             if !known {
-                return Err(CallError::Unknown(hole.clone()));
+                return Err(CallError::Unknown { name: name.clone(), key });
             }
         }
-        let of_one = holes.iter().any(|hole| hole == TOKEN || groups.contains(&hole.as_str()));
-        let of_many = self.body.lists_tokens();
-        match self.batch {
-            None if !of_one => return Err(CallError::NoToken),
-            Some(0) => return Err(CallError::Batch),
-            Some(_) if of_one || !of_many => return Err(CallError::Batch),
+        let of_one = holes.iter().any(|(_, name)| name == TOKEN || of_groups(name));
+        match (self.batch, self.body.lists_tokens()) {
+            (None, false) if !of_one => return Err(CallError::NoToken),
+            (None, true) | (Some(0), _) | (Some(_), false) => return Err(CallError::Batch),
+            (Some(_), true) if of_one => return Err(CallError::Batch),
             _ => {}
         }
         if self.rate.is_some_and(|rate| rate.requests == 0 || rate.seconds == 0) {
@@ -195,13 +212,13 @@ impl Call {
         }
     }
 
-    fn holes(&self) -> Vec<String> {
-        let mut holes: Vec<String> = self.url.holes().map(str::to_owned).collect();
-        for (_, template) in &self.headers {
-            holes.extend(template.holes().map(str::to_owned));
-        }
-        self.body.holes(&mut holes);
-        holes
+    /// The names of all holes, each with the key in which it stands.
+    fn holes(&self) -> Vec<(&'static str, String)> {
+        let in_url = self.url.holes().map(|name| ("url", name.to_owned()));
+        let in_headers = self.headers.iter().flat_map(|(_, template)| template.holes());
+        let in_headers = in_headers.map(|name| ("headers", name.to_owned()));
+        let in_body = self.body.holes().into_iter().map(|name| ("body", name));
+        in_url.chain(in_headers).chain(in_body).collect()
     }
 
     /// The request that revokes these secrets: one, whose pieces `groups` are, or as many as a batch has.
@@ -216,11 +233,12 @@ impl Call {
         if let ([one], None) = (secrets, self.batch) {
             values = values.with(TOKEN, one);
         }
-        for (name, value) in groups {
-            values = values.with(name, value);
-        }
         if let Some(credential) = &self.credential {
             values = values.with(CREDENTIAL, credential);
+        }
+        // The first of a name counts: what a format names does not pass for any of ours.
+        for (name, value) in groups {
+            values = values.with(name, value);
         }
         let mut request = client.request(self.method.clone(), self.address(&values)?);
         request = request.headers(self.header_map(&values)?);
@@ -270,21 +288,29 @@ fn origin(url: &Template) -> Result<url::Origin, CallError> {
     let whole = url.holes().next().is_none();
     let written_out = whole || rest.contains('/');
     let parsed = Url::parse(beginning).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
     });
-    parsed.filter(|_| written_out).map(|url| url.origin()).ok_or(CallError::Url)
+    // What stands behind a # is sent to nobody.
+    let is_sent = !url.texts().any(|text| text.contains('#'));
+    parsed.filter(|_| written_out && is_sent).map(|url| url.origin()).ok_or(CallError::Url)
 }
 
 fn headers(given: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Template)>, CallError> {
-    let one = |(name, value): (&String, &String)| {
+    let mut headers: Vec<(HeaderName, Template)> = Vec::new();
+    for (name, value) in given {
         let bad = || CallError::Header(name.clone());
         let header: HeaderName = name.parse().map_err(|_| bad())?;
-        if NOT_OURS.contains(&header.as_str()) || HeaderValue::from_str(value).is_err() {
+        let is_twice = headers.iter().any(|(other, _)| *other == header);
+        let is_ours = !NOT_OURS.contains(&header.as_str());
+        if is_twice || !is_ours || HeaderValue::from_str(value).is_err() {
             return Err(bad());
         }
-        Ok((header, Template::new(value)))
-    };
-    given.iter().map(one).collect()
+        headers.push((header, Template::new(value)));
+    }
+    Ok(headers)
 }
 
 #[cfg(test)]

@@ -61,6 +61,14 @@ impl Template {
         })
     }
 
+    /// What stands around its holes.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Hole(_) => None,
+        })
+    }
+
     /// The text in front of the first hole.
     pub(super) fn beginning(&self) -> &str {
         match self.0.first() {
@@ -87,8 +95,11 @@ impl Template {
     }
 }
 
+/// All that a group of a format can be called, but for dots and brackets.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    let is_start = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
+    text.as_bytes().first().is_some_and(is_start)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 #[cfg(test)]
@@ -104,13 +115,15 @@ mod tests {
     #[test]
     fn holes_are_filled_and_other_braces_are_text() {
         let (token, id) = (SecretString::from("{id}"), SecretString::from("7"));
-        let values = Values::default().with("token", &token).with("id", &id);
+        let values = Values::default().with("token", &token).with("id", &id).with("Id_2", &id);
         for (text, filled, holes) in [
             ("", "", vec![]),
             ("Bearer {token}", "Bearer {id}", vec!["token"]),
             ("{id}{token}", "7{id}", vec!["id", "token"]),
+            ("{Id_2}", "7", vec!["Id_2"]),
             ("{\"a\": \"{id}\"}", "{\"a\": \"7\"}", vec!["id"]),
-            ("{} {X} {a b} {id", "{} {X} {a b} {id", vec![]),
+            ("{} {7} {a b} {id", "{} {7} {a b} {id", vec![]),
+            ("{\"{id\": {id}}", "{\"{id\": 7}", vec!["id"]),
         ] {
             let template = Template::new(text);
             assert_eq!(template.holes().collect::<Vec<_>>(), holes, "{text}");

@@ -44,6 +44,13 @@ fn a_preset_is_not_bent_into_something_else() {
     assert_eq!(one("types = [\"acme\"]"), ["revocation.formats.acme"]);
     assert_eq!(one("rate = { requests = 0 }"), [format!("{AT}.rate.requests")]);
     assert_eq!(bad(&preset("preset = \"slak\""), &[]), [format!("{AT}.preset")]);
+    for base in ["?x=1", "#x", "/a?", "/#"] {
+        let base = one(&format!("base_url = \"https://slack.example{base}\""));
+        assert_eq!(base, [format!("{AT}.base_url")]);
+    }
+    for base in ["ftp://slack.example", "https://u@slack.example", "https://:p@slack.example"] {
+        assert_eq!(one(&format!("base_url = \"{base}\"")), [format!("{AT}.base_url")]);
+    }
     let twice = format!("{0}{0}", preset("preset = \"slack\""));
     assert!(bad(&twice, &[]).contains(&"revocation.providers[1].name".to_owned()));
 }
@@ -86,7 +93,9 @@ fn a_description_that_could_not_work_is_refused_with_the_key_to_blame() {
         (format!("{ok}\nbody = \"{{token}}\""), "body"),
         (format!("{token}\n{ok}\nbody = '{{\"a\": \"{{other}}\"}}'"), "body"),
         (format!("{token}\n{ok}\nbatch = 10"), "batch"),
-        (format!("{ok}\nbody = '[\"{{tokens}}\"]'"), "body"),
+        (format!("{ok}\nbody = '[\"{{tokens}}\"]'"), "batch"),
+        (format!("{ok}\nheaders = {{ A = \"{{token}} {{other}}\" }}"), "headers"),
+        (format!("{ok}\nheaders = {{ A = \"{{token}}\", a = \"b\" }}"), "headers"),
         (format!("{ok}\nheaders = {{ A = \"{{credential}} {{token}}\" }}"), "credential"),
     ] {
         assert_eq!(bad(&described(&rest), &[]), [format!("{AT}.{key}")], "{rest}");
@@ -96,6 +105,7 @@ fn a_description_that_could_not_work_is_refused_with_the_key_to_blame() {
         "https://{token}/",
         "https://acme.example{token}",
         "ftp://acme.example/",
+        "https://acme.example/#{token}",
         "acme",
     ] {
         let vendor = format!("types = [\"acme\"]\nurl = \"{url}\"\n{token}\n{ok}");
@@ -135,4 +145,12 @@ fn what_is_noted_is_claimed_by_no_preset() {
         let claimed = Preset::all().values().any(|preset| preset.types.contains_key(name));
         assert!(!claimed && Format::built_in(name).is_none(), "{name}");
     }
+}
+
+#[test]
+fn a_rate_is_never_faster_than_it_says() {
+    let slow = "preset = \"slack\"\nrate = { requests = 2, per = \"1500ms\" }";
+    let config = good(&preset(slow), &[]);
+    let Provider::Http(slack) = &config.revocation.providers[1] else { panic!("one vendor") };
+    assert_eq!(slack.call.rate().map(|rate| (rate.requests, rate.seconds)), Some((2, 2)));
 }

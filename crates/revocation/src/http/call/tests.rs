@@ -108,7 +108,7 @@ fn the_pieces_of_a_secret_have_names_and_the_operator_a_credential() {
     let url = "https://vendor.example/hooks/{id}/{key}";
     let credential = || Some(SecretString::from("mine"));
     let unknown = Call::new(url, &description, credential(), &["id"]).unwrap_err();
-    assert_eq!(unknown, CallError::Unknown("key".to_owned()));
+    assert_eq!(unknown, CallError::Unknown { name: "key".to_owned(), key: "url" });
     let call = Call::new(url, &description, credential(), &["id", "key"]).unwrap();
     let groups = [("id", "7"), ("key", "a/b")].map(|(n, v)| (n.to_owned(), SecretString::from(v)));
     let http = client(&ClientOptions::default()).unwrap();
@@ -116,4 +116,53 @@ fn the_pieces_of_a_secret_have_names_and_the_operator_a_credential() {
     assert_eq!(sent.url().as_str(), "https://vendor.example/hooks/7/a%2Fb");
     assert_eq!(sent.headers()["authorization"].as_bytes(), b"SSWS mine");
     assert!(call.request(&http, &[&SecretString::from("whole")], &groups[..1]).is_none());
+}
+
+#[test]
+fn a_format_gives_no_other_meaning_to_the_names_that_are_ours() {
+    let description = described(Some(r#"{"a":"{token}"}"#), &[("A", "{credential}")]);
+    let names = ["token", "tokens", "credential"];
+    let url = "https://vendor.example/";
+    let own = || Some(SecretString::from("mine"));
+    let call = Call::new(url, &description, own(), &names).unwrap();
+    let groups = names.map(|name| (name.to_owned(), SecretString::from("piece")));
+    let http = client(&ClientOptions::default()).unwrap();
+    let sent = call.request(&http, &[&SecretString::from("whole")], &groups).unwrap();
+    assert_eq!((body(&sent), sent.headers()["a"].as_bytes()), (r#"{"a":"whole"}"#, &b"mine"[..]));
+    let nothing = described(None, &[("A", "{credential}")]);
+    assert_eq!(Call::new(url, &nothing, own(), &names).unwrap_err(), CallError::NoToken);
+    assert!(matches!(Call::new(url, &nothing, None, &names), Err(CallError::Unknown { .. })));
+}
+
+#[test]
+fn a_secret_that_would_not_be_sent_is_no_request() {
+    for url in [
+        "https://vendor.example/#{token}",
+        "https://vendor.example/{token}#x",
+        "https://vendor.example/{token}?a=1#",
+        "https://:secret@vendor.example/{token}",
+        "https://user@vendor.example/{token}",
+    ] {
+        let call = Call::new(url, &described(None, &[]), None, &[]);
+        assert_eq!(call.unwrap_err(), CallError::Url, "{url}");
+    }
+    let twice = described(None, &[("Authorization", "{token}"), ("authorization", "b")]);
+    let call = Call::new("https://vendor.example/", &twice, None, &[]);
+    assert_eq!(call.unwrap_err(), CallError::Header("authorization".to_owned()));
+}
+
+#[test]
+fn all_secrets_of_a_batch_have_one_place() {
+    for (batch, body, url) in [
+        (Some(3), r#"{"all":["{tokens}"],"n":"{tokens}"}"#, "https://vendor.example/"),
+        (Some(3), r#"{"all":["{tokens}"]}"#, "https://vendor.example/{tokens}"),
+        (Some(3), r#"{"all":["{tokens}","x"]}"#, "https://vendor.example/"),
+        (Some(3), r#"{"all":["{tokens}"],"n":"{token}"}"#, "https://vendor.example/"),
+        (None, r#"{"all":["{tokens}"],"n":"{token}"}"#, "https://vendor.example/"),
+        (None, r#"{"n":"{token}{tokens}"}"#, "https://vendor.example/"),
+    ] {
+        let description = Description { batch, ..described(Some(body), &[]) };
+        let call = Call::new(url, &description, None, &[]);
+        assert_eq!(call.unwrap_err(), CallError::Batch, "{body}");
+    }
 }

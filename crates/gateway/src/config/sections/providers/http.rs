@@ -91,11 +91,23 @@ fn read_preset(section: &mut Section<'_>) -> Option<(String, &'static Preset)> {
 
 fn url_of(section: &mut Section<'_>, preset: &Preset) -> Option<String> {
     let base: Option<Url> = section.optional("base_url");
+    if base.as_ref().is_some_and(|base| !is_base(base)) {
+        let problem = "must be an http or https URL without user, password, query and #";
+        section.problem("base_url", problem);
+        return None;
+    }
     let url = preset.url(base.as_ref().map(Url::as_str));
     if url.is_none() {
         section.problem("base_url", "is required: this vendor has no host of its own");
     }
     url
+}
+
+/// Whether the path of a call can stand behind it.
+fn is_base(url: &Url) -> bool {
+    let plain = url.username().is_empty() && url.password().is_none();
+    let ends = url.query().is_none() && url.fragment().is_none();
+    matches!(url.scheme(), "http" | "https") && url.has_host() && plain && ends
 }
 
 /// `rate`, where it is given.
@@ -108,7 +120,8 @@ fn read_rate(section: &mut Section<'_>) -> Option<Rate> {
     let per = section.duration("per", 60 * SECOND, SECOND..=Duration::from_hours(24));
     let requests = section.inside("requests", requests?, 1..=1_000_000, u64::to_string);
     let requests = u32::try_from(requests).ok().filter(|requests| *requests > 0)?;
-    Some(Rate { requests, seconds: per.as_secs() })
+    let begun = u64::from(per.subsec_nanos() > 0);
+    Some(Rate { requests, seconds: per.as_secs() + begun })
 }
 
 /// Warns of a way in the clear, and gives what is in front of the first hole.
@@ -147,7 +160,7 @@ fn call(
         Err(error) => error,
     };
     match error {
-        CallError::Unknown(name) if name == "credential" => {
+        CallError::Unknown { name, .. } if name == "credential" => {
             section.problem("credential", "is required (or credential_file)");
         }
         error => section.problem(error.key(), error.to_string()),

@@ -8,7 +8,7 @@ use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::SecretString;
 use portcullis_revocation::formats::Format;
 use portcullis_revocation::http::presets::Preset;
-use portcullis_revocation::http::{Call, HttpProvider};
+use portcullis_revocation::http::{Call, Description, HttpProvider, Rate};
 use portcullis_revocation::provider::{Attempt, Finding, Provider as _, Verdict};
 use portcullis_test_support::{Act, Reply};
 use reqwest::Client;
@@ -30,6 +30,20 @@ pub(crate) fn with_formats(
     base: &str,
     change: impl Fn(&str) -> String,
 ) -> HttpProvider {
+    made(name, base, None, change)
+}
+
+/// The same at another rate.
+pub(crate) fn at_rate(name: &str, base: &str, requests: u32, seconds: u64) -> HttpProvider {
+    made(name, base, Some(Rate { requests, seconds }), str::to_owned)
+}
+
+fn made(
+    name: &str,
+    base: &str,
+    rate: Option<Rate>,
+    change: impl Fn(&str) -> String,
+) -> HttpProvider {
     let preset = Preset::named(name).unwrap();
     let format = |pattern: &String| Format::new(&change(pattern)).unwrap();
     let formats: BTreeMap<String, Format> =
@@ -38,8 +52,9 @@ pub(crate) fn with_formats(
     let groups: Vec<&str> = groups.group_names().collect();
     let credential = name == "github-enterprise";
     let credential = credential.then(|| SecretString::from(OWN));
-    let call =
-        Call::new(&preset.url(Some(base)).unwrap(), &preset.call, credential, &groups).unwrap();
+    let description = Description { rate: rate.or(preset.call.rate), ..preset.call.clone() };
+    let url = preset.url(Some(base)).unwrap();
+    let call = Call::new(&url, &description, credential, &groups).unwrap();
     HttpProvider::new(name.to_owned(), call, CLIENT.clone(), formats)
 }
 

@@ -1,11 +1,11 @@
 //! Vendors who have no time, are not there, or say what cannot be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_revocation::provider::Finding;
 use portcullis_test_support::{Act, Reply, Vendor, free_port};
 
-use crate::support::{again, ask, provider, say};
+use crate::support::{again, ask, at_rate, provider, say};
 use crate::table::rows;
 
 #[tokio::test]
@@ -23,6 +23,25 @@ async fn a_vendor_that_wants_a_pause_has_it() {
         assert_eq!(verdict.code, "paced", "{}", row.preset);
         assert!(wait > Duration::from_secs(3500) && wait <= Duration::from_hours(1), "{wait:?}");
         assert_eq!(vendor.asked().len(), 1, "{}: nothing goes out in the meantime", row.preset);
+    }
+}
+
+/// What began later would be cut off in the midst of it.
+#[tokio::test]
+async fn nothing_is_begun_for_which_too_little_time_is_left() {
+    for preset in ["slack", "github"] {
+        let rows = rows();
+        let row = rows.iter().find(|row| row.preset == preset).unwrap();
+        let (status, body) = row.success[0];
+        let vendor = Vendor::start(move |_| say(status, body));
+        let provider = at_rate(preset, vendor.url(), 1, 7);
+        assert_eq!(ask(&provider, row.token_type, &row.secret).await.finding, row.end);
+        let before = Instant::now();
+        let verdict = ask(&provider, row.token_type, &row.secret).await;
+        let waits = matches!(verdict.finding, Finding::Retry { after: Some(_), uncertain: false });
+        assert!(waits && verdict.code == "paced", "{verdict:?}");
+        assert!(before.elapsed() < Duration::from_secs(5), "of an attempt that may take ten");
+        assert_eq!(vendor.asked().len(), 1);
     }
 }
 

@@ -121,7 +121,7 @@ impl HttpProvider {
         point(Point::Asked);
         match self.client.execute(request).await {
             Ok(response) => self.judge(response).await,
-            Err(error) => unheard(&error),
+            Err(error) => self.pace.unheard(&error),
         }
     }
 
@@ -134,15 +134,13 @@ impl HttpProvider {
         let is_plain = !response.headers().contains_key(CONTENT_ENCODING);
         let body = match read(response).await {
             Ok(body) => body,
-            Err(error) => return unheard(&error),
+            Err(error) => return self.pace.unheard(&error),
         };
         let is_whole = body.is_empty() || (is_plain && body.len() < LONGEST_ANSWER);
         let given = Given { status, is_html, is_whole, body: &body };
         let meaning = self.call.answers.judge(&given);
         let verdict = conclude(meaning, status, wait);
-        if let Finding::Retry { after: Some(wait), .. } = verdict.finding {
-            self.pace.close(wait);
-        }
+        self.pace.learn(Some(status), &verdict);
         verdict.because(format!("status {status}"))
     }
 }
@@ -180,15 +178,6 @@ fn is_html(kind: &str) -> bool {
 
 pub(crate) fn again(after: Option<Duration>, uncertain: bool) -> Finding {
     Finding::Retry { after, uncertain }
-}
-
-/// No answer, or not all of it.
-pub(crate) fn unheard(error: &reqwest::Error) -> Verdict {
-    if error.is_connect() {
-        return Verdict::new(again(None, false), "unreachable");
-    }
-    let code = if error.is_timeout() { "timeout" } else { "lost" };
-    Verdict::new(again(None, true), code)
 }
 
 /// The beginning of the body, which may hold a fresh secret: a vendor who rotates answers with the new one.

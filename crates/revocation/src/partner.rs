@@ -19,7 +19,7 @@ use crate::formats::Format;
 use crate::http::batch::{Batcher, Carrier, Waiting};
 use crate::http::pace::Pace;
 use crate::http::time::Time;
-use crate::http::{Rate, again, unheard};
+use crate::http::{Rate, again};
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 use crate::worker::Options;
 
@@ -148,7 +148,7 @@ impl Carrier<Leak> for PartnerProvider {
         point(Point::Asked);
         match request.send().await {
             Ok(response) => self.judge(&response),
-            Err(error) => unheard(&error),
+            Err(error) => self.pace.unheard(&error),
         }
     }
 
@@ -169,9 +169,7 @@ impl PartnerProvider {
     fn judge(&self, response: &Response) -> Verdict {
         let status = response.status().as_u16();
         let verdict = conclude(status, asked_for(response.headers()));
-        if let Finding::Retry { after: Some(wait), .. } = verdict.finding {
-            self.pace.close(wait);
-        }
+        self.pace.learn(Some(status), &verdict);
         verdict.because(format!("status {status}"))
     }
 }

@@ -4,7 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::again;
 use super::call::Rate;
+use crate::provider::{Finding, Verdict};
+
+/// How long a vendor is left alone who is not there; it doubles with each time that it is not.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest such pause: by far fewer requests than even GitHub takes in an hour.
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// The pace of one vendor, in this process.
 #[derive(Debug)]
@@ -18,6 +26,8 @@ struct State {
     /// When those requests were sent that count yet, the oldest first: at most as many as the rate allows.
     sent: VecDeque<Instant>,
     closed_until: Option<Instant>,
+    /// How often in a row it was not there.
+    misses: u32,
 }
 
 impl Pace {
@@ -38,8 +48,41 @@ impl Pace {
         }
     }
 
+    /// Takes to heart what an attempt says of the vendor itself; `status` is `None` where it was not reached.
+    /// What waits for it would otherwise spend the whole rate, each row by itself, on a vendor who is not
+    /// there, and nothing would be left of it when it is back.
+    pub(crate) fn learn(&self, status: Option<u16>, verdict: &Verdict) {
+        match (verdict.finding, status) {
+            (Finding::Retry { after: Some(wait), .. }, _) => self.close(wait),
+            (Finding::Retry { .. }, None | Some(429 | 502..=504)) => self.miss(),
+            _ => self.lock().misses = 0,
+        }
+    }
+
+    /// No answer, or not all of it.
+    pub(crate) fn unheard(&self, error: &reqwest::Error) -> Verdict {
+        if error.is_connect() {
+            let verdict = Verdict::new(again(None, false), "unreachable");
+            self.learn(None, &verdict);
+            return verdict;
+        }
+        let code = if error.is_timeout() { "timeout" } else { "lost" };
+        Verdict::new(again(None, true), code)
+    }
+
+    /// All that were under way together count as one.
+    fn miss(&self) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        if state.closed_until.is_none_or(|until| until <= now) {
+            let pause = FIRST_PAUSE * (1 << state.misses.min(10));
+            state.misses += 1;
+            state.closed_until = Some(now + pause.min(LONGEST_PAUSE));
+        }
+    }
+
     /// The vendor wants nobody for so long.
-    pub(crate) fn close(&self, wait: Duration) {
+    fn close(&self, wait: Duration) {
         let until = Instant::now() + wait;
         let closed = &mut self.lock().closed_until;
         *closed = Some(closed.map_or(until, |known| known.max(until)));
@@ -102,6 +145,45 @@ mod tests {
             assert!(took >= Duration::from_millis(990), "four in {took:?}");
         }
         assert!(passed[7] - passed[0] < Duration::from_secs(4), "and no slower");
+    }
+
+    fn not_now(after: Option<Duration>) -> Verdict {
+        Verdict::new(again(after, false), "not_now")
+    }
+
+    fn closed(pace: &Pace) -> Duration {
+        pace.wait().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_vendor_that_is_not_there_is_left_alone_for_longer_and_longer() {
+        for status in [None, Some(429), Some(502), Some(503), Some(504)] {
+            let pace = Pace::new(None);
+            for seconds in [1, 2, 4, 8, 16, 32, 64, 120, 120] {
+                for _ in 0..16 {
+                    pace.learn(status, &not_now(None));
+                }
+                let (most, wait) = (Duration::from_secs(seconds), closed(&pace));
+                assert!(wait <= most && wait > most * 9 / 10, "{status:?} {seconds}: {wait:?}");
+                pace.lock().closed_until = Some(Instant::now());
+            }
+            pace.learn(Some(204), &Verdict::new(Finding::Revoked, "revoked"));
+            pace.learn(status, &not_now(None));
+            assert!(closed(&pace) <= FIRST_PAUSE, "it was there in between");
+        }
+    }
+
+    #[test]
+    fn what_is_about_one_secret_keeps_no_other_waiting() {
+        let pace = Pace::new(None);
+        for status in [400, 401, 403, 404, 422, 500] {
+            pace.learn(Some(status), &not_now(None));
+        }
+        // A vendor may mean by it that a secret is dead.
+        pace.learn(Some(503), &Verdict::new(Finding::Inactive { confirmed: true }, "dead"));
+        assert_eq!(closed(&pace), Duration::ZERO);
+        pace.learn(Some(404), &not_now(Some(Duration::from_mins(1))));
+        assert!(closed(&pace) > Duration::from_secs(50), "what it asks for counts");
     }
 
     #[tokio::test]

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use portcullis_revocation::provider::Finding;
 use portcullis_test_support::{Act, Reply, Vendor, free_port};
 
 use crate::support::{again, ask, at_rate, provider, say};
-use crate::table::rows;
+use crate::table::{Row, rows};
 
 #[tokio::test]
 async fn a_vendor_that_wants_a_pause_has_it() {
@@ -47,29 +48,54 @@ async fn nothing_is_begun_for_which_too_little_time_is_left() {
 
 #[tokio::test]
 async fn a_vendor_that_is_down_is_asked_again() {
-    for row in rows() {
-        let nowhere = format!("http://127.0.0.1:{}", free_port());
-        let verdict = ask(&provider(row.preset, &nowhere), row.token_type, &row.secret).await;
-        let shown = format!("{}: {verdict:?}", row.preset);
-        assert_eq!((verdict.finding, verdict.code), (again(None, false), "unreachable"), "{shown}");
+    join_all(rows().iter().map(is_asked_again)).await;
+}
 
-        let vendor = Vendor::start(|_| Act::Cut);
-        let provider = provider(row.preset, vendor.url());
-        let mut expected = Vec::new();
-        for (act, code) in [
-            (Act::Cut, "lost"),
-            (say(503, ""), "server_error"),
-            (say(500, r#"{"message":"Internal Error"}"#), "server_error"),
-            (say(502, "<html>bad gateway</html>"), "server_error"),
-        ] {
-            vendor.set(act.clone());
-            let verdict = ask(&provider, row.token_type, &row.secret).await;
-            let shown = format!("{} {act:?}: {verdict:?}", row.preset);
-            assert_eq!((verdict.finding, verdict.code), (again(None, true), code), "{shown}");
-            expected.push(row.target.clone());
+async fn is_asked_again(row: &Row) {
+    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let verdict = ask(&provider(row.preset, &nowhere), row.token_type, &row.secret).await;
+    let shown = format!("{}: {verdict:?}", row.preset);
+    assert_eq!((verdict.finding, verdict.code), (again(None, false), "unreachable"), "{shown}");
+
+    let vendor = Vendor::start(|_| Act::Cut);
+    let provider = provider(row.preset, vendor.url());
+    let mut expected = Vec::new();
+    for (act, code) in [
+        (Act::Cut, "lost"),
+        (say(500, r#"{"message":"Internal Error"}"#), "server_error"),
+        (say(503, ""), "server_error"),
+        (say(502, "<html>bad gateway</html>"), "server_error"),
+    ] {
+        vendor.set(act.clone());
+        let verdict = ask(&provider, row.token_type, &row.secret).await;
+        let shown = format!("{} {act:?}: {verdict:?}", row.preset);
+        assert_eq!((verdict.finding, verdict.code), (again(None, true), code), "{shown}");
+        expected.push(row.target.clone());
+    }
+    let asked: Vec<String> = vendor.asked().into_iter().map(|asked| asked.target).collect();
+    assert_eq!(asked, expected, "{}: once each", row.preset);
+}
+
+/// A short outage must not spend what a vendor takes in an hour.
+#[tokio::test]
+async fn a_vendor_that_is_not_there_is_left_alone_for_a_moment() {
+    for row in rows().iter().filter(|row| ["slack", "github"].contains(&row.preset)) {
+        for away in [say(503, ""), say(429, "")] {
+            let vendor = Vendor::start(|_| Act::Cut);
+            vendor.set(away.clone());
+            let provider = at_rate(row.preset, vendor.url(), 2, 3600);
+            let first = ask(&provider, row.token_type, &row.secret).await;
+            assert!(matches!(first.finding, Finding::Retry { after: None, .. }), "{first:?}");
+            for _ in 0..5 {
+                let more = ask(&provider, row.token_type, &row.secret);
+                let soon = tokio::time::timeout(Duration::from_millis(50), more).await;
+                assert!(soon.is_err(), "{} {away:?}: {soon:?}", row.preset);
+            }
+            let (status, body) = row.success[0];
+            vendor.set(say(status, body));
+            assert_eq!(ask(&provider, row.token_type, &row.secret).await.finding, row.end);
+            assert_eq!(vendor.asked().len(), 2);
         }
-        let asked: Vec<String> = vendor.asked().into_iter().map(|asked| asked.target).collect();
-        assert_eq!(asked, expected, "{}: once each", row.preset);
     }
 }
 

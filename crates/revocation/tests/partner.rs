@@ -88,7 +88,7 @@ impl World {
     async fn attempt(&self, token_type: &str, secret: &str) -> Verdict {
         let secret = SecretString::from(secret);
         let fingerprint = &self.vault.fingerprint(&secret);
-        let budget = Duration::from_secs(5);
+        let budget = Duration::from_secs(3);
         self.provider.revoke(&Attempt { token_type, secret: &secret, fingerprint, budget }).await
     }
 
@@ -202,6 +202,11 @@ async fn a_vendor_who_is_away_or_hangs_up_is_told_again() {
     let world = World::new(inbox.url(), None).await;
     let verdict = world.attempt(TYPE, &secret(1)).await;
     assert_eq!((verdict.finding, verdict.code), (again(None, true), "lost"));
+    let hangs =
+        Inbox::start(|_| Some(Reply { delay: Duration::from_secs(4), ..Reply::status(200) }));
+    let world = World::new(hangs.url(), None).await;
+    let verdict = world.attempt(TYPE, &secret(1)).await;
+    assert_eq!((verdict.finding, verdict.code), (again(None, true), "timeout"));
     let port = portcullis_test_support::free_port();
     let world = World::new(&format!("http://127.0.0.1:{port}"), None).await;
     let verdict = world.attempt(TYPE, &secret(1)).await;

@@ -149,6 +149,12 @@ mod tests {
         fn sizes(&self) -> Vec<usize> {
             self.sent.lock().unwrap().clone()
         }
+
+        async fn is_under_way(&self) {
+            while self.sizes().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
     }
 
     impl Carrier<usize> for Cart {
@@ -208,11 +214,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_too_late_to_be_sent_is_not_and_nobody_wonders_whether_it_was() {
-        let budget = Duration::from_secs(1);
-        let cargo = cargo(Cart { pause: budget * 8 / 10, ..Cart::default() });
-        let first = join(&cargo, 0, 1, budget);
-        tokio::time::sleep(3 * GATHER).await;
-        let second = join(&cargo, 1, 1, budget).await.unwrap();
+        let (budget, pause) = (SOON / 5, SOON / 4);
+        let cargo = cargo(Cart { pause, ..Cart::default() });
+        let first = join(&cargo, 0, 1, SOON);
+        cargo.1.is_under_way().await;
+        let second = tokio::time::timeout(budget, join(&cargo, 1, 1, budget)).await;
+        let second = second.expect("it says so within its time").unwrap();
         assert_eq!((second.code, second.finding), ("waited", again(None, false)));
         assert_eq!(first.await.unwrap().finding, Finding::Submitted);
         assert_eq!(cargo.1.sizes(), [1], "it is not sent by anybody later");
@@ -220,8 +227,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_given_back_is_not_sent() {
+        let cargo = cargo(Cart { pause: SOON / 100, ..Cart::default() });
+        let first = join(&cargo, 0, 1, SOON);
+        cargo.1.is_under_way().await;
+        let given_back = join(&cargo, 1, 1, SOON);
+        tokio::task::yield_now().await;
+        given_back.abort();
+        assert!(given_back.await.is_err());
+        let third = join(&cargo, 2, 2, SOON);
+        assert_eq!(first.await.unwrap().finding, Finding::Submitted);
+        assert_eq!(third.await.unwrap().finding, Finding::Submitted);
+        assert_eq!(cargo.1.sizes(), [1, 1]);
+    }
+
+    #[tokio::test]
     async fn whoever_is_taken_along_hears_it_however_long_it_takes() {
-        let budget = Duration::from_secs(1);
+        let budget = SOON / 5;
         let cargo = cargo(Cart { pause: budget * 6 / 10, ..Cart::default() });
         let calls: Vec<_> = (0..3).map(|n| join(&cargo, n, 3, budget)).collect();
         for call in calls {
@@ -231,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn halves_for_which_no_time_is_left_are_not_sent() {
-        let pause = Duration::from_millis(600);
+        let pause = SOON / 10;
         let cargo = cargo(Cart { pause, bad: Some(0), ..Cart::default() });
         let calls: Vec<_> = (0..4).map(|n| join(&cargo, n, 4, 2 * pause)).collect();
         for call in calls {
@@ -242,11 +264,10 @@ mod tests {
 
     #[tokio::test]
     async fn where_the_sender_dies_its_batch_is_uncertain_and_the_others_go_on() {
-        let pause = Duration::from_millis(500);
-        let cargo = cargo(Cart { pause, ..Cart::default() });
+        let cargo = cargo(Cart { pause: SOON / 10, ..Cart::default() });
         let first = join(&cargo, 0, 2, SOON);
         let taken_along = join(&cargo, 1, 2, SOON);
-        tokio::time::sleep(3 * GATHER).await;
+        cargo.1.is_under_way().await;
         let other = join(&cargo, 2, 2, SOON);
         first.abort();
         let lost = taken_along.await.unwrap();

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use portcullis_revocation::http::HttpProvider;
-use portcullis_revocation::provider::{Finding, Verdict};
+use portcullis_revocation::provider::{Finding, Provider as _, Verdict};
+use portcullis_revocation::worker::Options;
 use portcullis_test_support::{Act, Asked, Reply, Vendor};
 
-use crate::support::{again, ask, provider, say};
+use crate::support::{again, ask, in_batches, provider, say};
 
 const PAT: &str = "gitleaks_rule_id_github_personal_access_token";
 
@@ -41,6 +42,18 @@ async fn a_thousand_at_once_are_one_request() {
     let mut sizes: Vec<usize> = vendor.take().iter().map(|asked| listed(asked).len()).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [250, 1000], "no more than it takes");
+}
+
+#[test]
+fn the_worker_works_for_a_vendor_as_wide_as_a_request_of_it_is() {
+    let concurrency = |preset: &str, configured| {
+        let options = Options { concurrency: configured, ..Options::default() };
+        provider(preset, "http://127.0.0.1:1").adjust(&options).concurrency
+    };
+    assert_eq!((concurrency("github", 16), concurrency("slack", 16)), (1000, 16));
+    assert_eq!((concurrency("github", 2000), concurrency("slack", 1)), (2000, 1));
+    let wide = in_batches("github", "http://127.0.0.1:1", 10_000);
+    assert_eq!(wide.adjust(&Options::default()).concurrency, 1000, "and no wider");
 }
 
 #[tokio::test]

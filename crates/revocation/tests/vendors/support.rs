@@ -30,18 +30,23 @@ pub(crate) fn with_formats(
     base: &str,
     change: impl Fn(&str) -> String,
 ) -> HttpProvider {
-    made(name, base, None, change)
+    made(name, base, |_| {}, change)
 }
 
 /// The same at another rate.
 pub(crate) fn at_rate(name: &str, base: &str, requests: u32, seconds: u64) -> HttpProvider {
-    made(name, base, Some(Rate { requests, seconds }), str::to_owned)
+    made(name, base, |call| call.rate = Some(Rate { requests, seconds }), str::to_owned)
+}
+
+/// The same with as many as `most` in a request.
+pub(crate) fn in_batches(name: &str, base: &str, most: usize) -> HttpProvider {
+    made(name, base, |call| call.batch = Some(most), str::to_owned)
 }
 
 fn made(
     name: &str,
     base: &str,
-    rate: Option<Rate>,
+    bend: impl Fn(&mut Description),
     change: impl Fn(&str) -> String,
 ) -> HttpProvider {
     let preset = Preset::named(name).unwrap();
@@ -52,7 +57,8 @@ fn made(
     let groups: Vec<&str> = groups.group_names().collect();
     let credential = name == "github-enterprise";
     let credential = credential.then(|| SecretString::from(OWN));
-    let description = Description { rate: rate.or(preset.call.rate), ..preset.call.clone() };
+    let mut description = preset.call.clone();
+    bend(&mut description);
     let url = preset.url(Some(base)).unwrap();
     let call = Call::new(&url, &description, credential, &groups).unwrap();
     HttpProvider::new(name.to_owned(), call, CLIENT.clone(), formats)
@@ -60,7 +66,16 @@ fn made(
 
 /// One attempt. What it says of itself never holds the secret.
 pub(crate) async fn ask(provider: &HttpProvider, token_type: &str, secret: &str) -> Verdict {
-    let budget = Duration::from_secs(10);
+    ask_within(Duration::from_secs(10), provider, token_type, secret).await
+}
+
+/// The same with another deadline.
+pub(crate) async fn ask_within(
+    budget: Duration,
+    provider: &HttpProvider,
+    token_type: &str,
+    secret: &str,
+) -> Verdict {
     let held = SecretString::from(secret);
     let attempt = Attempt { token_type, secret: &held, fingerprint: &[7; 32], budget };
     let verdict = provider.revoke(&attempt).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use portcullis_revocation::provider::Finding;
 use portcullis_test_support::{Act, Reply, Vendor, free_port};
 
-use crate::support::{again, ask, at_rate, provider, say};
+use crate::support::{again, ask, ask_within, at_rate, provider, say};
 use crate::table::{Row, rows};
 
 #[tokio::test]
@@ -46,6 +46,21 @@ async fn nothing_is_begun_for_which_too_little_time_is_left() {
     }
 }
 
+/// Whoever does not answer is heard of before the worker loses patience, or nobody would know that it was asked.
+#[tokio::test]
+async fn a_vendor_that_hangs_is_uncertain_in_time() {
+    let hangs = Reply { delay: Duration::from_secs(30), ..Reply::status(204) };
+    for row in rows().iter().filter(|row| ["slack", "github"].contains(&row.preset)) {
+        let hangs = hangs.clone();
+        let vendor = Vendor::start(move |_| Act::Say(hangs.clone()));
+        let provider = provider(row.preset, vendor.url());
+        let budget = Duration::from_secs(2);
+        let asked = ask_within(budget, &provider, row.token_type, &row.secret);
+        let verdict = tokio::time::timeout(budget, asked).await.expect("a verdict in time");
+        assert_eq!((verdict.finding, verdict.code), (again(None, true), "timeout"));
+    }
+}
+
 #[tokio::test]
 async fn a_vendor_that_is_down_is_asked_again() {
     join_all(rows().iter().map(is_asked_again)).await;
@@ -53,9 +68,15 @@ async fn a_vendor_that_is_down_is_asked_again() {
 
 async fn is_asked_again(row: &Row) {
     let nowhere = format!("http://127.0.0.1:{}", free_port());
-    let verdict = ask(&provider(row.preset, &nowhere), row.token_type, &row.secret).await;
-    let shown = format!("{}: {verdict:?}", row.preset);
-    assert_eq!((verdict.finding, verdict.code), (again(None, false), "unreachable"), "{shown}");
+    let away = provider(row.preset, &nowhere);
+    for _ in 0..2 {
+        let verdict = ask(&away, row.token_type, &row.secret).await;
+        let shown = format!("{}: {verdict:?}", row.preset);
+        assert_eq!((verdict.finding, verdict.code), (again(None, false), "unreachable"), "{shown}");
+    }
+    let more = ask(&away, row.token_type, &row.secret);
+    let soon = tokio::time::timeout(Duration::from_millis(500), more).await;
+    assert!(soon.is_err(), "{}: it is left alone for a moment: {soon:?}", row.preset);
 
     let vendor = Vendor::start(|_| Act::Cut);
     let provider = provider(row.preset, vendor.url());

@@ -96,6 +96,8 @@ fn a_segment_of_dots_is_not_sent() {
 fn a_batch_lists_all_in_its_place() {
     let batch =
         Description { batch: Some(3), ..described(Some(r#"{"all":["{tokens}"],"n":1}"#), &[]) };
+    let nested = Description { batch: Some(3), ..described(Some(r#"[{"a":["{tokens}"]}]"#), &[]) };
+    Call::new("https://vendor.example/", &nested, None, &[]).unwrap();
     let call = Call::new("https://vendor.example/", &batch, None, &[]).unwrap();
     let secrets = ["one", "t\"wo"].map(SecretString::from);
     let sent = call.request(&client(&ClientOptions::default()).unwrap(), &secrets.each_ref(), &[]);

@@ -42,7 +42,7 @@ setup-interop: setup-build
 run: setup-build ## Build the gateway and serve (ARGS="--config FILE" and the like are passed on)
 	$(CARGO) run --release --locked --bin portcullis -- serve $(ARGS)
 
-demo: setup-build ## Watch the whole loop, a line per step, against a pretended GitLab
+demo: setup-build ## Watch the whole loop, a line per step, against a pretended GitLab and vendors
 	$(CARGO) run --release --locked --bin portcullis -- demo --once
 
 test: setup-test ## Run every test, on SQLite and on a private Postgres

@@ -1,5 +1,5 @@
-//! `portcullis demo`: a gateway, its database and a GitLab that is not a real one, in one process,
-//! walked through with real requests.
+//! `portcullis demo`: a gateway, its database, a GitLab and vendors that are not real ones, in one
+//! process, walked through with real requests.
 //!
 //! A surface adds its steps as a file with a function `chapter`, named in [`chapters`].
 
@@ -11,6 +11,7 @@ mod layout;
 mod leaks;
 mod lent;
 mod lifecycle;
+mod others;
 mod outage;
 mod own;
 mod queue;
@@ -19,6 +20,9 @@ mod resigned;
 mod search;
 mod sheet;
 mod signals;
+mod signed;
+mod vendor;
+mod vendors;
 mod walk;
 mod world;
 
@@ -65,7 +69,9 @@ fn chapters() -> Vec<Chapter<World>> {
         outage::chapter(),
         approval::chapter(),
         lent::chapter(),
+        vendors::chapter(),
         resigned::chapter(),
+        lent::due_chapter(),
         lifecycle::again(),
         search::chapter(),
     ]

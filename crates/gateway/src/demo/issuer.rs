@@ -45,6 +45,7 @@ upstream_issuer = "{gitlab}"
 audiences = ["{CLOUD}"]
 subject = "project:{{project_path}}:{{ref_type}}:{{ref}}"
 max_lifetime = {LIFETIME}
+token_id = true
 
 [[oidc_proxy.rules]]
 claims = {{ project_path = "ops/*", ref_protected = "true" }}

@@ -24,9 +24,14 @@ pub(super) fn chapter() -> Chapter<World> {
             Step::new("no-rule", |world, line| no_rule(world, line).boxed_local()),
             Step::new("fork", |world, line| fork(world, line).boxed_local()),
             Step::new("admin", |world, line| admin(world, line).boxed_local()),
-            Step::new("due", |world, line| due(world, line).boxed_local()),
         ],
     }
+}
+
+/// By now the first one's time is over, or nearly.
+pub(super) fn due_chapter() -> Chapter<World> {
+    let steps = vec![Step::new("due", |world, line| due(world, line).boxed_local())];
+    Chapter { title: "A lent token whose time is over", steps }
 }
 
 async fn lend(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {

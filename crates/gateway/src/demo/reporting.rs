@@ -43,7 +43,7 @@ fn findings(world: &World) -> Vec<Value> {
 async fn types(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     line.sent("GET /v1/revocable_token_types, with a bare Authorization");
     let types = world.api()?.types().await?;
-    equal("types", types.len(), 3)?;
+    equal("types", types.len(), 6)?;
     equal("offers Slack's:", types.iter().any(|name| name == FOREIGN_TYPE), false)?;
     line.came(format!("200, {} types", types.len()));
     Ok(())

@@ -12,10 +12,12 @@ use serde_json::json;
 use super::api::{Answer, Api, send};
 use super::issuer::{CLOUD, LIFETIME};
 use super::jobs::{self, Form};
+use super::leaks::{REPORTED_TYPE, finding};
 use super::walk::{Chapter, Line, Mismatch, Step, equal};
 use super::world::World;
 
 const SUBJECT: &str = "project:ops/release:branch:main";
+const JOB_LOG: &str = "https://gitlab.example.com/ops/release/-/jobs/514#L12";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 
 pub(super) fn chapter() -> Chapter<World> {
@@ -27,6 +29,7 @@ pub(super) fn chapter() -> Chapter<World> {
             Step::new("exchange", |world, line| exchange(world, line).boxed_local()),
             Step::new("policy", |world, line| policy(world, line).boxed_local()),
             Step::new("foreign", |world, line| foreign(world, line).boxed_local()),
+            Step::new("dry-up", |world, line| dry_up(world, line).boxed_local()),
             Step::new("methods", |world, line| methods(world, line).boxed_local()),
         ],
     }
@@ -92,6 +95,22 @@ async fn foreign(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     world.lending.told.push(jwt.clone());
     refused(world.api()?, &jwt, "invalid_token").await?;
     line.came("403 (invalid_token)");
+    Ok(())
+}
+
+/// Nobody calls such a token back, but no more of them come.
+async fn dry_up(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
+    line.sent("POST /v1/revoke_tokens: a re-signed token, as a GitLab token");
+    let jwt = world.id_token(&for_cloud(jobs::of_release(514)));
+    let leaked = world.api()?.resign(&jwt).await?.with_status(200)?.text;
+    world.lending.told.push(SecretString::from(leaked.as_str()));
+    let api = world.api()?;
+    api.report(&[finding(REPORTED_TYPE, &leaked, JOB_LOG)]).await?.with_status(204)?;
+    let row = api.found_at(JOB_LOG).await?;
+    row.has("/state", "noted")?;
+    row.has("/code", "resigned")?;
+    refused(api, &jwt, "leaked").await?;
+    line.came(format!("204: {} is noted; its id_token brings no more: 403 (leaked)", row.short()));
     Ok(())
 }
 

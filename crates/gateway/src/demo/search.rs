@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 
 use super::issuer;
+use super::others;
 use super::walk::{Chapter, Line, Mismatch, Step};
 use super::world::World;
 use crate::data_dir::SecretName;
@@ -24,8 +25,7 @@ struct File {
 }
 
 async fn search(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
-    let tokens: Vec<&SecretString> =
-        world.leaks.secrets().chain(&world.own.tokens).chain(&world.lending.told).collect();
+    let tokens: Vec<&SecretString> = world.secrets().collect();
     let files = files(world.data_dir.path())
         .map_err(|error| Mismatch::new("a directory that can be read", error))?;
     line.sent(format!(
@@ -41,12 +41,14 @@ async fn search(world: &mut World, line: &mut Line) -> Result<(), Mismatch> {
     absent("the gateway's GitLab token", &world.lending.admin_token, others)?;
     let others = files.iter().filter(|file| file.name != issuer::FILE);
     absent("the key that signs anew", &world.issuer.private, others)?;
+    let others = files.iter().filter(|file| file.name != others::FILE);
+    absent("the key that vendors know", &world.others.private, others)?;
     for name in SecretName::ALL {
         let secret = world.secret(name).map_err(|error| Mismatch::new("secrets.toml", error))?;
         let others = files.iter().filter(|file| file.name != "secrets.toml");
         absent(name.as_str(), &secret, others)?;
     }
-    line.came("none; the gateway's own secrets and signing key are each in their one file");
+    line.came("none; the gateway's own secrets and signing keys are each in their one file");
     Ok(())
 }
 

@@ -51,7 +51,7 @@ impl<'o> Sheet<'o> {
             let version = env!("CARGO_PKG_VERSION");
             self.styled(TITLE, &format!("Portcullis {version}: a demo"));
             self.line(
-                "The gateway, its SQLite and a GitLab that is not a real one, in one process;",
+                "The gateway and its SQLite, a pretended GitLab and vendors, in one process;",
             );
             self.line("every request below is a real one over loopback.");
         }

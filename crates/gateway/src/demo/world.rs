@@ -1,4 +1,4 @@
-//! Where the demo takes place: a data directory, a GitLab that is not a real one, a gateway.
+//! Where the demo takes place: a data directory, a GitLab and vendors that are not real ones, a gateway.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -15,6 +15,7 @@ use super::api::Api;
 use super::issuer::Issuer;
 use super::jobs::{AUDIENCE, Lending};
 use super::leaks::{APPROVED_TYPE, Leaks, REPORTED_TYPE};
+use super::others::Others;
 use super::own::OwnPats;
 use super::walk::Mismatch;
 use crate::config::{self, Environment, Sources};
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) lending: Lending,
     /// What signs GitLab's tokens anew.
     pub(super) issuer: Issuer,
+    /// Vendors, and what leaks of theirs.
+    pub(super) others: Others,
     running: Option<Running>,
 }
 
@@ -45,7 +48,8 @@ struct Running {
 }
 
 impl World {
-    /// With a GitLab that knows what will leak, in an empty directory; no gateway runs yet.
+    /// With a GitLab and vendors that know what will leak, in an empty directory; no gateway runs yet.
+    /// Must be called in a runtime.
     pub(super) fn new(
         directory: &Path,
         clock: Arc<dyn Clock>,
@@ -60,6 +64,7 @@ impl World {
             StartError::new("demo", format!("{}: {error}", directory.display()))
         };
         let issuer = Issuer::made(directory, clock.now()).map_err(|error| failed(&error))?;
+        let others = Others::made(directory, random.as_ref()).map_err(|error| failed(&error))?;
         let world = Self {
             data_dir: DataDir::at(directory),
             gitlab,
@@ -69,6 +74,7 @@ impl World {
             own: OwnPats::default(),
             lending,
             issuer,
+            others,
             running: None,
         };
         world.write_configuration().map_err(|error| failed(&error))?;
@@ -121,6 +127,12 @@ impl World {
         }
     }
 
+    /// Every token that was made or leaked so far.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        let vendors = self.others.secrets();
+        self.leaks.secrets().chain(vendors).chain(&self.own.tokens).chain(&self.lending.told)
+    }
+
     /// A secret of the data directory.
     pub(super) fn secret(&self, name: SecretName) -> Result<SecretString, StartError> {
         let opened = self.data_dir.open(self.random.as_ref())?;
@@ -137,7 +149,7 @@ impl World {
     fn toml(&self) -> String {
         let gitlab = self.gitlab.url();
         let admin_token = self.lending.admin_token.expose_secret();
-        let issuer = self.issuer.toml(gitlab);
+        let (issuer, others) = (self.issuer.toml(gitlab), self.others.toml());
         format!(
             r#"# The gateway of `portcullis demo`: any free ports, and a GitLab that is soon asked again.
 [server]
@@ -173,7 +185,7 @@ revoke_seconds = 60
 
 [[impersonation.rules]]
 claims = {{ project_path = "ann/*" }}
-{issuer}"#
+{issuer}{others}"#
         )
     }
 }

@@ -7,6 +7,7 @@ use portcullis_base::Randomness;
 use portcullis_store::notices::Notice;
 use portcullis_store::{Fingerprint, StoreError};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::message::{self, Refusal};
 use super::{Format, Options, PAUSE, Shared, Webhook, rest};
@@ -27,6 +28,9 @@ const LEASE: Duration = Duration::from_secs(40);
 
 /// How often is looked for notices that another replica wrote or left behind.
 const POLL: Duration = Duration::from_secs(5);
+
+/// The database's clock rounds down.
+const ROUNDED: Duration = Duration::from_millis(2);
 
 /// The longest pause that is granted.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
@@ -51,11 +55,13 @@ struct Line<'a> {
     webhook: &'a Webhook,
     /// In a row.
     failures: u32,
+    /// When what was put off last is due again.
+    again_at: Option<Instant>,
 }
 
 pub(super) async fn run(shared: Arc<Shared>, place: usize, mut stopped: watch::Receiver<bool>) {
     let (webhook, written): &(Webhook, Notify) = &shared.webhooks[place];
-    let mut line = Line { shared: &shared, webhook, failures: 0 };
+    let mut line = Line { shared: &shared, webhook, failures: 0, again_at: None };
     while !*stopped.borrow() {
         let next = line.deliver().await.unwrap_or_else(|error| {
             tracing::warn!(notice.webhook = webhook.name, error = %error,
@@ -66,7 +72,7 @@ pub(super) async fn run(shared: Arc<Shared>, place: usize, mut stopped: watch::R
             Next::Again => {}
             Next::After(pause) => rest(pause, &mut stopped).await,
             Next::Idle => tokio::select! {
-                () = rest(POLL, &mut stopped) => {}
+                () = rest(line.idle(), &mut stopped) => {}
                 () = written.notified() => {}
             },
         }
@@ -74,6 +80,12 @@ pub(super) async fn run(shared: Arc<Shared>, place: usize, mut stopped: watch::R
 }
 
 impl Line<'_> {
+    /// How long there is nothing to do, as far as this process knows.
+    fn idle(&mut self) -> Duration {
+        let again = self.again_at.take().map(|at| at.saturating_duration_since(Instant::now()));
+        again.map_or(POLL, |again| again.min(POLL))
+    }
+
     /// Tells what is due, in one message.
     async fn deliver(&mut self) -> Result<Next, StoreError> {
         let (store, name) = (&self.shared.store, &self.webhook.name);
@@ -123,6 +135,7 @@ impl Line<'_> {
         );
         let (store, name) = (&self.shared.store, &self.webhook.name);
         store.put_off_notices(name, &others, again).await?;
+        self.again_at = Some(Instant::now() + again + ROUNDED);
         if !late.is_empty() {
             self.given_up(late.iter().map(|notice| &notice.fingerprint));
             store.delete_notices(name, &late).await?;

@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, http::header::ContentType};
-use portcullis_impersonation::Broker;
+use portcullis_impersonation::{Broker, CredentialHealth};
 use portcullis_jwt_verify::sources::Health;
 use portcullis_oidc_proxy::OidcProxy;
 use portcullis_oidc_proxy::keyfile::KeyFile;
@@ -57,12 +57,13 @@ async fn health() -> HttpResponse {
 /// as `degraded`, for those who watch.
 async fn ready(store: Data<Store>, broker: Option<Data<Broker>>) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
-    Ok(HttpResponse::Ok().json(told(broker.as_ref().map(Data::get_ref))))
+    let known = broker.as_ref().map(|broker| broker.credential());
+    Ok(HttpResponse::Ok().json(told(known.as_ref())))
 }
 
 /// What the world is told.
-fn told(broker: Option<&Broker>) -> Value {
-    if broker.is_some_and(|broker| broker.credential().is_lost()) {
+fn told(admin_token: Option<&CredentialHealth>) -> Value {
+    if admin_token.is_some_and(CredentialHealth::is_lost) {
         json!({ "ready": true, "degraded": ["impersonation"] })
     } else {
         json!({ "ready": true })
@@ -77,19 +78,20 @@ async fn ready_in_detail(
     broker: Option<Data<Broker>>,
 ) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
-    let broker = broker.as_ref().map(Data::get_ref);
-    let mut body = told(broker);
+    // Looked at once: `degraded` and `admin_token` tell of the same moment.
+    let broker = broker.as_ref().map(|broker| (broker, broker.credential()));
+    let mut body = told(broker.as_ref().map(|(_, known)| known));
     let resigner: Option<&Data<OidcProxy>> = request.app_data();
     let upstreams = resigner.map(|resigner| resigner.resigner().health()).unwrap_or_default();
     let jobs = request.app_data::<Data<Jobs>>().map(|jobs| jobs.keys());
     let issuers = chain.keys().into_iter().chain(upstreams).chain(jobs);
     let mut issuers: Vec<Value> = issuers.map(|(name, keys)| shown(name, &keys)).collect();
-    if let Some(broker) = broker {
+    if let Some((broker, known)) = broker {
         let keys = shown(&broker.issuers().join(" "), &broker.keys());
         issuers.push(keys.clone());
         body["impersonation"] = json!({
             "gitlab": broker.gitlab(),
-            "admin_token": admin_token(broker),
+            "admin_token": admin_token(broker, &known),
             "keys": keys,
         });
     }
@@ -115,8 +117,7 @@ fn own_keys(resigner: &OidcProxy, file: &KeyFile) -> Value {
     })
 }
 
-fn admin_token(broker: &Broker) -> Value {
-    let known = broker.credential();
+fn admin_token(broker: &Broker, known: &CredentialHealth) -> Value {
     json!({
         "state": known.standing.as_str(),
         "administrator": known.administrator,

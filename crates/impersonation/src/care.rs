@@ -14,6 +14,10 @@ const EVERY: Duration = Duration::from_mins(10);
 /// How often while it is not known to be good: a new one, or new rights, are soon noticed.
 const WHILE_LOST: Duration = Duration::from_mins(1);
 
+/// How often before GitLab has said anything of it: one that was away for a moment at the start must
+/// not leave operators in the dark for a minute.
+const WHILE_UNKNOWN: Duration = Duration::from_secs(5);
+
 /// A running look at the administrator's token.
 #[derive(Debug)]
 pub struct Care {
@@ -44,8 +48,10 @@ async fn run(broker: Broker, mut stopped: watch::Receiver<bool>) {
             broker.look_at_credential().await;
             looked = Some(Instant::now());
         }
+        let unknown = broker.credential().standing == crate::Standing::Unknown;
+        let pause = if unknown { WHILE_UNKNOWN } else { WHILE_LOST };
         tokio::select! {
-            () = tokio::time::sleep(WHILE_LOST) => {}
+            () = tokio::time::sleep(pause) => {}
             _ = stopped.changed() => {}
         }
     }

@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 
 use actix_web::HttpRequest;
 use portcullis_base::secret::SecretString;
-use portcullis_web::{Authorization, PerAddress, Preshared, Problem, Rate, authorization};
+use portcullis_web::{
+    Authorization, PerAddress, Preshared, Problem, Rate, authorization, client_address,
+};
 
 /// Failed authentications that an address may make.
 pub(crate) const FAILURES: Rate =
@@ -35,9 +37,9 @@ impl Admins {
         {
             return Ok(Admin(()));
         }
-        if let Some(address) = request.peer_addr() {
+        if let Some(address) = client_address(request) {
             self.failures
-                .check(address.ip())
+                .check(address)
                 .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
         }
         Err(Problem::unauthorized(&["Bearer realm=\"portcullis-admin\""]))

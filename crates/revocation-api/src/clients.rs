@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use portcullis_revocation::formats::DOCTOR_TYPE;
-use portcullis_web::{Authorization, PerClient, Preshared, Problem, Rate, authorization};
+use portcullis_web::{
+    Authorization, PerClient, Preshared, Problem, Rate, authorization, client_address,
+};
 use secrecy::SecretString;
 
 use crate::RevocationApi;
@@ -100,9 +102,9 @@ pub(crate) async fn authenticate(
         Err(problem) if problem.code() == NO_RULE => problem,
         Err(problem) => return Err(problem),
     };
-    if let Some(address) = request.peer_addr() {
+    if let Some(address) = client_address(request) {
         api.failures
-            .check(address.ip())
+            .check(address)
             .map_err(|wait| Problem::too_many_requests("too_many_failures", wait))?;
     }
     Err(refusal)

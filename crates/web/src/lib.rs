@@ -8,6 +8,7 @@ mod limits;
 mod preshared;
 mod problem;
 mod routes;
+mod source;
 mod trace;
 
 pub use body::{announced_length, body, json, next_chunk};
@@ -15,6 +16,7 @@ pub use cached::{cache_control, cached};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use limits::{PerAddress, PerClient, PerKey, Rate};
 pub use preshared::Preshared;
-pub use problem::Problem;
+pub use problem::{Code, Problem};
 pub use routes::{Access, Audit, Route, RouteError, RouteTable, check, mount};
+pub use source::client_address;
 pub use trace::{answer_early_errors, trace};

@@ -22,6 +22,11 @@ struct Parts {
     headers: Vec<(HeaderName, String)>,
 }
 
+/// The stable code of a problem, among the extensions of the response that tells it: for those who count
+/// and record what was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code(pub &'static str);
+
 impl Problem {
     /// Of any status.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -138,6 +143,7 @@ impl ResponseError for Problem {
             .with_detail(self.0.detail.clone())
             .with_extensions(members);
         let mut response = HttpResponse::build(self.0.status);
+        response.extensions_mut().insert(Code(self.0.code));
         response.content_type("application/problem+json");
         response.insert_header((CACHE_CONTROL, "no-store"));
         for (name, value) in &self.0.headers {
@@ -166,6 +172,7 @@ mod tests {
         assert_eq!(response.status(), 400);
         assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
         assert_eq!(response.headers().get("cache-control").unwrap(), "no-store");
+        assert_eq!(response.extensions().get(), Some(&Code("some_items_rejected")));
         let body = body(&problem).await;
         assert_eq!(body["code"], "some_items_rejected");
         assert_eq!(body["status"], 400);

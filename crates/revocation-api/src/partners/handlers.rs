@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, body};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable, body, client_address};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -106,8 +106,8 @@ fn missing(name: &str) -> Problem {
 
 /// Failures are limited per address, and never hold up who signs: only they are counted.
 fn limited(partners: &Partners, request: &HttpRequest, problem: Problem) -> Problem {
-    let Some(address) = request.peer_addr() else { return problem };
-    match partners.failures.check(address.ip()) {
+    let Some(address) = client_address(request) else { return problem };
+    match partners.failures.check(address) {
         Ok(()) => problem,
         Err(wait) => Problem::too_many_requests("too_many_failures", wait),
     }

@@ -1,0 +1,110 @@
+//! What both listeners share.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, ServiceConfig};
+use portcullis_base::Randomness;
+use portcullis_impersonation::Broker;
+use portcullis_oidc_proxy::OidcProxy;
+use portcullis_oidc_proxy::keyfile::KeyFile;
+use portcullis_revocation::notify::Outbox;
+use portcullis_revocation::provider::Provider;
+use portcullis_revocation::vault::Vault;
+use portcullis_revocation::worker::{self, Worker};
+use portcullis_revocation_api::partners::Partners;
+use portcullis_revocation_api::{PublicKeys, RevocationApi};
+use portcullis_store::Store;
+
+use crate::admin::Admins;
+use crate::auth::Chain;
+use crate::compose::{Jobs, Parts, Telling};
+use crate::pats::Pats;
+use crate::revocations::Reports;
+
+/// What handlers take as app data.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) store: Data<Store>,
+    pub(super) pats: Data<Pats>,
+    pub(super) chain: Data<Chain>,
+    pub(super) broker: Option<Data<Broker>>,
+    pub(super) resigner: Option<Data<OidcProxy>>,
+    pub(super) own_keys: Option<Data<KeyFile>>,
+    admins: Data<Admins>,
+    revocation_api: Data<RevocationApi>,
+    partners: Option<Data<Partners>>,
+    reports: Data<Reports>,
+    pub(super) jobs: Option<Data<Jobs>>,
+    public_keys: Data<PublicKeys>,
+}
+
+/// What works in the background once it is started.
+pub(super) struct Engines {
+    vault: Vault,
+    providers: Vec<Arc<dyn Provider>>,
+    worker: worker::Options,
+    random: Arc<dyn Randomness>,
+    telling: Telling,
+}
+
+impl Engines {
+    /// Sets them going.
+    pub(super) fn start(self, store: &Store) -> (Worker, Outbox) {
+        let worker =
+            Worker::start(store.clone(), self.vault, self.providers, self.worker, self.random);
+        (worker, self.telling.start())
+    }
+}
+
+/// Parts, by who takes them.
+pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
+    let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
+    let (resigner, own_keys) = resigner.unzip();
+    let shared = Shared {
+        store: Data::new(parts.store),
+        pats: Data::new(parts.pats),
+        chain: Data::new(parts.chain),
+        broker: parts.broker.map(Data::new),
+        resigner,
+        own_keys,
+        admins: Data::new(parts.admins),
+        revocation_api: Data::new(parts.revocation_api),
+        partners: parts.partners.map(Data::new),
+        reports: Data::new(parts.reports),
+        jobs: parts.jobs.map(Data::from),
+        public_keys: Data::new(parts.public_keys),
+    };
+    let engines = Engines {
+        vault: parts.vault,
+        providers: parts.providers,
+        worker: parts.worker,
+        random: parts.random,
+        telling: parts.telling,
+    };
+    (shared, engines)
+}
+
+impl Shared {
+    /// Gives all that is there to the handlers of a listener.
+    pub(super) fn give(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(self.store.clone())
+            .app_data(self.pats.clone())
+            .app_data(self.chain.clone())
+            .app_data(self.admins.clone())
+            .app_data(self.revocation_api.clone())
+            .app_data(self.reports.clone())
+            .app_data(self.public_keys.clone());
+        give(config, self.partners.as_ref());
+        give(config, self.broker.as_ref());
+        give(config, self.jobs.as_ref());
+        give(config, self.resigner.as_ref());
+        give(config, self.own_keys.as_ref());
+    }
+}
+
+fn give<T: 'static>(config: &mut ServiceConfig, part: Option<&Data<T>>) {
+    if let Some(part) = part {
+        config.app_data(part.clone());
+    }
+}

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint chaos fuzz bench bench-aws-lc
+.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint docs reference chaos fuzz bench bench-aws-lc
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -76,6 +76,12 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 	       "(cargo install cargo-deny --locked)"; \
 	fi
 	@for script in $(SCRIPTS); do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
+
+docs: setup-build ## Make the site of the documentation, at target/book/html (builds mdBook the first time)
+	@scripts/book.sh
+
+reference: setup-build ## Make the pages of docs/reference anew, from the code
+	PORTCULLIS_RENEW=1 $(CARGO) test --locked -p portcullis-gateway --test example
 
 chaos: setup-test ## Kill real gateways under load and look for losses (ARGS="--long", "--seed N")
 	$(FAULTY)

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "example/reference.rs"]
+mod reference;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -161,6 +164,23 @@ fn the_placeholders_of_secrets_are_refused() {
         let reading = read(dir.path(), &format!("{section}{}\n", &rest[1..]));
         assert_eq!(reading.config.unwrap_err().len(), 1, "{line}");
     }
+}
+
+#[test]
+fn the_reference_is_what_the_code_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let reading = read(dir.path(), &uncommented(dir.path()));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/configuration.md");
+    up_to_date(&file, &reference::page(EXAMPLE, &reading.known));
+}
+
+/// Whether a page that is made from the code is what the code would make; `make reference` makes it.
+fn up_to_date(file: &Path, made: &str) {
+    if option_env!("PORTCULLIS_RENEW").is_some() {
+        fs::write(file, made).unwrap();
+    }
+    let there = fs::read_to_string(file).unwrap_or_default();
+    assert!(there == made, "{} is stale: make reference", file.display());
 }
 
 /// Reviewed by hand: a key that appears or goes is a change that users see.

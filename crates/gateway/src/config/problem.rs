@@ -29,6 +29,10 @@ pub struct KnownKey {
     pub given: bool,
     /// For a key with a default: whether the value in force equals it.
     pub default: Option<bool>,
+    /// What a value has to be, for the reference: "a duration".
+    pub what: &'static str,
+    /// Between which values, where it is bounded: "from 1 to 100".
+    pub range: Option<String>,
 }
 
 /// What gathers while a configuration is read.
@@ -63,8 +67,22 @@ impl Notes {
         self.origins.get(key).map(|variable| format!(" (from {variable})")).unwrap_or_default()
     }
 
-    pub(super) fn known(&mut self, path: &str, given: bool, default: Option<bool>) {
-        self.known.push(KnownKey { key: pattern(path), given, default });
+    pub(super) fn known(
+        &mut self,
+        path: &str,
+        given: bool,
+        default: Option<bool>,
+        what: &'static str,
+    ) {
+        self.known.push(KnownKey { key: pattern(path), given, default, what, range: None });
+    }
+
+    /// The bounds of a key that was met before.
+    pub(super) fn bounded(&mut self, path: &str, range: String) {
+        let key = pattern(path);
+        if let Some(known) = self.known.iter_mut().rev().find(|known| known.key == key) {
+            known.range = Some(range);
+        }
     }
 }
 

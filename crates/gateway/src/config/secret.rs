@@ -23,7 +23,7 @@ impl Section<'_> {
         let file = format!("{key}_file");
         let (inline, named) = (self.take(key), self.take(&file));
         let given = !matches!((&inline, &named), (Node::Absent, Node::Absent));
-        self.known(key, given, None);
+        self.known(key, given, None, "a secret");
         if !matches!(inline, Node::Absent) && !matches!(named, Node::Absent) {
             self.problem(key, format!("given here and in {file}: leave one out"));
             return None;
@@ -36,7 +36,7 @@ impl Section<'_> {
         let files = format!("{key}_files");
         let (inline, named) = (self.take(key).expanded(), self.take(&files).expanded());
         let given = !matches!((&inline, &named), (Node::Absent, Node::Absent));
-        self.known(key, given, None);
+        self.known(key, given, None, "a list of secrets");
         if !matches!(inline, Node::Absent) && !matches!(named, Node::Absent) {
             self.problem(key, format!("given here and in {files}: leave one out"));
             return Vec::new();

@@ -53,9 +53,15 @@ impl<'n> Section<'n> {
     }
 
     /// Notes that `key` exists, for readers that take it with [`Self::take`].
-    pub(super) fn known(&mut self, key: &str, given: bool, default: Option<bool>) {
+    pub(super) fn known(
+        &mut self,
+        key: &str,
+        given: bool,
+        default: Option<bool>,
+        what: &'static str,
+    ) {
         let path = self.at(key);
-        self.notes.known(&path, given, default);
+        self.notes.known(&path, given, default, what);
     }
 
     /// What is at `key`, which counts as read from now on.
@@ -81,7 +87,7 @@ impl<'n> Section<'n> {
     /// A value that may be left out.
     pub(super) fn optional<T: Setting>(&mut self, key: &str) -> Option<T> {
         let node = self.take(key);
-        self.known(key, !matches!(node, Node::Absent), None);
+        self.known(key, !matches!(node, Node::Absent), None, T::WHAT);
         let path = self.at(key);
         value(self.notes, path, node)
     }
@@ -101,7 +107,7 @@ impl<'n> Section<'n> {
         let path = self.at(key);
         let value = value(self.notes, path, node);
         let same = value.as_ref().is_none_or(|v| *v == default);
-        self.known(key, given, Some(same));
+        self.known(key, given, Some(same), T::WHAT);
         value.unwrap_or(default)
     }
 
@@ -119,7 +125,7 @@ impl<'n> Section<'n> {
         range: RangeInclusive<Duration>,
     ) -> Duration {
         let value = self.or(key, default);
-        self.inside(key, value, range, |d| humantime::format_duration(*d).to_string())
+        self.inside(key, value, range, shown)
     }
 
     /// Notes a problem where `value` is not inside `range`, and gives it back.
@@ -130,10 +136,11 @@ impl<'n> Section<'n> {
         range: RangeInclusive<T>,
         show: impl Fn(&T) -> D,
     ) -> T {
+        let bounds = format!("from {} to {}", show(range.start()), show(range.end()));
         if !range.contains(&value) {
-            let (from, to) = (show(range.start()), show(range.end()));
-            self.problem(key, format!("must be from {from} to {to}"));
+            self.problem(key, format!("must be {bounds}"));
         }
+        self.notes.bounded(&self.at(key), bounds);
         value
     }
 
@@ -157,7 +164,7 @@ impl<'n> Section<'n> {
     pub(super) fn or_list<T: Setting + PartialEq>(&mut self, key: &str, default: Vec<T>) -> Vec<T> {
         let given = self.list(key);
         let same = given.as_ref().is_none_or(|list| *list == default);
-        self.known(key, given.is_some(), Some(same));
+        self.known(key, given.is_some(), Some(same), "a list");
         given.unwrap_or(default)
     }
 
@@ -219,7 +226,7 @@ impl<'n> Section<'n> {
         key: &str,
         read: impl FnOnce(&mut Section<'_>, BTreeMap<String, Node>) -> R,
     ) -> Option<R> {
-        self.known(key, self.entries.contains_key(key), None);
+        self.known(key, self.entries.contains_key(key), None, "a table");
         self.table(key, |section| {
             let entries = std::mem::take(&mut section.entries);
             read(section, entries)
@@ -228,7 +235,7 @@ impl<'n> Section<'n> {
 
     fn items(&mut self, key: &str) -> Option<Vec<Node>> {
         let node = self.take(key);
-        self.known(key, !matches!(node, Node::Absent), None);
+        self.known(key, !matches!(node, Node::Absent), None, "a list");
         match node.expanded() {
             Node::Absent => None,
             Node::List(items) => Some(items),
@@ -237,6 +244,15 @@ impl<'n> Section<'n> {
                 None
             }
         }
+    }
+}
+
+/// Whole days as days: whoever reads "365d" need not count months.
+pub(super) fn shown(duration: &Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (seconds, 0) if seconds >= DAY && seconds % DAY == 0 => format!("{}d", seconds / DAY),
+        _ => humantime::format_duration(*duration).to_string(),
     }
 }
 

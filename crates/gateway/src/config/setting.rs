@@ -9,6 +9,9 @@ use url::Url;
 
 /// A type that a key can have. The error never repeats the value: it may be a misplaced secret.
 pub(super) trait Setting: Sized {
+    /// What a value is, in a word or two, for the reference.
+    const WHAT: &'static str;
+
     /// Reads one value.
     fn read(value: &toml::Value) -> Result<Self, String>;
 }
@@ -23,12 +26,16 @@ pub(super) fn parsed<T>(
 }
 
 impl Setting for String {
+    const WHAT: &'static str = "text";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "a string", |text| Some(text.to_owned()))
     }
 }
 
 impl Setting for u64 {
+    const WHAT: &'static str = "a whole number";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         let number = value.as_integer().and_then(|n| Self::try_from(n).ok());
         number.ok_or_else(|| "must be a whole number, 0 or more".to_owned())
@@ -36,18 +43,24 @@ impl Setting for u64 {
 }
 
 impl Setting for bool {
+    const WHAT: &'static str = "true or false";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         value.as_bool().ok_or_else(|| "must be true or false".to_owned())
     }
 }
 
 impl Setting for SocketAddr {
+    const WHAT: &'static str = "address and port";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "an address with a port, such as \"127.0.0.1:8080\"", |t| t.parse().ok())
     }
 }
 
 impl Setting for Duration {
+    const WHAT: &'static str = "a duration";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         let expected = "a duration with its unit, such as \"10s\" or \"15m\"";
         parsed(value, expected, |t| humantime::parse_duration(t).ok())
@@ -55,12 +68,16 @@ impl Setting for Duration {
 }
 
 impl Setting for ByteSize {
+    const WHAT: &'static str = "a size";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "a size with its unit, such as \"64MiB\"", |t| t.parse().ok())
     }
 }
 
 impl Setting for Url {
+    const WHAT: &'static str = "a URL";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "an http or https URL without user, query or fragment", |text| {
             let url = Self::parse(text).ok()?;
@@ -74,6 +91,8 @@ impl Setting for Url {
 }
 
 impl Setting for PathBuf {
+    const WHAT: &'static str = "a path";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "the path of a file", |t| (!t.is_empty()).then(|| Self::from(t)))
     }

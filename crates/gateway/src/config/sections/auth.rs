@@ -19,6 +19,8 @@ pub enum Method {
 }
 
 impl Setting for Method {
+    const WHAT: &'static str = "one of its names";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "\"gerrit\", \"pat\" or \"oidc\"", |text| match text {
             "gerrit" => Some(Self::Gerrit),

@@ -37,6 +37,8 @@ pub struct Gerrit {
 struct Header(String);
 
 impl Setting for Header {
+    const WHAT: &'static str = "the name of a header";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         // What others read for their own purposes is not for a JWT alone.
         let taken = [

@@ -63,6 +63,8 @@ impl Default for RateLimit {
 pub(super) struct Mount(pub(super) String);
 
 impl Setting for Mount {
+    const WHAT: &'static str = "a path in URLs";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         let fits = |part: &str| {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);

@@ -48,6 +48,8 @@ pub struct Notification {
 struct Kind(Format);
 
 impl Setting for Kind {
+    const WHAT: &'static str = "one of its names";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "\"json\" or \"slack\"", |text| match text {
             "json" => Some(Self(Format::Json)),
@@ -61,6 +63,8 @@ impl Setting for Kind {
 struct Told(State);
 
 impl Setting for Told {
+    const WHAT: &'static str = "one of its names";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         let expected = "\"held\", \"noted\", \"failed\", \"revoked\", \"submitted\", \"refused\", \
                         \"inactive\", \"simulated\" or \"cancelled\"";

@@ -18,7 +18,7 @@ pub(crate) use issuer::is_issuer;
 pub(crate) use keys::KeySettings;
 pub use upstream::OidcUpstream;
 
-use super::super::section::Section;
+use super::super::section::{Section, shown};
 use super::super::setting::Setting;
 use super::intake::Mount;
 use super::server::Server;
@@ -112,6 +112,8 @@ fn read_cache_max_age(section: &mut Section<'_>) -> Duration {
 struct Seconds(Duration);
 
 impl Setting for Seconds {
+    const WHAT: &'static str = "a duration, or seconds";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         let whole = u64::read(value).map(Duration::from_secs);
         whole.or_else(|_| Duration::read(value)).map(Self).map_err(|_| {
@@ -129,8 +131,4 @@ fn seconds(
 ) -> Duration {
     let Seconds(value) = section.or(key, Seconds(Duration::from_secs(default)));
     section.inside(key, value, range, shown)
-}
-
-fn shown(duration: &Duration) -> String {
-    humantime::format_duration(*duration).to_string()
 }

@@ -14,6 +14,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 
 impl Setting for Mode {
+    const WHAT: &'static str = "the name of a mode";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "\"revoke\", \"approve\", \"notify\" or \"dry-run\"", Self::from_name)
     }

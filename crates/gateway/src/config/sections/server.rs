@@ -143,7 +143,7 @@ impl Database {
         let default = data_dir.database_url();
         let given = section.secret("url");
         let same = given.as_ref().is_none_or(|url| *url.expose_secret() == default);
-        section.known("url", given.is_some(), Some(same));
+        section.known("url", given.is_some(), Some(same), "a secret");
         let url = given.unwrap_or_else(|| default.into());
         let Some(kind) = kind_of(url.expose_secret()) else {
             section.problem("url", "must be sqlite://path/to/file or postgres://host/name");
@@ -193,6 +193,8 @@ pub enum LogFormat {
 }
 
 impl Setting for LogFormat {
+    const WHAT: &'static str = "one of its names";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "\"human\" or \"json\"", |text| match text {
             "human" => Some(Self::Human),
@@ -206,6 +208,8 @@ impl Setting for LogFormat {
 struct Filter(String);
 
 impl Setting for Filter {
+    const WHAT: &'static str = "a filter of `tracing`";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "a filter such as \"info,portcullis_store=debug\"", |text| {
             // Its parser cuts at bytes and panics inside a longer character.

@@ -16,6 +16,8 @@ use super::upstream::OidcUpstream;
 struct Separator(char);
 
 impl Setting for Separator {
+    const WHAT: &'static str = "one character";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "one character", |text| {
             let mut letters = text.chars();

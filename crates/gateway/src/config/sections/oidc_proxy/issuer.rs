@@ -18,7 +18,7 @@ pub(super) fn read(
         let issuer: String = section.optional("issuer")?;
         return check(section, &issuer).then_some(IssuerName::Fixed(issuer));
     }
-    section.known("issuer", false, None);
+    section.known("issuer", false, None, "a URL");
     let server = server?;
     if let Some(url) = &server.public_url {
         let issuer = format!("{}{path}", url.as_str().trim_end_matches('/'));

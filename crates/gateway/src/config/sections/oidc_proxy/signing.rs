@@ -22,6 +22,8 @@ pub(super) const FILE: &str = "jwks_file";
 struct Name(Algorithm);
 
 impl Setting for Name {
+    const WHAT: &'static str = "the name of an algorithm";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(
             value,

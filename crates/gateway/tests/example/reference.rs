@@ -33,7 +33,10 @@ struct Row<'e> {
 pub(crate) fn page(example: &str, known: &[KnownKey]) -> String {
     let mut page = HEAD.to_owned();
     for block in blocks(example) {
-        let _ = write!(page, "\n## `{}`\n", block.header);
+        // Providers of each kind have a block of their own.
+        let kind = block.rows.iter().find(|row| row.key == "kind");
+        let kind = kind.map(|row| format!(", of kind `{}`", row.value)).unwrap_or_default();
+        let _ = write!(page, "\n## `{}`{kind}\n", block.header);
         if !block.about.is_empty() {
             let _ = write!(page, "\n{}\n", sentence(block.about));
         }

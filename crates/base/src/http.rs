@@ -1,8 +1,14 @@
 //! The one constructor of HTTP clients.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::x509::X509;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// How an outbound client behaves. Redirects are never followed: where a request with a secret in
 /// it goes is decided by configuration alone.
@@ -16,6 +22,39 @@ pub struct ClientOptions {
     pub ca_pem: Option<Vec<u8>>,
     /// A proxy for every call, `http://host:port`. The environment's proxy variables are ignored.
     pub proxy: Option<String>,
+    /// A certificate that is shown to servers that ask for one.
+    pub identity: Option<ClientIdentity>,
+    /// A host that is looked for at this address, whatever DNS says.
+    pub resolve: Option<(String, SocketAddr)>,
+}
+
+/// A client's certificate and what stands between it and a CA, with its private key.
+#[derive(Clone)]
+pub struct ClientIdentity {
+    certificate: Vec<u8>,
+    private_key: Zeroizing<Vec<u8>>,
+}
+
+impl ClientIdentity {
+    /// From PEM: the client's certificate comes first, and the key belongs to it and is not encrypted.
+    pub fn from_pem(certificate: &[u8], private_key: &[u8]) -> Result<Self, ClientError> {
+        let chain = X509::stack_from_pem(certificate).map_err(|_| ClientError::Identity)?;
+        // OpenSSL would ask for a passphrase on the terminal.
+        let key = PKey::private_key_from_pem_callback(private_key, |_| Err(ErrorStack::get()));
+        let key = key.map_err(|_| ClientError::Identity)?;
+        let public = chain.first().map(|own| own.public_key());
+        if !public.is_some_and(|public| public.is_ok_and(|public| public.public_eq(&key))) {
+            return Err(ClientError::Identity);
+        }
+        let private_key = key.private_key_to_pem_pkcs8().map_err(|_| ClientError::Identity)?;
+        Ok(Self { certificate: certificate.to_vec(), private_key: private_key.into() })
+    }
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientIdentity(..)")
+    }
 }
 
 impl Default for ClientOptions {
@@ -25,6 +64,8 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(5),
             ca_pem: None,
             proxy: None,
+            identity: None,
+            resolve: None,
         }
     }
 }
@@ -35,6 +76,9 @@ pub enum ClientError {
     /// The private CA's file holds no certificate, or one that cannot be read.
     #[error("the CA file holds no certificate in PEM")]
     Ca,
+    /// The client's certificate and its key do not fit, or cannot be read.
+    #[error("must be a certificate in PEM and its private key, in PEM and not encrypted")]
+    Identity,
     /// The proxy's address is not one.
     #[error("the proxy's address is not a URL")]
     Proxy,
@@ -67,6 +111,13 @@ pub fn client(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
     if let Some(proxy) = &options.proxy {
         builder =
             builder.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(|_| ClientError::Proxy)?);
+    }
+    if let Some(ClientIdentity { certificate, private_key }) = &options.identity {
+        let identity = reqwest::Identity::from_pkcs8_pem(certificate, private_key);
+        builder = builder.identity(identity.map_err(|_| ClientError::Identity)?);
+    }
+    if let Some((host, address)) = &options.resolve {
+        builder = builder.resolve(host, *address);
     }
     builder.build().map_err(ClientError::Build)
 }

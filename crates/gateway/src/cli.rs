@@ -18,7 +18,7 @@ pub use jwt::{JwtCommand, VerifyArgs};
 pub use keys::{KeyPlace, KeysCommand, NewKeyArgs, RotateArgs};
 pub use remote::{
     Beginning, ExpiryArgs, ListArgs, NewPatArgs, OperateArgs, PatsCommand, RemoteArgs,
-    RevocationsCommand, StateArg,
+    RevocationsCommand, StateArg, TlsArgs,
 };
 pub use report::{ReportArgs, ReportFormat};
 

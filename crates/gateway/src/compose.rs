@@ -65,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) worker: worker::Options,
     pub(crate) telling: Telling,
     pub(crate) random: Arc<dyn Randomness>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Opens the database and builds every part from the configuration.
@@ -79,7 +80,13 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock).await?;
     let telling = outbox::make(config, &store, &random, &clock)?;
-    let pats = Pats::new(store.clone(), ring, clock, Arc::clone(&random), config.pat.max_lifetime);
+    let pats = Pats::new(
+        store.clone(),
+        ring,
+        Arc::clone(&clock),
+        Arc::clone(&random),
+        config.pat.max_lifetime,
+    );
     let own: Arc<dyn OwnTokens> = Arc::new(pats.clone());
     let max_waiting = config.revocation_api.max_waiting;
     let mut intake = Intake::new(
@@ -113,6 +120,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         vault,
         pats,
         random,
+        clock,
     })
 }
 
@@ -170,6 +178,7 @@ pub(crate) fn upstream_client(
         connect_timeout: timeout.min(ClientOptions::default().connect_timeout),
         ca_pem: ca.or(config.http.ca_file.as_ref()).map(|file| file.pem.clone()),
         proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+        ..ClientOptions::default()
     };
     client(&options).map_err(|error| StartError::new("http", error))
 }

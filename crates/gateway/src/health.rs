@@ -16,6 +16,8 @@ use time::format_description::well_known::Rfc3339;
 use crate::auth::Chain;
 use crate::compose::Jobs;
 use crate::problems::of_store;
+use crate::serve::Certificates;
+use crate::tls::Standing;
 
 /// The routes of the public listener.
 pub(crate) fn routes() -> RouteTable {
@@ -75,6 +77,7 @@ async fn ready_in_detail(
     request: HttpRequest,
     store: Data<Store>,
     chain: Data<Chain>,
+    certificates: Data<Certificates>,
     broker: Option<Data<Broker>>,
 ) -> Result<HttpResponse, Problem> {
     store.ping().await.map_err(|error| of_store(&error))?;
@@ -96,6 +99,7 @@ async fn ready_in_detail(
         });
     }
     body["issuers"] = issuers.into();
+    body["tls"] = certificates.standing().iter().map(certificate).collect();
     if let (Some(resigner), Some(file)) = (resigner, request.app_data::<Data<KeyFile>>()) {
         body["signing_keys"] = own_keys(resigner, file);
     }
@@ -114,6 +118,15 @@ fn own_keys(resigner: &OidcProxy, file: &KeyFile) -> Value {
         "file": file.path().display().to_string(),
         "sign": signing,
         "fault": file.fault().map(|fault| fault.to_string()),
+    })
+}
+
+fn certificate(standing: &Standing) -> Value {
+    json!({
+        "listener": standing.listener,
+        "not_after": standing.not_after.format(&Rfc3339).ok(),
+        "days_left": standing.days_left,
+        "fault": standing.fault,
     })
 }
 

@@ -16,3 +16,4 @@ pub mod pats;
 mod problems;
 mod revocations;
 pub mod serve;
+mod tls;

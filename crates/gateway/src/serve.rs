@@ -4,8 +4,10 @@ mod banner;
 mod listener;
 mod routes;
 mod shared;
+mod tls;
 
 pub use routes::{admin_routes, public_routes};
+pub(crate) use tls::Certificates;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -70,11 +72,19 @@ impl Gateway {
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
-        let (data, engines) = divided(parts);
         let server = &loaded.config.server;
+        let certificates = Certificates::open(server, &parts.clock)?;
+        let (data, engines) = divided(parts, certificates.clone());
         let public = public_routes(&loaded.config);
-        let (public, public_server) = listen(server, server.listen, public, &data)?;
-        let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
+        let (public, public_server) =
+            listen(server, server.listen, public, certificates.acceptor("public")?, &data)?;
+        let (admin, admin_server) = listen(
+            server,
+            server.admin_listen,
+            admin_routes(),
+            certificates.acceptor("admin")?,
+            &data,
+        )?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
@@ -114,7 +124,11 @@ impl Gateway {
             sweep,
             care,
             servers: vec![public_server, admin_server],
-            beside: [followers, warm_up].into_iter().chain(own_keys).chain(leaked).collect(),
+            beside: [followers, warm_up, certificates.follow()]
+                .into_iter()
+                .chain(own_keys)
+                .chain(leaked)
+                .collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
+use actix_web::http::Version;
 use actix_web::http::header::HOST;
 use actix_web::web;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
@@ -64,14 +65,21 @@ impl OidcProxy {
         match &self.0.issuer {
             IssuerName::Fixed(issuer) => Ok(issuer.clone()),
             IssuerName::OfRequest(mount) => {
-                let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+                // HTTP/2 says it in the request's own line (RFC 9113, section 8.3.1).
+                let host = match request.uri().authority() {
+                    Some(authority) if request.version() == Version::HTTP_2 => {
+                        Some(authority.as_str())
+                    }
+                    _ => request.headers().get(HOST).and_then(|host| host.to_str().ok()),
+                };
                 let host = host.filter(|host| is_host(host)).ok_or_else(|| {
                     Problem::bad_request(
                         "host",
                         "the request does not say at which host it is made",
                     )
                 })?;
-                Ok(format!("http://{host}{}", mount.trim_end_matches('/')))
+                let scheme = if request.app_config().secure() { "https" } else { "http" };
+                Ok(format!("{scheme}://{host}{}", mount.trim_end_matches('/')))
             }
         }
     }

@@ -23,9 +23,27 @@ pub struct RemoteArgs {
     /// A file with the admin token; without it, that of the configuration or the data directory
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Which certificates are believed and shown.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Where to look for what is not said here; not asked when both are.
     #[command(flatten)]
     pub sources: SourceArgs,
+}
+
+/// Which certificates are believed and shown.
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// Certificates (PEM) of a private CA, believed beside the system's; without it, those of ca_file of
+    /// [http] in the configuration
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// A certificate (PEM) to show to a listener that asks for one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// Its private key (PEM, not encrypted)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
 }
 
 /// How much of a list, and from where.

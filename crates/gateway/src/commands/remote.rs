@@ -7,8 +7,9 @@ mod raw;
 mod reporter;
 mod reporting;
 mod tls;
+mod way;
 
-use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::http::client;
 use portcullis_base::secret::ExposeSecret as _;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
@@ -59,8 +60,7 @@ impl Remote {
         environment: &Environment,
         output: &mut Output,
     ) -> Result<Self, StartError> {
-        let (place, ca_pem) = Place::find(args, listener, environment, output)?;
-        let options = ClientOptions { ca_pem, ..ClientOptions::default() };
+        let (place, options) = Place::find(args, listener, environment, output)?;
         let http = client(&options).map_err(|error| StartError::new("http-client", error))?;
         Ok(Self { http, place })
     }

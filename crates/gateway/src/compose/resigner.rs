@@ -99,6 +99,7 @@ fn options(config: &Config, upstream: &OidcUpstream) -> Result<RemoteOptions, St
         connect_timeout: upstream.timeout.min(defaults.connect_timeout),
         ca_pem: ca.map(|file| file.pem.clone()),
         proxy: config.http.proxy.as_ref().map(|proxy| proxy.expose_secret().to_owned()),
+        ..ClientOptions::default()
     })
     .map_err(|error| StartError::new("http", error))?;
     let options = RemoteOptions::new(http);

@@ -12,6 +12,7 @@ mod partners;
 mod providers;
 mod revocation;
 mod server;
+mod tls;
 mod tokens;
 
 pub use auth::{Auth, Method};
@@ -28,6 +29,7 @@ pub(crate) use providers::NOTIFY;
 pub use providers::{Gitlab, Partner, Provider, Vendor};
 pub use revocation::Revocation;
 pub use server::{CaFile, Database, DatabaseKind, Http, Log, LogFormat, SecretKeys, Server};
+pub use tls::Tls;
 pub use tokens::Pat;
 
 use portcullis_base::secret::ExposeSecret as _;

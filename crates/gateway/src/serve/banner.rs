@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use super::Gateway;
 use crate::compose::offered;
-use crate::config::{DatabaseKind, Loaded, LogFormat};
+use crate::config::{DatabaseKind, Loaded, LogFormat, Tls};
 
 /// Prints a few lines to standard output, or logs one where logs are for machines.
 pub(super) fn print(loaded: &Loaded, gateway: &Gateway) {
@@ -25,7 +25,9 @@ fn lines(loaded: &Loaded, gateway: &Gateway) -> Vec<String> {
         DatabaseKind::Sqlite => "SQLite",
         DatabaseKind::Postgres => "Postgres",
     };
-    let listening = format!("http://{}", gateway.public_address());
+    let scheme = |tls: &Option<Tls>| if tls.is_some() { "https" } else { "http" };
+    let (public, admin) = (scheme(&config.server.tls), scheme(&config.server.admin_tls));
+    let listening = format!("{public}://{}", gateway.public_address());
     let public = config
         .server
         .public_url
@@ -34,7 +36,10 @@ fn lines(loaded: &Loaded, gateway: &Gateway) -> Vec<String> {
     let mut lines = vec![
         format!("portcullis {} is up, on {database}", env!("CARGO_PKG_VERSION")),
         format!("  public   {public}   /auth  /v1/pats  /v1/revoke_tokens  /health  /ready"),
-        format!("  admin    http://{}   /v1/revocations  /health  /ready", gateway.admin_address()),
+        format!(
+            "  admin    {admin}://{}   /v1/revocations  /health  /ready",
+            gateway.admin_address()
+        ),
     ];
     for (name, types) in offered(config) {
         lines.push(format!("  revokes  {types} type(s) at {name}"));

@@ -6,21 +6,24 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
+use openssl::ssl::SslAcceptorBuilder;
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
 use tokio::task::JoinHandle;
 
 use super::shared::Shared;
+use super::tls;
 use crate::config::Server;
 use crate::error::StartError;
 
 /// What stops it, and how it ended.
 pub(super) type Running = (ServerHandle, JoinHandle<std::io::Result<()>>);
 
-/// Binds an address and serves the table there.
+/// Binds an address and serves the table there, by TLS where `acceptor` says how.
 pub(super) fn listen(
     config: &Server,
     address: SocketAddr,
     table: RouteTable,
+    acceptor: Option<SslAcceptorBuilder>,
     shared: &Shared,
 ) -> Result<(SocketAddr, Running), StartError> {
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
@@ -38,9 +41,12 @@ pub(super) fn listen(
         0 => server,
         workers => server.workers(workers),
     };
-    let bound = server
-        .bind(address)
-        .map_err(|error| StartError::new("listen", format!("{address}: {error}")))?;
+    let server = server.tls_handshake_timeout(tls::HANDSHAKE).max_connection_rate(tls::HANDSHAKES);
+    let bound = match acceptor {
+        Some(acceptor) => server.bind_openssl(address, acceptor),
+        None => server.bind(address),
+    };
+    let bound = bound.map_err(|error| StartError::new("listen", format!("{address}: {error}")))?;
     // One address was asked for, so one is bound.
     let at = bound.addrs().first().copied().unwrap_or(address);
     let running = bound.run();

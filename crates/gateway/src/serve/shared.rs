@@ -20,6 +20,7 @@ use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
 use crate::pats::Pats;
 use crate::revocations::Reports;
+use crate::serve::Certificates;
 
 /// What handlers take as app data.
 #[derive(Clone)]
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     reports: Data<Reports>,
     pub(super) jobs: Option<Data<Jobs>>,
     public_keys: Data<PublicKeys>,
+    certificates: Data<Certificates>,
 }
 
 /// What works in the background once it is started.
@@ -57,7 +59,7 @@ impl Engines {
 }
 
 /// Parts, by who takes them.
-pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
+pub(super) fn divided(parts: Parts, certificates: Certificates) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
@@ -73,6 +75,7 @@ pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
         reports: Data::new(parts.reports),
         jobs: parts.jobs.map(Data::from),
         public_keys: Data::new(parts.public_keys),
+        certificates: Data::new(certificates),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -94,7 +97,8 @@ impl Shared {
             .app_data(self.admins.clone())
             .app_data(self.revocation_api.clone())
             .app_data(self.reports.clone())
-            .app_data(self.public_keys.clone());
+            .app_data(self.public_keys.clone())
+            .app_data(self.certificates.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

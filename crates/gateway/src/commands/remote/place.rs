@@ -1,16 +1,18 @@
 //! Where the gateway is, and which token is shown to it: what the arguments say, else the
 //! configuration, else the data directory. Nothing is made.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
+use portcullis_base::http::ClientOptions;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use super::tls::PrivateCa;
+use super::way::{self, Way};
 use crate::cli::RemoteArgs;
 use crate::commands::output::Output;
-use crate::config::{self, Config, Environment, SHORT_SECRET, Server, Sources, files};
+use crate::config::{self, Config, Environment, SHORT_SECRET, Server, Sources, Tls, files};
 use crate::data_dir::SecretName;
 use crate::error::StartError;
 
@@ -32,10 +34,11 @@ impl Listener {
         }
     }
 
-    fn of(self, server: &Server) -> (SocketAddr, &'static str) {
+    /// Where it listens, what that key is called, and its TLS.
+    pub(super) fn of(self, server: &Server) -> (SocketAddr, &'static str, Option<&Tls>) {
         match self {
-            Self::Public => (server.listen, "server.listen"),
-            Self::Admin => (server.admin_listen, "server.admin_listen"),
+            Self::Public => (server.listen, "server.listen", server.tls.as_ref()),
+            Self::Admin => (server.admin_listen, "server.admin_listen", server.admin_tls.as_ref()),
         }
     }
 }
@@ -60,28 +63,33 @@ impl Place {
         self.url.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// What the arguments mean, and the private CA of the configuration, if one was read.
+    /// What the arguments mean, and how it is called.
     pub(super) fn find(
         args: &RemoteArgs,
         listener: Listener,
         environment: &Environment,
         output: &mut Output,
-    ) -> Result<(Self, Option<Vec<u8>>), StartError> {
+    ) -> Result<(Self, ClientOptions), StartError> {
         let sources = args.sources.sources(environment);
         let both = args.url.is_some() && args.token_file.is_some();
         let config = unless(both, &sources, output)?;
-        let url = match (&args.url, &config) {
-            (Some(url), _) => said(url, "the admin token goes", output)?,
-            (None, Some(config)) => configured(listener, &config.server)?,
+        let way = match (&args.url, &config) {
+            (Some(url), _) => Way::to(said(url, "the admin token goes", output)?),
+            (None, Some(config)) => Way::configured(listener, &config.server)?,
             (None, None) => return Err(StartError::new("url", "no address is known")),
         };
         let (token, origin) = match (&args.token_file, &config) {
             (Some(path), _) => from_file(path, output)?,
             (None, config) => in_force(config.as_ref(), &sources, output)?,
         };
-        let (private_ca, ca_pem) = private_ca(config);
+        let (private_ca, ca_pem) = match &args.tls.ca_file {
+            Some(path) => (PrivateCa::Said, Some(way::ca(path)?)),
+            None => private_ca(config),
+        };
+        let identity = args.tls.identity(output)?;
+        let options = ClientOptions { identity, ..way.options(ca_pem) };
         let origin = format!("the admin token from {origin}");
-        Ok((Self { url, listener, token, origin, private_ca }, ca_pem))
+        Ok((Self { url: way.url, listener, token, origin, private_ca }, options))
     }
 }
 
@@ -139,21 +147,6 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-pub(super) fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
-    let (mut address, key) = listener.of(server);
-    if address.port() == 0 {
-        let text = format!("{key} leaves the port to the system; say --url");
-        return Err(StartError::new("url", text));
-    }
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    Url::parse(&format!("http://{address}")).map_err(|error| StartError::new("url", error))
-}
-
 /// A token that stands in a file alone, and the file's name.
 pub(super) fn from_file(
     path: &Path,
@@ -203,29 +196,4 @@ pub(super) fn kept(
     output.warnings(&opened.warnings);
     let token = opened.secrets.get(name).map_err(|error| sources.data_dir.secrets_error(error))?;
     Ok((token.clone(), path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn listeners_on_every_address_are_called_on_loopback() {
-        for (listen, url) in [
-            ("0.0.0.0:8081", "http://127.0.0.1:8081/"),
-            ("[::]:8081", "http://[::1]:8081/"),
-            ("10.0.0.7:9", "http://10.0.0.7:9/"),
-        ] {
-            let server = Server {
-                listen: "127.0.0.1:0".parse().unwrap(),
-                admin_listen: listen.parse().unwrap(),
-                public_url: None,
-                workers: 0,
-                shutdown_grace: Duration::ZERO,
-            };
-            assert_eq!(configured(Listener::Admin, &server).unwrap().as_str(), url);
-            assert!(configured(Listener::Public, &server).is_err(), "nobody knows the port");
-        }
-    }
 }

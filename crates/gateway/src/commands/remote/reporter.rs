@@ -1,11 +1,12 @@
 //! The gateway as a client of the revocation API finds it, and that client's token.
 
-use portcullis_base::http::{ClientOptions, client};
+use portcullis_base::http::client;
 use portcullis_base::secret::SecretString;
 use url::Url;
 
 use super::Remote;
 use super::place::{self, Listener, Place};
+use super::way::Way;
 use crate::cli::DoctorArgs;
 use crate::commands::output::Output;
 use crate::config::{Client, Config, Environment, Provider, Sources};
@@ -44,7 +45,7 @@ impl Reporter {
         let sources = args.sources.sources(environment);
         let both = args.url.is_some() && args.token_file.is_some();
         let config = place::unless(both, &sources, output)?;
-        let (url, health) = match (&args.url, &config) {
+        let (way, health) = match (&args.url, &config) {
             (Some(url), _) => below(place::said(url, "the client's token goes", output)?),
             (None, Some(config)) => configured(config)?,
             (None, None) => return Err(StartError::new("url", "no address is known")),
@@ -58,10 +59,10 @@ impl Reporter {
         };
         let known = config.as_ref().map(known);
         let (private_ca, ca_pem) = place::private_ca(config);
-        let http = client(&ClientOptions { ca_pem, ..ClientOptions::default() });
+        let http = client(&way.options(ca_pem));
         let http = http.map_err(|error| StartError::new("http-client", error))?;
         let (listener, of) = (Listener::Public, origin.clone());
-        let place = Place { url, listener, token: token.clone(), origin: of, private_ca };
+        let place = Place { url: way.url, listener, token: token.clone(), origin: of, private_ca };
         Ok(Self { remote: Remote { http, place }, health, token, origin, command, known })
     }
 
@@ -73,25 +74,26 @@ impl Reporter {
 }
 
 /// An address that was said is that of the API; `/health` is not moved by a mount.
-fn below(url: Url) -> (Url, Vec<Url>) {
+fn below(url: Url) -> (Way, Vec<Url>) {
     let mut root = url.clone();
     root.set_path("/");
     let mut health = vec![at(&url, "health")];
     if url.path() != "/" {
         health.push(at(&root, "health"));
     }
-    (url, health)
+    (Way::to(url), health)
 }
 
-fn configured(config: &Config) -> Result<(Url, Vec<Url>), StartError> {
-    let mut root = match &config.server.public_url {
-        Some(url) => url.clone(),
-        None => place::configured(Listener::Public, &config.server)?,
+fn configured(config: &Config) -> Result<(Way, Vec<Url>), StartError> {
+    let mut way = match &config.server.public_url {
+        Some(url) => Way::to(url.clone()),
+        None => Way::configured(Listener::Public, &config.server)?,
     };
-    root.set_query(None);
-    root.set_fragment(None);
-    let url = at(&root, config.revocation_api.mount.trim_matches('/'));
-    Ok((url, vec![at(&root, "health")]))
+    way.url.set_query(None);
+    way.url.set_fragment(None);
+    let health = at(&way.url, "health");
+    way.url = at(&way.url, config.revocation_api.mount.trim_matches('/'));
+    Ok((way, vec![health]))
 }
 
 /// What is at `path`, which may have several segments, below this address.
@@ -162,8 +164,8 @@ mod tests {
                 &["https://a.example/gw/leaks/health", "https://a.example/health"],
             ),
         ] {
-            let (url, found) = below(said.parse().unwrap());
-            assert_eq!(url.as_str(), api);
+            let (way, found) = below(said.parse().unwrap());
+            assert_eq!(way.url.as_str(), api);
             assert_eq!(found.iter().map(Url::as_str).collect::<Vec<_>>(), health);
         }
         let root: Url = "https://a.example/gw".parse().unwrap();

@@ -1,6 +1,5 @@
 //! A running gateway's Token Revocation API, called as a client or as a CI job.
 
-use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,10 +11,11 @@ use serde::Deserialize;
 
 use super::place::{self, Listener, Place};
 use super::tls::PrivateCa;
+use super::way;
 use super::{Answer, REVOKE, Remote, RemoteError, TYPES};
 use crate::cli::ReportArgs;
 use crate::commands::output::Output;
-use crate::config::{Environment, files};
+use crate::config::Environment;
 use crate::error::StartError;
 
 /// A thousand items may meet a busy database.
@@ -60,7 +60,7 @@ impl Remote {
     ) -> Result<Self, StartError> {
         let url = place::said(&args.url, "the token and all that is reported go", output)?;
         let (token, origin) = credential(args.token_file.as_deref(), environment, output)?;
-        let ca_pem = args.ca_file.as_deref().map(ca).transpose()?;
+        let ca_pem = args.ca_file.as_deref().map(way::ca).transpose()?;
         let private_ca = if ca_pem.is_some() { PrivateCa::Said } else { PrivateCa::NotSaid };
         let options = ClientOptions { ca_pem, timeout: TIMEOUT, ..ClientOptions::default() };
         let http = client(&options).map_err(|error| StartError::new("http-client", error))?;
@@ -146,13 +146,4 @@ fn credential(
     let text = "no token: say --token-file, or set PORTCULLIS_REPORT_TOKEN, or in a CI job \
                 PORTCULLIS_ID_TOKEN by its id_tokens";
     Err(StartError::new("token", text))
-}
-
-fn ca(path: &Path) -> Result<Vec<u8>, StartError> {
-    let bad =
-        |error: &dyn Display| StartError::new("ca-file", format!("{}: {error}", path.display()));
-    let pem = files::read_small(path).map_err(|error| bad(&error))?.bytes.to_vec();
-    let options = ClientOptions { ca_pem: Some(pem.clone()), ..ClientOptions::default() };
-    client(&options).map_err(|error| bad(&error))?;
-    Ok(pem)
 }

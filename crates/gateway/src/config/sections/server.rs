@@ -13,6 +13,7 @@ use url::Url;
 use super::super::files;
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
+use super::tls::Tls;
 use crate::data_dir::DataDir;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -30,12 +31,19 @@ pub struct Server {
     pub workers: usize,
     /// How long requests under way may take to finish at a shutdown.
     pub shutdown_grace: Duration,
+    /// TLS of the public listener; without it, plain HTTP.
+    pub tls: Option<Tls>,
+    /// TLS of the operators' listener: that of `tls` where nothing else is said.
+    pub admin_tls: Option<Tls>,
 }
 
 impl Server {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let tls = Tls::of_public(section);
         let server = Self {
+            admin_tls: Tls::of_admin(section, &tls),
+            tls: tls.1,
             listen: section.or("listen", loopback(8080)),
             admin_listen: section.or("admin_listen", loopback(8081)),
             public_url: section.optional("public_url"),
@@ -56,11 +64,26 @@ impl Server {
         if a.port() == b.port() && a.port() != 0 && overlap {
             section.problem("admin_listen", "must differ from server.listen");
         }
-        if !a.ip().is_loopback() {
+        if !a.ip().is_loopback() && self.tls.is_none() {
             section.warn("listen", "reachable from other machines, without TLS of its own");
         }
-        if !b.ip().is_loopback() {
-            section.warn("admin_listen", "operators' listener, reachable from other machines");
+        let warning = match &self.admin_tls {
+            _ if b.ip().is_loopback() => None,
+            None => {
+                Some("operators' listener, reachable from other machines, without TLS of its own")
+            }
+            Some(Tls { client_ca: None, .. }) => {
+                Some("operators' listener, reachable from other machines")
+            }
+            Some(Tls { client_ca: Some(_), .. }) => None,
+        };
+        if let Some(warning) = warning {
+            section.warn("admin_listen", warning);
+        }
+        if self.tls.is_some() && self.public_url.as_ref().is_some_and(|url| url.scheme() == "http")
+        {
+            section
+                .warn("public_url", "begins with http, and the public listener speaks TLS alone");
         }
     }
 }

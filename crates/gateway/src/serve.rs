@@ -73,8 +73,9 @@ impl Gateway {
         let (data, engines) = divided(parts);
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
-        let (public, public_server) = listen(server, server.listen, public, &data)?;
-        let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
+        let (public, public_server) = listen("public", server, server.listen, public, &data)?;
+        let (admin, admin_server) =
+            listen("admin", server, server.admin_listen, admin_routes(), &data)?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));

@@ -174,3 +174,6 @@ fn number(count: i64) -> u64 {
 fn millis(ms: i64) -> Duration {
     Duration::from_millis(number(ms))
 }
+
+#[cfg(test)]
+mod tests;

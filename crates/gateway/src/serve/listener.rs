@@ -16,18 +16,20 @@ use crate::error::StartError;
 /// What stops it, and how it ended.
 pub(super) type Running = (ServerHandle, JoinHandle<std::io::Result<()>>);
 
-/// Binds an address and serves the table there.
+/// Binds an address and serves the table there; `name` is what the listener is called in metrics.
 pub(super) fn listen(
+    name: &'static str,
     config: &Server,
     address: SocketAddr,
     table: RouteTable,
     shared: &Shared,
 ) -> Result<(SocketAddr, Running), StartError> {
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
-    let shared = shared.clone();
+    let (shared, observer) = (shared.clone(), shared.metrics.listener(name, &table));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(trace))
+            .app_data(observer.clone())
             .configure(|config| shared.give(config))
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config))

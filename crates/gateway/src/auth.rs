@@ -6,6 +6,7 @@
 mod answer;
 mod caller;
 mod chain;
+mod counts;
 mod gerrit;
 mod keys;
 mod oidc;

@@ -25,11 +25,13 @@ use crate::admin::{Admins, FAILURES};
 use crate::auth::Chain;
 use crate::config::{CaFile, Client, Config, Loaded, RateLimit};
 use crate::error::StartError;
+use crate::metrics::Metrics;
 use crate::pats::Pats;
 use crate::revocations::Reports;
 
 pub(crate) mod broker;
 mod jobs;
+mod measures;
 mod outbox;
 mod partner;
 pub(crate) mod partner_intake;
@@ -64,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) providers: Vec<Arc<dyn RevocationProvider>>,
     pub(crate) worker: worker::Options,
     pub(crate) telling: Telling,
+    pub(crate) metrics: Metrics,
     pub(crate) random: Arc<dyn Randomness>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -79,7 +82,8 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock).await?;
-    let telling = outbox::make(config, &store, &random, &clock)?;
+    let metrics = measures::make(config, &clock);
+    let telling = outbox::make(config, &store, &random, &clock, &metrics)?;
     let pats = Pats::new(
         store.clone(),
         ring,
@@ -114,7 +118,8 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         chain: Chain::new(config, &pats)?,
         broker,
         resigner,
-        worker: worker_options(config),
+        worker: worker_options(config, &metrics),
+        metrics,
         telling,
         store,
         vault,
@@ -183,7 +188,7 @@ pub(crate) fn upstream_client(
     client(&options).map_err(|error| StartError::new("http", error))
 }
 
-fn worker_options(config: &Config) -> worker::Options {
+fn worker_options(config: &Config, metrics: &Metrics) -> worker::Options {
     let revocation = &config.revocation;
     worker::Options {
         concurrency: revocation.concurrency,
@@ -193,6 +198,7 @@ fn worker_options(config: &Config) -> worker::Options {
         retry_base: revocation.retry_base,
         retry_cap: revocation.retry_cap,
         poll_interval: revocation.poll_interval,
+        observer: metrics.revocations(),
     }
 }
 

@@ -4,6 +4,7 @@ mod cache;
 mod handlers;
 mod input;
 mod own;
+mod stats;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use own::OwnProvider;
 
 use cache::Cache;
 use input::Wanted;
+use stats::{Counts, Shown, Stats};
 
 /// After this long a use is worth writing down again.
 const USE_EVERY_MS: i64 = 60_000;
@@ -37,6 +39,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
     max_lifetime: Duration,
+    counts: Counts,
 }
 
 /// A PAT that is good right now, as `/auth` needs it.
@@ -58,7 +61,8 @@ impl Pats {
         max_lifetime: Duration,
     ) -> Self {
         let cache = Cache::new(!store.is_shared());
-        Self(Arc::new(Inner { store, ring, cache, clock, random, max_lifetime }))
+        let counts = Counts::default();
+        Self(Arc::new(Inner { store, ring, cache, clock, random, max_lifetime, counts }))
     }
 
     /// Whether a text means to be one of our tokens.
@@ -69,16 +73,50 @@ impl Pats {
     /// Who holds this token, if it is good. A token that we did not make is refused before the
     /// database or the cache is asked.
     pub async fn holder(&self, token: &str) -> Result<Option<Arc<Holder>>, StoreError> {
-        let Ok(digest) = self.0.ring.verify(token) else { return Ok(None) };
-        let record = match self.0.cache.get(&digest) {
+        let judged = self.judge(token).await;
+        let counts = &self.0.counts;
+        Ok(match judged {
+            Ok(Ok(holder)) => {
+                counts.shown(Shown::Good);
+                Some(holder)
+            }
+            Ok(Err(shown)) => {
+                counts.shown(shown);
+                None
+            }
+            Err(error) => {
+                counts.shown(Shown::Unavailable);
+                return Err(error);
+            }
+        })
+    }
+
+    /// What came of the PATs that [`Self::holder`] was asked about so far.
+    pub(crate) fn stats(&self) -> Stats {
+        self.0.counts.stats()
+    }
+
+    async fn judge(&self, token: &str) -> Result<Result<Arc<Holder>, Shown>, StoreError> {
+        let digest = match self.0.ring.verify(token) {
+            Ok(digest) => digest,
+            Err(error) => return Ok(Err(Shown::Bad(error))),
+        };
+        let remembered = self.0.cache.get(&digest);
+        self.0.counts.looked_up(remembered.is_some());
+        let record = match remembered {
             Some(record) => record,
             None => match self.fill(digest).await? {
                 Some(record) => record,
-                None => return Ok(None),
+                None => return Ok(Err(Shown::Unknown)),
             },
         };
-        let good = record.revoked_at.is_none() && record.expires_at > self.0.clock.now_ms();
-        Ok(good.then(|| Arc::clone(&record.holder)))
+        Ok(if record.revoked_at.is_some() {
+            Err(Shown::Revoked)
+        } else if record.expires_at <= self.0.clock.now_ms() {
+            Err(Shown::Expired)
+        } else {
+            Ok(Arc::clone(&record.holder))
+        })
     }
 
     async fn fill(&self, digest: Digest) -> Result<Option<Arc<cache::Record>>, StoreError> {

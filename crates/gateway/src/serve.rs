@@ -21,7 +21,7 @@ use portcullis_revocation::worker::Worker;
 use portcullis_store::Store;
 use tokio::task::JoinHandle;
 
-use self::listener::{Running, listen};
+use self::listener::{Listener, Running, listen};
 use self::shared::divided;
 use crate::compose;
 use crate::config::Loaded;
@@ -76,13 +76,24 @@ impl Gateway {
         let certificates = Certificates::open(server, &parts.clock)?;
         let (data, engines) = divided(parts, certificates.clone());
         let public = public_routes(&loaded.config);
-        let (public, public_server) =
-            listen(server, server.listen, public, certificates.acceptor("public")?, &data)?;
+        let (public, public_server) = listen(
+            server,
+            Listener {
+                name: "public",
+                address: server.listen,
+                table: public,
+                acceptor: certificates.acceptor("public")?,
+            },
+            &data,
+        )?;
         let (admin, admin_server) = listen(
             server,
-            server.admin_listen,
-            admin_routes(),
-            certificates.acceptor("admin")?,
+            Listener {
+                name: "admin",
+                address: server.admin_listen,
+                table: admin_routes(),
+                acceptor: certificates.acceptor("admin")?,
+            },
             &data,
         )?;
         let (chain, broker) = (data.chain.clone(), data.broker.clone());

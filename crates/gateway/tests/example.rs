@@ -70,6 +70,7 @@ fn uncommented(dir: &Path) -> String {
         .replace("<another long random token>", "example-token-of-a-reporter")
         .replace("<a token of an administrator>", "glpat-example-administrator")
         .replace("<your own at this vendor's>", "example-credential-of-ours")
+        .replace("<a token for scraping>", "example-token-of-a-scraper")
         .replace("<a long random key>", "example-key-of-signatures")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())

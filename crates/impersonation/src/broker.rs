@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use portcullis_gitlab::{Administrator, GitlabClient};
 use portcullis_jwt_verify::sources::Health;
-use portcullis_jwt_verify::{VerifiedClaims, Verifier};
+use portcullis_jwt_verify::{Stats as TokenStats, VerifiedClaims, Verifier};
 use portcullis_revocation::identity::short;
 use portcullis_revocation::issuance::{Digest, Issuances, Planned, digest};
 use portcullis_web::{PerKey, Rate};
@@ -18,6 +18,7 @@ use crate::CredentialHealth;
 use crate::audience::Audiences;
 use crate::failure::Failure;
 use crate::policy::{Grant, Job, Misfit, Policy, Refusal};
+use crate::stats::{Counts, Stats, add};
 use crate::upstream::Upstream;
 
 /// How long the record of a JWT that may be used once outlives the JWT: the leeway of its verifier, and
@@ -65,6 +66,7 @@ struct Inner {
     ends_per_user: PerKey<u64>,
     log_claims: bool,
     paused: bool,
+    counts: Counts,
 }
 
 /// What a job asks for beside a token: less than it is granted.
@@ -98,6 +100,7 @@ impl Broker {
             ends_per_user: PerKey::new(options.per_user),
             log_claims: options.log_claims,
             paused: options.paused,
+            counts: Counts::default(),
         }))
     }
 
@@ -110,6 +113,20 @@ impl Broker {
     /// How the keys of the issuer are doing.
     pub fn keys(&self) -> Health {
         self.0.verifier.health()
+    }
+
+    /// What came of the jobs' JWTs so far.
+    pub fn tokens(&self) -> TokenStats {
+        self.0.verifier.stats()
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> Stats {
+        self.0.counts.stats()
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// What the issuer of jobs' JWTs is called.
@@ -151,6 +168,13 @@ impl Broker {
 
     /// Gives the job of this JWT a token.
     pub(crate) async fn issue(&self, jwt: &SecretString, wish: &Wish) -> Result<Handed, Failure> {
+        let issued = self.issue_for(jwt, wish).await;
+        let counts = &self.0.counts;
+        add(if issued.is_ok() { &counts.issued } else { &counts.refused }, 1);
+        issued
+    }
+
+    async fn issue_for(&self, jwt: &SecretString, wish: &Wish) -> Result<Handed, Failure> {
         let claims = self.prove(jwt).await?;
         let job = Job::read(&claims)?;
         let outcome = self.issue_to(&claims, &job, jwt, wish).await;
@@ -164,6 +188,7 @@ impl Broker {
         let job = Job::read(&claims)?;
         self.0.ends_per_user.check(job.user_id()).map_err(Failure::TooMany)?;
         let count = self.0.issuances.end_job(&key(&job, jwt)).await?;
+        add(&self.0.counts.given_back, count);
         tracing::info!(
             impersonation.user_id = job.user_id(),
             impersonation.job_id = job.job_id(),

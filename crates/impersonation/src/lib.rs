@@ -10,6 +10,7 @@ mod failure;
 mod marker;
 pub mod policy;
 mod provider;
+mod stats;
 mod sweep;
 mod upstream;
 
@@ -18,5 +19,6 @@ pub use care::Care;
 pub use credential::{CredentialHealth, Standing};
 pub use endpoints::routes;
 pub use provider::LentTokens;
+pub use stats::Stats;
 pub use sweep::Sweep;
 pub use upstream::DEADLINE;

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::Broker;
 use crate::marker;
+use crate::stats::add;
 use crate::upstream::Trouble;
 
 /// How often is looked for what to do.
@@ -193,9 +194,13 @@ impl Sweeper {
                 match outcome {
                     Err(Obstacle::Released) => end = end.map(|_| false),
                     Err(Obstacle::Queue(error)) => end = Err(error),
-                    Ok(()) => obstacles = 0,
+                    Ok(()) => {
+                        add(&self.broker.counts().users_swept, 1);
+                        obstacles = 0;
+                    }
                     Err(Obstacle::Gitlab(trouble)) => {
                         obstacles += 1;
+                        add(&self.broker.counts().sweep_failures, 1);
                         tracing::warn!(
                             impersonation.user_id = user_id,
                             impersonation.code = trouble.code(),
@@ -308,6 +313,7 @@ impl Sweeper {
 
     async fn revoke(&self, user_id: u64, id: &str, token: &ListedToken) -> Result<(), Obstacle> {
         let existed = self.broker.upstream().revoke(user_id, token.id).await?;
+        add(&self.broker.counts().orphans_revoked, 1);
         tracing::warn!(
             impersonation.user_id = user_id,
             impersonation.token_id = token.id,

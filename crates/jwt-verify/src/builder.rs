@@ -10,6 +10,7 @@ use portcullis_base::{Clock, SystemClock};
 use crate::cache::TokenCache;
 use crate::policy::Policy;
 use crate::sources::KeySource;
+use crate::stats::Counts;
 use crate::{Algorithm, Verifier};
 
 /// Clocks differ: GitLab, Google and a gateway on one network stay inside this.
@@ -181,6 +182,7 @@ impl Builder<Chosen, Chosen> {
             algorithms: self.algorithms,
             key_id_required: self.key_id_required,
             cache: self.cache.map(TokenCache::new),
+            counts: Counts::default(),
         }
     }
 }

@@ -87,6 +87,33 @@ pub enum Error {
 }
 
 impl Error {
+    /// Every code that [`Self::code`] gives.
+    pub const CODES: [&'static str; 23] = [
+        "too_long",
+        "segments",
+        "base64",
+        "header_json",
+        "header",
+        "algorithm",
+        "algorithm_not_allowed",
+        "critical",
+        "b64",
+        "type",
+        "key_id_missing",
+        "keys_unavailable",
+        "key_unknown",
+        "key_mismatch",
+        "signature",
+        "claims_json",
+        "claim",
+        "claim_missing",
+        "issuer",
+        "audience",
+        "expired",
+        "not_yet_valid",
+        "issued_in_future",
+    ];
+
     /// A stable code for machines: for logs, metrics and `jwt verify`.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -13,7 +13,8 @@ use portcullis_base::{Clock, SystemClock};
 
 use crate::sources::{Health, KeySource};
 use crate::{
-    Algorithm, AuthMethod, Headers, Outcome, Unverified, VerifiedClaims, Verifier, claimed_issuers,
+    Algorithm, AuthMethod, Headers, Outcome, Stats, Unverified, VerifiedClaims, Verifier,
+    claimed_issuers,
 };
 pub use asserted::{AssertedChange, AssertedUser};
 pub use error::{GerritConfigError, GerritError, GerritWarmUpError};
@@ -139,6 +140,14 @@ impl Gerrit {
         self.signers
             .iter()
             .map(|(account, verifier)| (account.as_str(), verifier.health()))
+            .collect()
+    }
+
+    /// What came of each signer's tokens so far.
+    pub fn stats(&self) -> Vec<(&str, Stats)> {
+        self.signers
+            .iter()
+            .map(|(account, verifier)| (account.as_str(), verifier.stats()))
             .collect()
     }
 

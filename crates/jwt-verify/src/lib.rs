@@ -16,6 +16,7 @@ mod policy;
 mod registered;
 pub mod rules;
 pub mod sources;
+mod stats;
 mod token;
 mod verified;
 mod verifier;
@@ -34,6 +35,7 @@ pub use gerrit::{
 pub use header::Header;
 pub use keys::{Key, KeyRefusal, KeySet};
 pub use method::{AuthMethod, Headers, Outcome};
+pub use stats::Stats;
 pub use token::{MAX_TOKEN, Unverified};
 pub use verified::VerifiedClaims;
 pub use verifier::Verifier;

@@ -73,6 +73,12 @@ pub struct Health {
     pub last_error: Option<(OffsetDateTime, KeyError)>,
     /// Keys of the present set that are not used, and why: the `kid`, where it has one, comes first.
     pub skipped: Vec<(Option<String>, &'static str)>,
+    /// Whether the present keys are past their life, and used because no others can be had.
+    pub stale: bool,
+    /// Fetches, or readings of the file, that went well.
+    pub fetched: u64,
+    /// Fetches, or readings of the file, that failed.
+    pub failed: u64,
 }
 
 /// Why keys cannot be had. Carries no text of the other side.
@@ -172,6 +178,9 @@ impl KeySource for StaticKeys {
             fetched_at: None,
             last_error: None,
             skipped: self.0.skipped().to_vec(),
+            stale: false,
+            fetched: 0,
+            failed: 0,
         }
     }
 }

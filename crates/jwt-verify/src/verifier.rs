@@ -9,6 +9,7 @@ use crate::cache::{Name, TokenCache};
 use crate::keys::{Key, KeySet};
 use crate::policy::Policy;
 use crate::sources::{Health, KeyError, KeySource};
+use crate::stats::{Counts, Stats};
 use crate::token::{MAX_TOKEN, Unverified};
 use crate::{Algorithm, Error, VerifiedClaims};
 
@@ -21,6 +22,7 @@ pub struct Verifier {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) key_id_required: bool,
     pub(crate) cache: Option<TokenCache>,
+    pub(crate) counts: Counts,
 }
 
 impl Verifier {
@@ -40,6 +42,11 @@ impl Verifier {
         self.keys.health()
     }
 
+    /// What came of the tokens that [`Self::verify`] was asked about so far.
+    pub fn stats(&self) -> Stats {
+        self.counts.stats()
+    }
+
     /// Fetches keys where none are known yet: at start-up, so that the first caller need not wait.
     pub async fn warm_up(&self) -> Result<(), KeyError> {
         match self.keys.known() {
@@ -53,6 +60,12 @@ impl Verifier {
     /// The signature is checked before any claim is acted on: an error about a claim is one about a
     /// token that the issuer made.
     pub async fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
+        let judged = self.judge(token).await;
+        self.counts.judged(judged.as_ref().err());
+        judged
+    }
+
+    async fn judge(&self, token: &str) -> Result<VerifiedClaims, Error> {
         if token.len() > MAX_TOKEN {
             return Err(Error::TooLong);
         }
@@ -89,7 +102,9 @@ impl Verifier {
     }
 
     fn remembered(&self, name: Option<&Name>) -> Option<VerifiedClaims> {
-        self.cache.as_ref()?.get(name?, self.keys.known().as_ref())
+        let found = self.cache.as_ref()?.get(name?, self.keys.known().as_ref());
+        self.counts.looked_up(found.is_some());
+        found
     }
 
     fn check(&self, claims: &VerifiedClaims) -> Result<(), Error> {

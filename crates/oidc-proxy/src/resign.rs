@@ -1,22 +1,28 @@
 //! From a token of an upstream issuer to one of ours.
 
+mod counts;
+mod refusal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use portcullis_jwt_verify::rules::Rules;
-use portcullis_jwt_verify::sources::{Health, KeyError};
+use portcullis_jwt_verify::sources::Health;
 use portcullis_jwt_verify::{
-    Algorithm, Clock, Error as JwtError, VerifiedClaims, Verifier, claimed_issuers,
+    Algorithm, Clock, Error as JwtError, Stats as TokenStats, VerifiedClaims, Verifier,
+    claimed_issuers,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use self::counts::Counts;
+pub use self::counts::Stats;
+pub use self::refusal::Refusal;
 use crate::keyring::Keyring;
-use crate::keys::SignError;
-use crate::record::{Decision, Issued, Origin, Record, RecordError};
-use crate::subject::{SubjectError, Template};
+use crate::record::{Decision, Issued, Origin, Record};
+use crate::subject::Template;
 
 /// Registered claims that are never cloned: they are composed here.
 pub const COMPOSED: [&str; 5] = ["iss", "aud", "exp", "iat", "nbf"];
@@ -62,46 +68,6 @@ impl Policy {
     }
 }
 
-/// Why a token is not re-signed.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// It is of no upstream, or does not verify.
-    #[error("the token does not prove itself: {0}")]
-    Token(JwtError),
-    /// The upstream's keys cannot be had.
-    #[error("the keys of the upstream issuer cannot be had")]
-    Keys(KeyError),
-    /// A claim that every upstream token has is missing.
-    #[error("the claim {0} is missing")]
-    ClaimMissing(&'static str),
-    /// It is for somebody for whom nothing is re-signed.
-    #[error("tokens for this audience are not re-signed here")]
-    Audience,
-    /// No rule holds.
-    #[error("no rule lets this token be re-signed")]
-    NoRule,
-    /// Its subject cannot be composed.
-    #[error("no subject can be composed: {0}")]
-    Subject(#[from] SubjectError),
-    /// No key signs by the algorithm that was asked for.
-    #[error("no key of this issuer signs by that algorithm")]
-    Algorithm,
-    /// It is good for one token, and brought it.
-    #[error("this token is not re-signed again")]
-    Used,
-    /// It, or what was made of it before, was reported as leaked.
-    #[error(
-        "this token, or one that was made of it, was reported as leaked: nothing more is signed for it"
-    )]
-    Leaked,
-    /// What was issued could not be recorded.
-    #[error("what is issued cannot be recorded right now")]
-    Record(#[from] RecordError),
-    /// OpenSSL did not sign.
-    #[error("the token could not be signed")]
-    Sign(#[from] SignError),
-}
-
 /// What a caller asks for.
 #[derive(Debug)]
 pub struct Request {
@@ -129,6 +95,7 @@ pub struct ReSigner {
     keyring: Arc<ArcSwap<Keyring>>,
     record: Arc<dyn Record>,
     clock: Arc<dyn Clock>,
+    counts: Counts,
 }
 
 impl ReSigner {
@@ -140,7 +107,7 @@ impl ReSigner {
         record: Arc<dyn Record>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { upstreams, policy, keyring, record, clock }
+        Self { upstreams, policy, keyring, record, clock, counts: Counts::default() }
     }
 
     /// The keys as they are now.
@@ -172,8 +139,24 @@ impl ReSigner {
         self.upstreams.iter().map(|one| (one.issuer.as_str(), one.verifier.health())).collect()
     }
 
+    /// What came of each upstream's tokens so far.
+    pub fn tokens(&self) -> Vec<(&str, TokenStats)> {
+        self.upstreams.iter().map(|one| (one.issuer.as_str(), one.verifier.stats())).collect()
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> Stats {
+        self.counts.stats()
+    }
+
     /// A token of ours, whose issuer is called `issuer`, for a token of an upstream.
     pub async fn resign(&self, issuer: &str, request: &Request) -> Result<Resigned, Refusal> {
+        let resigned = self.judge(issuer, request).await;
+        self.counts.count(resigned.as_ref().err());
+        resigned
+    }
+
+    async fn judge(&self, issuer: &str, request: &Request) -> Result<Resigned, Refusal> {
         let claims = self.prove(&request.token).await?;
         let audience = self.audience(&claims, request.audience.as_deref())?;
         if !self.policy.rules.is_empty() && self.policy.rules.decide(&claims).is_none() {

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod intake;
 pub mod issuance;
 pub mod notify;
+pub mod observer;
 pub mod own;
 pub mod partner;
 pub mod provider;

@@ -24,6 +24,8 @@ use portcullis_store::queue::State;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::observer::{Nobody, Observer};
+
 /// The pause after the database could not be asked, or a fault of ours.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -82,6 +84,8 @@ pub struct Options {
     pub retry_cap: Duration,
     /// How old a notice gets that its webhook does not take.
     pub give_up_after: Duration,
+    /// Who counts what is told.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Default for Options {
@@ -91,6 +95,7 @@ impl Default for Options {
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_mins(5),
             give_up_after: Duration::from_hours(24),
+            observer: Arc::new(Nobody),
         }
     }
 }

@@ -20,8 +20,10 @@ use portcullis_store::{Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::identity::short;
+use crate::observer::Called;
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 use crate::vault::Vault;
 
@@ -237,13 +239,16 @@ struct Call {
 
 impl Call {
     async fn make(self, row: Claimed) {
+        let begun = Instant::now();
         let verdict = self.ask(&row).await;
+        let took = begun.elapsed();
         if verdict.as_ref().is_some_and(|verdict| verdict.finding == Finding::Revoked) {
             point(Point::Called);
         }
         let pause = decide::pause(&self.options, row.attempts, self.shared.random.as_ref());
         let settlement = decide::settle(&self.options, &row, verdict, pause);
         self.log(&row, &settlement);
+        self.options.observer.called(&Called::of(self.provider.name(), &row, &settlement, took));
         // Without a receiver the settler has given up on the database; the lease will run out.
         drop(self.settlements.send(settlement).await);
     }
@@ -314,10 +319,13 @@ async fn housekeeping(shared: Arc<Shared>, names: Vec<String>, mut stopped: watc
         let give_up = shared.store.give_up_orphans(shared.options.give_up_after, &configured);
         match give_up.await {
             Ok(0) => {}
-            Ok(count) => tracing::error!(
-                revocation.count = count,
-                "given up: their provider is not configured any more; they may still be alive"
-            ),
+            Ok(count) => {
+                tracing::error!(
+                    revocation.count = count,
+                    "given up: their provider is not configured any more; they may still be alive"
+                );
+                shared.options.observer.orphaned(count);
+            }
             Err(error) => {
                 tracing::warn!(error = %error, cause = cause(&error), "housekeeping could not be done");
             }

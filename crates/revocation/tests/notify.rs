@@ -87,6 +87,7 @@ fn outbox(store: &Store, url: Option<&str>, give_up_after: Duration) -> Outbox {
         retry_base: Duration::from_millis(10),
         retry_cap: Duration::from_millis(20),
         give_up_after,
+        ..Options::default()
     };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
     Outbox::start(store.clone(), url.map(webhook).into_iter().collect(), options, clock, random)

@@ -1,5 +1,7 @@
 //! What can go wrong between us and the database.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use thiserror::Error;
 
 /// Why the store could not do what it was asked. Nothing was committed, except where the
@@ -45,8 +47,31 @@ impl StoreError {
     }
 }
 
+/// What databases have failed at in this process, by a stable code, since it started.
+static ERRORS: [(&str, AtomicU64); 3] = [
+    ("pool_timeout", AtomicU64::new(0)),
+    ("unavailable", AtomicU64::new(0)),
+    ("refused", AtomicU64::new(0)),
+];
+
+/// How often databases failed in this process: no connection became free in time (`pool_timeout`), the
+/// database could not do it then (`unavailable`), or refused for good (`refused`).
+pub fn errors() -> [(&'static str, u64); 3] {
+    ERRORS.each_ref().map(|(code, count)| (*code, count.load(Ordering::Relaxed)))
+}
+
+fn count(error: &sqlx::Error) {
+    let place = match error {
+        sqlx::Error::PoolTimedOut => 0,
+        error if may_pass(error) => 1,
+        _ => 2,
+    };
+    ERRORS[place].1.fetch_add(1, Ordering::Relaxed);
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        count(&error);
         if may_pass(&error) { Self::Unavailable(error) } else { Self::Refused(error) }
     }
 }

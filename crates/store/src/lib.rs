@@ -4,6 +4,7 @@
 mod dialect;
 mod error;
 pub mod events;
+pub mod gauges;
 pub mod issuances;
 pub mod keys;
 pub mod ledger;
@@ -14,7 +15,7 @@ pub mod pats;
 pub mod queue;
 pub mod report;
 
-pub use error::StoreError;
+pub use error::{StoreError, errors};
 pub use open::{ConnectOptions, Store};
 
 /// The fingerprint of a secret: the identity of its row. 32 bytes.

@@ -3,6 +3,8 @@
 #[path = "conformance/support.rs"]
 mod support;
 
+#[path = "conformance/gauges.rs"]
+mod gauges;
 #[path = "conformance/issuances.rs"]
 mod issuances;
 #[path = "conformance/lent.rs"]
@@ -74,6 +76,9 @@ on_both_databases![
     queue::events_are_told_after_the_commit,
     queue::leases_after_a_restart,
     queue::reports_and_settlements_do_not_stand_in_each_others_way,
+    gauges::what_waits_is_counted_by_provider_and_state,
+    gauges::what_was_given_up_is_counted_for_a_while,
+    gauges::what_nobody_was_told_and_what_gitlab_may_have_made,
     issuances::a_whole_day_is_forgotten_without_holding_anybody_up,
     pats::a_pat_is_kept_found_listed_and_changed,
     pats::a_reported_pat_dies_in_the_reporting_transaction,

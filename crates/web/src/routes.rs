@@ -22,6 +22,8 @@ pub enum Access {
     RevocationClient,
     /// The holder of an admin token.
     Admin,
+    /// Whoever collects metrics, with a token of its own or an admin token.
+    Metrics,
     /// A CI job, with the JWT that GitLab gave it.
     Job,
     /// The holder of a token of an upstream issuer, which comes in the body.
@@ -97,16 +99,11 @@ pub fn check(table: &[Route]) -> Result<(), RouteError> {
 /// Mounts the routes: one resource per path, 405 with `Allow` for its other methods, 404 for every
 /// other path.
 pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
-    let mut by_path: BTreeMap<(bool, &str), Vec<&Route>> = BTreeMap::new();
-    for route in table {
-        // Actix takes the first pattern that matches: open tails come last.
-        by_path.entry((route.path.contains(":.*"), &route.path)).or_default().push(route);
-    }
-    for ((_, path), mut routes) in by_path {
+    for (place, (path, mut routes)) in by_path(table).into_iter().enumerate() {
         // Actix takes the first route that fits: the one for any method takes what others leave.
         routes.sort_by_key(|route| route.method == Route::any_method());
         let allow = allow(&routes);
-        let mut resource = web::resource(path);
+        let mut resource = web::resource(path).app_data(Place(place));
         for route in routes {
             let handler = (route.handler)();
             resource = resource.route(if route.method == Route::any_method() {
@@ -121,6 +118,24 @@ pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
         })));
     }
     config.default_service(web::to(|| async { Problem::not_found().error_response() }));
+}
+
+/// Which of the mounted paths a request was for: its place in [`paths`] of the same table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(pub(crate) usize);
+
+/// The paths of a table, each once, in the order in which [`mount`] mounts them.
+pub fn paths(table: &[Route]) -> Vec<&str> {
+    by_path(table).into_iter().map(|(path, _)| path).collect()
+}
+
+fn by_path(table: &[Route]) -> Vec<(&str, Vec<&Route>)> {
+    let mut by_path: BTreeMap<(bool, &str), Vec<&Route>> = BTreeMap::new();
+    for route in table {
+        // Actix takes the first pattern that matches: open tails come last.
+        by_path.entry((route.path.contains(":.*"), &route.path)).or_default().push(route);
+    }
+    by_path.into_iter().map(|((_, path), routes)| (path, routes)).collect()
 }
 
 impl Route {

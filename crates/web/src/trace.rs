@@ -14,14 +14,17 @@ use portcullis_base::{Randomness as _, SystemRandomness};
 use tracing::Instrument as _;
 
 use crate::Problem;
+use crate::observer::Watch;
 
 /// Logs one line for each request: method, pattern, status and time; never the query, a header or
-/// the body. The answer carries the `X-Request-Id` of the line.
+/// the body. The answer carries the `X-Request-Id` of the line. The listener's
+/// [`Observer`](crate::Observer), where it has one, hears of it.
 pub async fn trace(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let begun = Instant::now();
+    let watch = Watch::begin(&request);
     let id = request_id();
     let span = tracing::info_span!("request", request.id = %id);
     let method = request.method().clone();
@@ -29,6 +32,7 @@ pub async fn trace(
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
+    watch.answered(&method, &response, begun.elapsed());
     // What a field says is looked up only where the line is written.
     tracing::debug!(
         parent: &span,

@@ -4,11 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use futures_util::future::join_all;
 use portcullis_jwt_verify::sources::Health;
-use portcullis_jwt_verify::{Gerrit, Outcome};
+use portcullis_jwt_verify::{Gerrit, Outcome, Stats};
 use portcullis_web::authorization;
 
 use super::answer::Refusal;
 use super::caller::Caller;
+use super::counts::{Counts, Decider};
 use super::oidc::{self, Issuer, Request};
 use super::place::Places;
 use super::{gerrit, pat};
@@ -45,6 +46,7 @@ pub(crate) struct Chain {
     links: Vec<Link>,
     places: Places,
     refusal: Refusal,
+    counts: Counts,
 }
 
 impl Chain {
@@ -66,14 +68,22 @@ impl Chain {
         }
         let challenges = challenges(&links);
         let refusal = Refusal::new(&challenges.iter().map(String::as_str).collect::<Vec<_>>());
-        Ok(Self { links, places: Places(config.auth.profiles.clone()), refusal })
+        let (places, counts) = (Places(config.auth.profiles.clone()), Counts::default());
+        Ok(Self { links, places, refusal, counts })
     }
 
     /// Asks one method after the other. Only what does not ask for a method goes on to the next one.
     pub(super) async fn judge(&self, headers: &HeaderMap) -> Verdict {
+        let (by, verdict) = self.ask(headers).await;
+        self.counts.judged(by, &verdict);
+        verdict
+    }
+
+    /// The verdict and who gave it.
+    async fn ask(&self, headers: &HeaderMap) -> (Decider, Verdict) {
         // Whom should we believe?
         if headers.get_all(AUTHORIZATION).nth(1).is_some() {
-            return Verdict::Unknown;
+            return (Decider::Nobody, Verdict::Unknown);
         }
         let given = authorization(headers);
         for link in &self.links {
@@ -89,14 +99,26 @@ impl Chain {
                     }
                 },
             };
-            match outcome {
-                Outcome::NotRequested => {}
-                Outcome::Authenticated(caller) => return Verdict::Known(caller),
-                Outcome::Failed(Failure::Refused) => return Verdict::Unknown,
-                Outcome::Failed(Failure::Unavailable) => return Verdict::Unavailable,
-            }
+            let verdict = match outcome {
+                Outcome::NotRequested => continue,
+                Outcome::Authenticated(caller) => Verdict::Known(caller),
+                Outcome::Failed(Failure::Refused) => Verdict::Unknown,
+                Outcome::Failed(Failure::Unavailable) => Verdict::Unavailable,
+            };
+            return (link.decider(), verdict);
         }
-        Verdict::Unknown
+        (Decider::Nobody, Verdict::Unknown)
+    }
+
+    /// How often who decided what.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let deciders = self.links.iter().map(Link::decider).chain([Decider::Nobody]);
+        deciders.flat_map(|by| self.counts.of(by)).collect()
+    }
+
+    /// What came of the JWTs of each issuer, by its name.
+    pub(crate) fn tokens(&self) -> Vec<(&str, Stats)> {
+        self.links.iter().flat_map(Link::tokens).collect()
     }
 
     /// What is asked of a caller.
@@ -128,6 +150,24 @@ impl Link {
             Self::Pat(_) => {}
             Self::Oidc(issuers) => {
                 drop(join_all(issuers.iter().map(|one| one.verifier.warm_up())).await);
+            }
+        }
+    }
+
+    fn decider(&self) -> Decider {
+        match self {
+            Self::Gerrit(..) => Decider::Gerrit,
+            Self::Pat(_) => Decider::Pat,
+            Self::Oidc(_) => Decider::Oidc,
+        }
+    }
+
+    fn tokens(&self) -> Vec<(&str, Stats)> {
+        match self {
+            Self::Gerrit(method, _) => method.stats(),
+            Self::Pat(_) => Vec::new(),
+            Self::Oidc(issuers) => {
+                issuers.iter().map(|one| (one.name.as_str(), one.verifier.stats())).collect()
             }
         }
     }

@@ -3,7 +3,7 @@
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use portcullis_jwt_verify::rules::Rules;
 use portcullis_jwt_verify::sources::Health;
-use portcullis_jwt_verify::{VerifiedClaims, Verifier, claimed_issuers};
+use portcullis_jwt_verify::{Stats, VerifiedClaims, Verifier, claimed_issuers};
 use portcullis_revocation_api::{JobReporters, NoReporter};
 use serde_json::Value;
 
@@ -37,6 +37,11 @@ impl Jobs {
     /// The issuer, and how its keys are doing.
     pub(crate) fn keys(&self) -> (&str, Health) {
         (&self.issuer, self.verifier.health())
+    }
+
+    /// What came of the jobs' tokens so far.
+    pub(crate) fn tokens(&self) -> Stats {
+        self.verifier.stats()
     }
 
     /// Fetches the keys where none are there; what cannot be had is logged where it is fetched.

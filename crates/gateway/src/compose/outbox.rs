@@ -6,10 +6,12 @@ use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_base::{Clock, Randomness};
 use portcullis_revocation::notify::{Options, Outbox, Webhook};
+use portcullis_revocation::observer::Observer;
 use portcullis_store::Store;
 
 use crate::config::{Config, Notification};
 use crate::error::StartError;
+use crate::metrics::Metrics;
 
 /// The webhooks, and what telling them needs.
 pub(crate) struct Telling {
@@ -17,11 +19,13 @@ pub(crate) struct Telling {
     webhooks: Vec<Webhook>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Telling {
     pub(crate) fn start(self) -> Outbox {
-        Outbox::start(self.store, self.webhooks, Options::default(), self.clock, self.random)
+        let options = Options { observer: self.observer, ..Options::default() };
+        Outbox::start(self.store, self.webhooks, options, self.clock, self.random)
     }
 }
 
@@ -31,6 +35,7 @@ pub(super) fn make(
     store: &Store,
     random: &Arc<dyn Randomness>,
     clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
 ) -> Result<Telling, StartError> {
     let webhooks = config.notifications.iter().map(|one| webhook(config, one));
     let webhooks = webhooks.collect::<Result<_, _>>()?;
@@ -42,6 +47,7 @@ pub(super) fn make(
         webhooks,
         clock: Arc::clone(clock),
         random: Arc::clone(random),
+        observer: metrics.revocations(),
     })
 }
 

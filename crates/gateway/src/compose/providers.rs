@@ -42,7 +42,7 @@ pub(super) fn catalog(config: &Config) -> Result<Catalog, StartError> {
 }
 
 /// The name in the database. All GitLabs are one provider.
-fn name(provider: &Provider) -> &str {
+pub(super) fn name(provider: &Provider) -> &str {
     match provider {
         Provider::Portcullis { .. } => OWN_PROVIDER,
         Provider::Gitlab(_) => GitlabProvider::NAME,

@@ -5,6 +5,7 @@ mod gerrit;
 mod impersonation;
 mod intake;
 mod jobs;
+mod metrics;
 mod notifications;
 mod oidc;
 mod oidc_proxy;
@@ -20,6 +21,7 @@ pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
 pub use intake::{Client, RateLimit, RevocationApi};
 pub use jobs::Jobs as ReportingJobs;
+pub use metrics::Metrics;
 pub use notifications::Notification;
 pub use oidc::{KeysFrom, Oidc};
 pub(crate) use oidc_proxy::{KeySettings, is_issuer};
@@ -52,6 +54,8 @@ pub struct Config {
     pub secrets: SecretKeys,
     /// `[log]`
     pub log: Log,
+    /// `[metrics]`
+    pub metrics: Metrics,
     /// `[revocation]`
     pub revocation: Revocation,
     /// `[revocation_api]`
@@ -86,6 +90,7 @@ impl Config {
         let database = root.table("database", |s| Database::read(s, data_dir)).flatten();
         let secrets = root.table("secrets", SecretKeys::read);
         let log = root.table("log", Log::read);
+        let metrics = root.table("metrics", Metrics::read);
         let revocation = root.table("revocation", Revocation::read);
         let revocation_api = root.table("revocation_api", RevocationApi::read);
         let notifications = notifications::read(root);
@@ -110,6 +115,7 @@ impl Config {
             database: database?,
             secrets: secrets?,
             log: log?,
+            metrics: metrics?,
             revocation: revocation?,
             revocation_api: revocation_api?,
             notifications,

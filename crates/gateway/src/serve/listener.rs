@@ -18,19 +18,29 @@ use crate::error::StartError;
 /// What stops it, and how it ended.
 pub(super) type Running = (ServerHandle, JoinHandle<std::io::Result<()>>);
 
-/// Binds an address and serves the table there, by TLS where `acceptor` says how.
+/// What a listener is.
+pub(super) struct Listener {
+    /// What it is called in metrics and logs.
+    pub(super) name: &'static str,
+    pub(super) address: SocketAddr,
+    pub(super) table: RouteTable,
+    /// How it speaks TLS, where it does.
+    pub(super) acceptor: Option<SslAcceptorBuilder>,
+}
+
+/// Binds the address and serves the table there.
 pub(super) fn listen(
     config: &Server,
-    address: SocketAddr,
-    table: RouteTable,
-    acceptor: Option<SslAcceptorBuilder>,
+    listener: Listener,
     shared: &Shared,
 ) -> Result<(SocketAddr, Running), StartError> {
+    let Listener { name, address, table, acceptor } = listener;
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
-    let shared = shared.clone();
+    let (shared, observer) = (shared.clone(), shared.metrics.listener(name, &table));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(trace))
+            .app_data(observer.clone())
             .configure(|config| shared.give(config))
             .configure(answer_early_errors)
             .configure(|config| mount(&table, config))

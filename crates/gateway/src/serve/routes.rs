@@ -3,7 +3,7 @@
 use portcullis_web::RouteTable;
 
 use crate::config::Config;
-use crate::{auth, compose, health, pats, revocations};
+use crate::{auth, compose, health, metrics, pats, revocations};
 
 /// Everything on the public listener.
 pub fn public_routes(config: &Config) -> RouteTable {
@@ -28,6 +28,7 @@ pub fn public_routes(config: &Config) -> RouteTable {
 /// Everything on the operators' listener.
 pub fn admin_routes() -> RouteTable {
     let mut table = health::admin_routes();
+    table.extend(metrics::routes());
     table.extend(revocations::routes());
     table
 }

@@ -18,6 +18,7 @@ use portcullis_store::Store;
 use crate::admin::Admins;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
+use crate::metrics::Metrics;
 use crate::pats::Pats;
 use crate::revocations::Reports;
 use crate::serve::Certificates;
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) jobs: Option<Data<Jobs>>,
     public_keys: Data<PublicKeys>,
     certificates: Data<Certificates>,
+    pub(super) metrics: Data<Metrics>,
 }
 
 /// What works in the background once it is started.
@@ -76,6 +78,7 @@ pub(super) fn divided(parts: Parts, certificates: Certificates) -> (Shared, Engi
         jobs: parts.jobs.map(Data::from),
         public_keys: Data::new(parts.public_keys),
         certificates: Data::new(certificates),
+        metrics: Data::new(parts.metrics),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -98,7 +101,8 @@ impl Shared {
             .app_data(self.revocation_api.clone())
             .app_data(self.reports.clone())
             .app_data(self.public_keys.clone())
-            .app_data(self.certificates.clone());
+            .app_data(self.certificates.clone())
+            .app_data(self.metrics.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

@@ -43,6 +43,7 @@ POST /token UpstreamToken Entry(\"oidc_proxy.issue\")";
 
 const ADMIN: &str = "\
 GET /health Public Nothing
+GET /metrics Metrics Nothing
 GET /ready Public Nothing
 GET /v1/revocations Admin Nothing
 GET /v1/revocations/{fingerprint} Admin Nothing
@@ -115,6 +116,7 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
                         Access::Admin
                         | Access::ForwardAuth
                         | Access::Job
+                        | Access::Metrics
                         | Access::Partner
                         | Access::Public
                         | Access::UpstreamToken => REPORTING,
@@ -128,6 +130,7 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
                     Access::Admin
                     | Access::ForwardAuth
                     | Access::Job
+                    | Access::Metrics
                     | Access::RevocationClient
                     | Access::UpstreamToken => 401,
                 };

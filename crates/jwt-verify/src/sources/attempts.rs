@@ -27,6 +27,8 @@ pub(super) struct Attempts {
     ended_ms: Option<i64>,
     /// How many failed in a row.
     failures: u32,
+    /// How many went well, and how many failed, of all.
+    pub(super) tally: (u64, u64),
 }
 
 const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -54,12 +56,14 @@ impl Attempts {
     pub(super) fn succeeded(&mut self, now_ms: i64) {
         self.ended_ms = Some(now_ms);
         self.failures = 0;
+        self.tally.0 += 1;
         self.last_error = None;
     }
 
     pub(super) fn failed(&mut self, now: OffsetDateTime, now_ms: i64, error: KeyError) {
         self.ended_ms = Some(now_ms);
         self.failures = self.failures.saturating_add(1);
+        self.tally.1 += 1;
         self.last_error = Some((now, error));
     }
 }

@@ -48,6 +48,8 @@ struct State {
     /// What the file was like before it was read last.
     seen: Seen,
     last_error: Option<(OffsetDateTime, KeyError)>,
+    /// How many readings went well, and how many failed.
+    tally: (u64, u64),
 }
 
 const LOOK_EVERY_MS: i64 = 1000;
@@ -65,7 +67,12 @@ impl JwksFile {
             held: ArcSwap::from_pointee(Held { keys, read_at }),
             looked_ms: AtomicI64::new(clock::to_ms(read_at)),
             clock,
-            state: Mutex::new(State { flight: Flight::default(), seen, last_error: None }),
+            state: Mutex::new(State {
+                flight: Flight::default(),
+                seen,
+                last_error: None,
+                tally: (1, 0),
+            }),
         })))
     }
 
@@ -98,11 +105,16 @@ impl KeySource for JwksFile {
     fn health(&self) -> Health {
         self.0.look();
         let held = self.0.held.load();
+        let state = self.0.state();
+        let (fetched, failed) = state.tally;
         Health {
             keys: held.keys.len(),
             fetched_at: Some(held.read_at),
-            last_error: self.0.state().last_error.clone(),
+            last_error: state.last_error.clone(),
             skipped: held.keys.skipped().to_vec(),
+            stale: false,
+            fetched,
+            failed,
         }
     }
 }
@@ -167,6 +179,10 @@ impl Watched {
         }
         let mut state = self.state();
         state.seen = seen;
+        match last_error {
+            None => state.tally.0 += 1,
+            Some(_) => state.tally.1 += 1,
+        }
         state.last_error = last_error;
     }
 }

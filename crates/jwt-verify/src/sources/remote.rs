@@ -121,11 +121,16 @@ impl KeySource for RemoteKeys {
         let now_ms = self.0.options.clock.now_ms();
         let held = self.0.held.load_full().filter(|held| held.may_be_stale(now_ms));
         let held = held.as_ref();
+        let attempts = self.0.attempts();
+        let (fetched, failed) = attempts.tally;
         Health {
             keys: held.map_or(0, |held| held.keys.len()),
             fetched_at: held.map(|held| clock::from_ms(held.fetched_ms)),
-            last_error: self.0.attempts().last_error.clone(),
+            last_error: attempts.last_error.clone(),
             skipped: held.map_or_else(Vec::new, |held| held.keys.skipped().to_vec()),
+            stale: held.is_some_and(|held| !held.is_fresh(now_ms)),
+            fetched,
+            failed,
         }
     }
 }

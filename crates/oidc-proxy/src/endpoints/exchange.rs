@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::OidcProxy;
-use super::token::{code, status};
+use super::token::status;
 use crate::resign::{Refusal, Request};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -109,7 +109,7 @@ pub(super) async fn answer(proxy: &OidcProxy, issuer: &str, form: Form) -> HttpR
             "expires_in": proxy.resigner().seconds_until(resigned.expires_at),
         })),
         Err(refusal) => {
-            tracing::info!(oidc_proxy.code = code(&refusal), "a token is not exchanged");
+            tracing::info!(oidc_proxy.code = refusal.code(), "a token is not exchanged");
             let (status, error) = oauth(&refusal);
             refused(status, error, &refusal.to_string())
         }

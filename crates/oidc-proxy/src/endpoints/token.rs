@@ -36,7 +36,7 @@ pub(super) async fn resign(
             .insert_header((CACHE_CONTROL, "no-store"))
             .body(resigned.token.expose_secret().to_owned())),
         Err(refusal) => {
-            tracing::info!(oidc_proxy.code = code(&refusal), "a token is not re-signed");
+            tracing::info!(oidc_proxy.code = refusal.code(), "a token is not re-signed");
             Ok(problem(&refusal).error_response())
         }
     }
@@ -71,24 +71,6 @@ fn asked(body: &Zeroizing<Vec<u8>>) -> Result<Request, Problem> {
     Ok(Request { token, algorithm, audience: None })
 }
 
-/// Stable, for answers and logs.
-pub(super) fn code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Token(_) => "invalid_token",
-        Refusal::Keys(KeyError::Timeout) => "upstream_timeout",
-        Refusal::Keys(_) => "upstream_unavailable",
-        Refusal::ClaimMissing(_) => "claim_missing",
-        Refusal::Audience => "audience",
-        Refusal::NoRule => "no_rule",
-        Refusal::Subject(_) => "subject",
-        Refusal::Algorithm => "algorithm",
-        Refusal::Used => "used",
-        Refusal::Leaked => "leaked",
-        Refusal::Record(_) => "unavailable",
-        Refusal::Sign(_) => "internal",
-    }
-}
-
 /// The status that a refusal has in either form.
 pub(super) fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
@@ -111,9 +93,11 @@ fn problem(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::Record(_) => Problem::unavailable(),
         Refusal::Sign(_) => Problem::internal(),
-        Refusal::Keys(_) => {
-            Problem::new(status(refusal), code(refusal), "the upstream issuer's keys cannot be had")
-        }
-        _ => Problem::new(status(refusal), code(refusal), refusal.to_string()),
+        Refusal::Keys(_) => Problem::new(
+            status(refusal),
+            refusal.code(),
+            "the upstream issuer's keys cannot be had",
+        ),
+        _ => Problem::new(status(refusal), refusal.code(), refusal.to_string()),
     }
 }

@@ -7,6 +7,8 @@ use portcullis_store::notices::{Rest, Telling};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::observer::{NO_WEBHOOK, Told};
+
 use super::notice::Notice;
 use super::{PAUSE, Shared, rest};
 
@@ -64,10 +66,14 @@ async fn forget(shared: &Shared) {
     let names: Vec<&str> = shared.webhooks.iter().map(|(one, _)| one.name.as_str()).collect();
     match shared.store.forget_orphaned_notices(shared.options.give_up_after, &names).await {
         Ok(0) => {}
-        Ok(count) => tracing::error!(
-            notice.count = count,
-            "notices are given up: their webhook is not configured any more"
-        ),
+        Ok(count) => {
+            tracing::error!(
+                notice.count = count,
+                "notices are given up: their webhook is not configured any more"
+            );
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            shared.options.observer.told(NO_WEBHOOK, Told::GivenUp, count);
+        }
         Err(error) => tracing::warn!(error = %error, "housekeeping could not be done"),
     }
 }

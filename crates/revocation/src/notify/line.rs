@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::message::{self, Refusal};
 use super::{Format, Options, PAUSE, Shared, Webhook, rest};
 use crate::identity::short;
+use crate::observer::Told;
 
 /// Notices in one message at the most: a burst of findings is not a burst of messages.
 const TOGETHER: u32 = 50;
@@ -101,6 +102,7 @@ impl Line<'_> {
                 self.failures = 0;
                 store.delete_notices(name, &notices).await?;
                 tracing::info!(notice.webhook = name, notice.count = notices.len(), "told");
+                self.count(Told::Taken, notices.len());
                 Ok(match self.webhook.format {
                     Format::Json => Next::Again,
                     Format::Slack => Next::After(SLACKS_PACE),
@@ -133,6 +135,7 @@ impl Line<'_> {
             notice.again_in_ms = u64::try_from(again.as_millis()).unwrap_or(u64::MAX),
             "a webhook was not told; trying again"
         );
+        self.count(Told::PutOff, others.len());
         let (store, name) = (&self.shared.store, &self.webhook.name);
         store.put_off_notices(name, &others, again).await?;
         self.again_at = Some(Instant::now() + again + ROUNDED);
@@ -168,6 +171,11 @@ impl Line<'_> {
             notice.fingerprints = which.join(" "),
             "notices are given up: this webhook was never told"
         );
+        self.count(Told::GivenUp, which.len());
+    }
+
+    fn count(&self, outcome: Told, notices: usize) {
+        self.shared.options.observer.told(&self.webhook.name, outcome, notices);
     }
 }
 

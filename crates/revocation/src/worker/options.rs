@@ -1,6 +1,9 @@
 //! How the worker works.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::observer::{Nobody, Observer};
 
 /// How the worker works.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct Options {
     pub retry_cap: Duration,
     /// How often is looked without being woken.
     pub poll_interval: Duration,
+    /// Who counts what is done.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Default for Options {
@@ -31,6 +36,7 @@ impl Default for Options {
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_mins(15),
             poll_interval: Duration::from_secs(5),
+            observer: Arc::new(Nobody),
         }
     }
 }

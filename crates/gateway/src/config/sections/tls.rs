@@ -47,8 +47,8 @@ impl Tls {
         let (certificate, private_key) = (Part::Certificate.key(), Part::PrivateKey.key());
         let inherits = tls_given && !section.has(certificate) && !section.has(private_key);
         let (certificate, private_key) = if inherits {
-            section.known(certificate, false, None);
-            section.known(private_key, false, None);
+            section.known(certificate, false, None, "a path");
+            section.known(private_key, false, None, "a path");
             tls.map(|tls| (tls.certificate.clone(), tls.private_key.clone())).unzip()
         } else {
             (section.required(certificate), section.required(private_key))

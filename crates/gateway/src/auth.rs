@@ -6,6 +6,7 @@
 mod answer;
 mod caller;
 mod chain;
+mod docs;
 mod gerrit;
 mod keys;
 mod oidc;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> RouteTable {
             access: Access::ForwardAuth,
             audit: Audit::Nothing,
             summary: "Who is calling, for a reverse proxy",
+            docs: if path == "/auth" { docs::exactly } else { docs::below },
         })
         .into()
 }

@@ -12,6 +12,7 @@ mod demo;
 pub mod error;
 mod health;
 pub mod logging;
+pub mod openapi;
 pub mod pats;
 mod problems;
 mod revocations;

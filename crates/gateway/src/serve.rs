@@ -24,6 +24,7 @@ use self::shared::divided;
 use crate::compose;
 use crate::config::Loaded;
 use crate::error::StartError;
+use crate::openapi::Documents;
 
 /// Beyond the grace and the last calls: time to write their outcome and close the database.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -70,7 +71,7 @@ impl Gateway {
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
-        let (data, engines) = divided(parts);
+        let (data, engines) = divided(parts, Documents::new(&loaded.config));
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(server, server.listen, public, &data)?;

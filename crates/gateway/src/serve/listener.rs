@@ -10,6 +10,7 @@ use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
 use tokio::task::JoinHandle;
 
 use super::shared::Shared;
+use crate::admin::guard;
 use crate::config::Server;
 use crate::error::StartError;
 
@@ -30,7 +31,7 @@ pub(super) fn listen(
             .wrap(from_fn(trace))
             .configure(|config| shared.give(config))
             .configure(answer_early_errors)
-            .configure(|config| mount(&table, config))
+            .configure(|config| mount(&table, guard, config))
     })
     .disable_signals()
     .shutdown_timeout(whole_seconds(config.shutdown_grace));

@@ -3,11 +3,12 @@
 use portcullis_web::RouteTable;
 
 use crate::config::Config;
-use crate::{auth, compose, health, pats, revocations};
+use crate::{auth, compose, health, openapi, pats, revocations};
 
 /// Everything on the public listener.
 pub fn public_routes(config: &Config) -> RouteTable {
     let mut table = health::routes();
+    table.extend(openapi::routes());
     table.extend(pats::routes());
     table.extend(auth::routes());
     let mount = &config.revocation_api.mount;
@@ -28,6 +29,7 @@ pub fn public_routes(config: &Config) -> RouteTable {
 /// Everything on the operators' listener.
 pub fn admin_routes() -> RouteTable {
     let mut table = health::admin_routes();
+    table.extend(openapi::operators_routes());
     table.extend(revocations::routes());
     table
 }

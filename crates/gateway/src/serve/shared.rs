@@ -18,6 +18,7 @@ use portcullis_store::Store;
 use crate::admin::Admins;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
+use crate::openapi::Documents;
 use crate::pats::Pats;
 use crate::revocations::Reports;
 
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     reports: Data<Reports>,
     pub(super) jobs: Option<Data<Jobs>>,
     public_keys: Data<PublicKeys>,
+    documents: Data<Documents>,
 }
 
 /// What works in the background once it is started.
@@ -57,7 +59,7 @@ impl Engines {
 }
 
 /// Parts, by who takes them.
-pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
+pub(super) fn divided(parts: Parts, documents: Documents) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
@@ -73,6 +75,7 @@ pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
         reports: Data::new(parts.reports),
         jobs: parts.jobs.map(Data::from),
         public_keys: Data::new(parts.public_keys),
+        documents: Data::new(documents),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -94,7 +97,8 @@ impl Shared {
             .app_data(self.admins.clone())
             .app_data(self.revocation_api.clone())
             .app_data(self.reports.clone())
-            .app_data(self.public_keys.clone());
+            .app_data(self.public_keys.clone())
+            .app_data(self.documents.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

@@ -7,6 +7,7 @@ mod answer;
 mod caller;
 mod chain;
 mod counts;
+mod docs;
 mod gerrit;
 mod keys;
 mod oidc;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> RouteTable {
             access: Access::ForwardAuth,
             audit: Audit::Nothing,
             summary: "Who is calling, for a reverse proxy",
+            docs: if path == "/auth" { docs::exactly } else { docs::below },
         })
         .into()
 }

@@ -1,5 +1,7 @@
 //! Whether the gateway lives, and whether it can work.
 
+mod docs;
+
 use actix_web::http::Method;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, http::header::ContentType};
@@ -30,19 +32,32 @@ pub(crate) fn admin_routes() -> RouteTable {
 }
 
 fn table(ready: fn() -> actix_web::Route) -> RouteTable {
-    let route = |method, path: &str, handler, summary| Route {
+    let route = |method, path: &str, handler, summary, docs| Route {
         method,
         path: path.to_owned(),
         handler,
         access: Access::Public,
         audit: Audit::Nothing,
         summary,
+        docs,
     };
     vec![
-        route(Method::GET, "/health", || web::to(health), "Whether the process lives"),
-        route(Method::HEAD, "/health", || web::to(health), "Whether the process lives"),
-        route(Method::GET, "/ready", ready, "Whether the database answers"),
-        route(Method::HEAD, "/ready", ready, "Whether the database answers"),
+        route(
+            Method::GET,
+            "/health",
+            || web::to(health),
+            "Whether the process lives",
+            docs::health,
+        ),
+        route(
+            Method::HEAD,
+            "/health",
+            || web::to(health),
+            "Whether the process lives",
+            docs::health,
+        ),
+        route(Method::GET, "/ready", ready, "Whether the database answers", docs::ready),
+        route(Method::HEAD, "/ready", ready, "Whether the database answers", docs::ready),
     ]
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 mod health;
 pub mod logging;
 pub mod metrics;
+pub mod openapi;
 pub mod pats;
 mod problems;
 mod revocations;

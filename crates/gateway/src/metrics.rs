@@ -20,8 +20,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use portcullis_base::secret::SecretString;
 use portcullis_base::{Clock, clock};
 use portcullis_revocation::observer::Observer as RevocationObserver;
-use portcullis_web::{Access, Audit, Observer, Problem, Route, RouteTable};
+use portcullis_web::{Access, Audit, Docs, Observer, Problem, Route, RouteTable};
 use prometheus::Registry;
+use serde_json::json;
 
 use self::http::Listener;
 use self::page::Page;
@@ -87,11 +88,28 @@ pub(crate) fn routes() -> RouteTable {
         access: Access::Metrics,
         audit: Audit::Nothing,
         summary: "Metrics, as Prometheus reads them",
+        docs,
     }]
 }
 
+fn docs() -> Docs {
+    let text = json!({ "type": "string" });
+    Docs::new("Operation")
+        .answers_as(200, "text/plain", text, "The text format of Prometheus, version 0.0.4.")
+        .problem(500, &["internal"])
+}
+
+/// Whether the request carries the token of a scraper, or an admin token: what stands before the routes of
+/// [`Access::Metrics`].
+pub(crate) fn admit(request: &HttpRequest) -> Result<(), Problem> {
+    let Some(metrics) = request.app_data::<Data<Metrics>>() else {
+        tracing::error!("nobody knows the tokens of scrapers here");
+        return Err(Problem::internal());
+    };
+    metrics.scrapers.authorize(request).map(drop)
+}
+
 async fn scraped(request: HttpRequest, metrics: Data<Metrics>) -> Result<HttpResponse, Problem> {
-    metrics.scrapers.authorize(&request)?;
     let mut page = Page::default();
     scrape::parts(&request, metrics.clock.now(), &mut page);
     if let Some(store) = request.app_data::<Data<portcullis_store::Store>>() {

@@ -1,9 +1,11 @@
 //! Personal access tokens as a service: minted, looked up, leaked, revoked.
 
 mod cache;
+mod docs;
 mod handlers;
 mod input;
 mod own;
+mod shown;
 mod stats;
 
 use std::sync::Arc;

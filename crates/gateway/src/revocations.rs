@@ -1,25 +1,26 @@
 //! The queue on the operators' listener: look at it, and take a hand in it.
 
+mod docs;
 mod intake;
+mod shown;
 
 use std::ops::RangeInclusive;
 
+use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Query};
-use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::issuance::LENT_PROVIDER;
-use portcullis_store::ledger::{Detail, Move, Revocation};
+use portcullis_store::ledger::{Move, Revocation};
 use portcullis_store::queue::State;
 use portcullis_store::{Fingerprint, Store};
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use crate::admin::Admins;
-use crate::pats::rfc3339;
+use crate::admin::Admin;
 use crate::problems::of_store;
 
 pub(crate) use intake::{ADMIN_REPORTER, Reports};
+use shown::{Listed, Row, Whole};
 
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 1000;
@@ -28,16 +29,17 @@ const DIGITS: RangeInclusive<usize> = 8..=64;
 
 /// The routes, all for holders of an admin token.
 pub(crate) fn routes() -> RouteTable {
-    let route = |method, path: &str, handler, audit, summary| Route {
+    let route = |method, path: &str, handler, audit, summary, docs| Route {
         method,
         path: path.to_owned(),
         handler,
         access: Access::Admin,
         audit,
         summary,
+        docs,
     };
-    let act = |path, handler, audit, summary| {
-        route(Method::POST, path, handler, Audit::Entry(audit), summary)
+    let act = |path, handler, audit, summary, docs| {
+        route(Method::POST, path, handler, Audit::Entry(audit), summary, docs)
     };
     vec![
         route(
@@ -46,12 +48,14 @@ pub(crate) fn routes() -> RouteTable {
             || web::to(list),
             Audit::Nothing,
             "List reported secrets, without the secrets",
+            docs::list,
         ),
         act(
             "/v1/revocations",
             || web::to(intake::report),
             "revocation.report",
             "Report leaked tokens, each to be revoked at its provider",
+            docs::report,
         ),
         route(
             Method::GET,
@@ -59,24 +63,28 @@ pub(crate) fn routes() -> RouteTable {
             || web::to(show),
             Audit::Nothing,
             "One reported secret with its sightings and attempts",
+            docs::show,
         ),
         act(
             "/v1/revocations/{fingerprint}/approve",
             || web::to(approve),
             "revocation.approve",
             "Let a held secret be revoked",
+            docs::act,
         ),
         act(
             "/v1/revocations/{fingerprint}/cancel",
             || web::to(cancel),
             "revocation.cancel",
             "Take a waiting secret out of the queue and erase it",
+            docs::act,
         ),
         act(
             "/v1/revocations/{fingerprint}/retry",
             || web::to(retry),
             "revocation.retry",
             "Try a failed secret again",
+            docs::act,
         ),
     ]
 }
@@ -89,13 +97,7 @@ struct Page {
     limit: Option<u32>,
 }
 
-async fn list(
-    request: HttpRequest,
-    page: Query<Page>,
-    store: Data<Store>,
-    admins: Data<Admins>,
-) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
+async fn list(page: Query<Page>, store: Data<Store>, _: Admin) -> Result<HttpResponse, Problem> {
     let state = page.state.as_deref().map(state).transpose()?;
     let after = page.after.as_deref().map(cursor).transpose()?;
     let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
@@ -110,56 +112,44 @@ async fn list(
     let full = found.len() == limit as usize;
     let next = found.last().filter(|_| full);
     let next = next.map(|last| format!("{}.{}", last.created_at, hex::encode(&last.fingerprint)));
-    let found: Vec<Value> = found.iter().map(row).collect();
-    Ok(HttpResponse::Ok().json(json!({ "revocations": found, "next": next })))
+    let revocations = found.iter().map(Row::new).collect();
+    Ok(HttpResponse::Ok().json(Listed { revocations, next }))
 }
 
 async fn show(
-    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     let found = store.revocation(&fingerprint(&path)?).await.map_err(|error| of_store(&error))?;
-    Ok(HttpResponse::Ok().json(detail(&found.ok_or_else(Problem::not_found)?)))
+    Ok(HttpResponse::Ok().json(Whole::new(&found.ok_or_else(Problem::not_found)?)))
 }
 
 async fn approve(
-    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    act(&request, &path, &store, &admins, Move::Approve).await
+    act(&path, &store, Move::Approve).await
 }
 
 async fn cancel(
-    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    act(&request, &path, &store, &admins, Move::Cancel).await
+    act(&path, &store, Move::Cancel).await
 }
 
 async fn retry(
-    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    act(&request, &path, &store, &admins, Move::Retry).await
+    act(&path, &store, Move::Retry).await
 }
 
-async fn act(
-    request: &HttpRequest,
-    path: &str,
-    store: &Store,
-    admins: &Admins,
-    act: Move,
-) -> Result<HttpResponse, Problem> {
-    admins.authorize(request)?;
+async fn act(path: &str, store: &Store, act: Move) -> Result<HttpResponse, Problem> {
     let fingerprint = fingerprint(path)?;
     let of = |error| of_store(&error);
     let done = store.operate(&fingerprint, act).await.map_err(of)?;
@@ -167,7 +157,7 @@ async fn act(
     if !done {
         return Err(not_done(found.revocation, act));
     }
-    Ok(HttpResponse::Ok().json(detail(&found)))
+    Ok(HttpResponse::Ok().json(Whole::new(&found)))
 }
 
 /// Why the row does not allow this.
@@ -179,12 +169,6 @@ fn not_done(row: Revocation, act: Move) -> Problem {
         ("wrong_state", "it is not in a state that allows this")
     };
     Problem::new(StatusCode::CONFLICT, code, detail).with("state", row.state)
-}
-
-/// For how many whole seconds it should have been dead. What waits for an operator is not late.
-fn overdue(row: &Revocation) -> Option<i64> {
-    let pending = row.state == State::Pending.as_str();
-    Some(row.late / 1000).filter(|seconds| pending && *seconds > 0)
 }
 
 fn state(name: &str) -> Result<State, Problem> {
@@ -217,51 +201,4 @@ fn beginning(digits: &str) -> Result<RangeInclusive<Fingerprint>, Problem> {
         fingerprint(&format!("{digits}{rest}")).map_err(|_| bad())
     };
     Ok(filled("0")?..=filled("f")?)
-}
-
-fn row(row: &Revocation) -> Value {
-    let about = row.about.as_deref().and_then(|about| serde_json::from_str::<Value>(about).ok());
-    json!({
-        "fingerprint": hex::encode(&row.fingerprint),
-        "type": row.token_type,
-        "provider": row.provider,
-        "mode": row.mode,
-        "state": row.state,
-        "code": row.code,
-        "reason": row.reason,
-        "confirmed": row.confirmed,
-        "about": about,
-        "created_at": rfc3339(row.created_at),
-        "due_at": rfc3339(row.due_at),
-        "overdue_seconds": overdue(row),
-        "next_attempt_at": row.ended_at.is_none().then(|| rfc3339(row.run_at)),
-        "ended_at": row.ended_at.map(rfc3339),
-        "attempts": row.attempts,
-        "sightings": row.sightings,
-    })
-}
-
-fn detail(detail: &Detail) -> Value {
-    let sightings = detail.sightings.iter().map(|seen| {
-        json!({
-            "type": seen.token_type,
-            "reporter": seen.reporter,
-            "location": seen.location,
-            "times": seen.times,
-            "first_seen_at": rfc3339(seen.first_seen_at),
-            "last_seen_at": rfc3339(seen.last_seen_at),
-        })
-    });
-    let attempts = detail.attempts.iter().map(|attempt| {
-        json!({
-            "lease": attempt.lease,
-            "at": rfc3339(attempt.at),
-            "outcome": attempt.outcome,
-            "code": attempt.code,
-        })
-    });
-    let mut answer = row(&detail.revocation);
-    answer["sightings_kept"] = sightings.collect();
-    answer["attempts_made"] = attempts.collect();
-    answer
 }

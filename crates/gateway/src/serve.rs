@@ -26,6 +26,7 @@ use self::shared::divided;
 use crate::compose;
 use crate::config::Loaded;
 use crate::error::StartError;
+use crate::openapi::Documents;
 
 /// Beyond the grace and the last calls: time to write their outcome and close the database.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -74,7 +75,7 @@ impl Gateway {
         let store = parts.store.clone();
         let server = &loaded.config.server;
         let certificates = Certificates::open(server, &parts.clock)?;
-        let (data, engines) = divided(parts, certificates.clone());
+        let (data, engines) = divided(parts, certificates.clone(), Documents::new(&loaded.config));
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(
             server,

@@ -1,5 +1,7 @@
 //! `GET /token` and `DELETE /token`.
 
+mod docs;
+
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, Accept, CACHE_CONTROL, ContentType, Header as _, HeaderValue, Quality,
@@ -8,12 +10,12 @@ use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_web::{Access, Audit, Authorization, Problem, Route, RouteTable, authorization};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 
 use crate::Broker;
 use crate::broker::{Handed, Wish};
 use crate::failure::Failure;
+use docs::Lent;
 
 /// The routes, below `mount` (`/` or a path).
 pub fn routes(mount: &str) -> RouteTable {
@@ -26,6 +28,7 @@ pub fn routes(mount: &str) -> RouteTable {
             access: Access::Job,
             audit: Audit::Entry("impersonation.issue"),
             summary: "A GitLab token of the job's user, which is revoked seconds later",
+            docs: docs::issue,
         },
         Route {
             method: Method::DELETE,
@@ -34,6 +37,7 @@ pub fn routes(mount: &str) -> RouteTable {
             access: Access::Job,
             audit: Audit::Entry("impersonation.end"),
             summary: "Revoke what this job was given, now",
+            docs: docs::end,
         },
     ]
 }
@@ -112,12 +116,12 @@ fn answer(handed: &Handed, json: bool) -> HttpResponse {
     if !json {
         return response.content_type(ContentType::plaintext()).body(token.to_owned());
     }
-    response.json(json!({
-        "token": token,
-        "scopes": handed.grant.scopes,
-        "user_id": handed.user_id,
-        "user_login": handed.user_login,
-        "lifetime_seconds": handed.grant.lifetime.as_secs(),
-        "expires_at": handed.planned.due_at.format(&Rfc3339).ok(),
-    }))
+    response.json(Lent {
+        token,
+        scopes: &handed.grant.scopes,
+        user_id: handed.user_id,
+        user_login: handed.user_login.as_deref(),
+        lifetime_seconds: handed.grant.lifetime.as_secs(),
+        expires_at: handed.planned.due_at.format(&Rfc3339).ok(),
+    })
 }

@@ -1,5 +1,6 @@
 //! What the world reads, and what jobs ask for.
 
+mod docs;
 mod document;
 mod exchange;
 mod files;
@@ -94,21 +95,22 @@ fn is_host(text: &str) -> bool {
 /// The routes, below `mount` (`/` or a path).
 pub fn routes(mount: &str) -> RouteTable {
     let at = |path: &str| format!("{}{path}", mount.trim_end_matches('/'));
-    let read = |method, path: &str, handler, summary| Route {
+    let read = |method, path: &str, handler, summary, docs| Route {
         method,
         path: at(path),
         handler,
         access: Access::Public,
         audit: Audit::Nothing,
         summary,
+        docs,
     };
     let (discovery, keys) = (document::DISCOVERY.path, document::KEYS.path);
     let (what, which) = ("What this issuer is, for verifiers", "The public keys of this issuer");
     vec![
-        read(Method::GET, discovery, || web::to(document::discovery), what),
-        read(Method::HEAD, discovery, || web::to(document::discovery), what),
-        read(Method::GET, keys, || web::to(document::keys), which),
-        read(Method::HEAD, keys, || web::to(document::keys), which),
+        read(Method::GET, discovery, || web::to(document::discovery), what, docs::discovery),
+        read(Method::HEAD, discovery, || web::to(document::discovery), what, docs::discovery),
+        read(Method::GET, keys, || web::to(document::keys), which, docs::keys),
+        read(Method::HEAD, keys, || web::to(document::keys), which, docs::keys),
         Route {
             method: Method::POST,
             path: at("/token"),
@@ -116,6 +118,7 @@ pub fn routes(mount: &str) -> RouteTable {
             access: Access::UpstreamToken,
             audit: Audit::Entry("oidc_proxy.issue"),
             summary: "A token of this issuer for one of an upstream issuer",
+            docs: docs::resign,
         },
     ]
 }

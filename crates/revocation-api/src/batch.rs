@@ -6,11 +6,12 @@ use std::time::Instant;
 use portcullis_revocation::QueueError;
 use portcullis_revocation::intake::Report;
 use portcullis_web::Problem;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::RevocationApi;
 use crate::clients::Client;
-use crate::items::{Judged, Rejection};
+use crate::items::{Judged, RejectedItem, Rejection};
 
 /// Rejections that are listed one by one; more are only counted.
 const LISTED: usize = 1000;
@@ -29,6 +30,20 @@ pub(crate) struct Batch<'a> {
     rejected: u64,
     /// Those of the lowest indexes.
     listed: BTreeMap<u64, Rejection>,
+}
+
+/// What a problem says of the items.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BatchOutcome)]
+pub(crate) struct Told {
+    /// How many were taken.
+    accepted: u64,
+    /// How many had no token.
+    skipped: u64,
+    /// How many were not taken.
+    rejected_total: u64,
+    /// The first 1000 of these.
+    rejected: Vec<RejectedItem>,
 }
 
 impl<'a> Batch<'a> {
@@ -102,16 +117,12 @@ impl<'a> Batch<'a> {
     }
 
     fn describe(&self, problem: Problem) -> Problem {
-        let listed: Vec<_> = self
-            .listed
-            .iter()
-            .map(|(index, why)| json!({"index": index, "code": why.code(), "reason": why.reason()}))
-            .collect();
-        problem
-            .with("accepted", self.accepted)
-            .with("skipped", self.skipped)
-            .with("rejected_total", self.rejected)
-            .with("rejected", listed)
+        problem.with_all(&Told {
+            accepted: self.accepted,
+            skipped: self.skipped,
+            rejected_total: self.rejected,
+            rejected: self.listed.iter().map(|(index, why)| why.at(*index)).collect(),
+        })
     }
 
     fn may_take(&self, report: &Report) -> bool {

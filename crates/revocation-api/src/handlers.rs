@@ -5,12 +5,11 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::intake::Intake;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length, next_chunk};
-use serde_json::json;
 
 use crate::batch::Batch;
 use crate::clients::{Client, authenticate};
 use crate::splitter::{ArraySplitter, Broken};
-use crate::{RevocationApi, judge};
+use crate::{RevocationApi, docs, judge};
 
 /// How long a client is told to wait while the queue is too deep.
 const QUEUE_PAUSE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -26,6 +25,7 @@ pub fn routes(mount: &str) -> RouteTable {
             access: Access::RevocationClient,
             audit: Audit::Nothing,
             summary: "The types of token that this client may report",
+            docs: docs::types,
         },
         Route {
             method: Method::POST,
@@ -34,15 +34,16 @@ pub fn routes(mount: &str) -> RouteTable {
             access: Access::RevocationClient,
             audit: Audit::Entry("revocation.report"),
             summary: "Report leaked tokens, each to be revoked at its provider",
+            docs: docs::revoke,
         },
     ]
 }
 
 async fn types(request: HttpRequest, api: Data<RevocationApi>) -> Result<HttpResponse, Problem> {
     let client = authenticate(&api, &request).await?;
-    let types: Vec<&String> =
-        api.intake.types().iter().filter(|name| client.may_report(name)).collect();
-    Ok(HttpResponse::Ok().json(json!({ "types": types })))
+    let offered = api.intake.types().iter().map(String::as_str);
+    let types = offered.filter(|name| client.may_report(name)).collect();
+    Ok(HttpResponse::Ok().json(docs::Types { types }))
 }
 
 async fn revoke(

@@ -2,6 +2,9 @@
 
 use portcullis_revocation::intake::{Report, hide};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::item::{Item, Member};
 use crate::splitter::Element;
@@ -34,7 +37,34 @@ pub enum Rejection {
     UnsupportedType,
 }
 
+/// An item that was not taken, as it is told.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RejectedItem {
+    /// Its place in the body, from 0.
+    index: u64,
+    /// Stable.
+    #[schema(schema_with = Rejection::codes)]
+    code: &'static str,
+    /// For people.
+    reason: &'static str,
+}
+
 impl Rejection {
+    const ALL: [Self; 4] =
+        [Self::InvalidItem, Self::ItemTooLarge, Self::TokenTooLong, Self::UnsupportedType];
+
+    /// Of the item at this place.
+    pub const fn at(self, index: u64) -> RejectedItem {
+        RejectedItem { index, code: self.code(), reason: self.reason() }
+    }
+
+    fn codes() -> Schema {
+        let codes = Self::ALL.map(Self::code);
+        Schema::Object(
+            ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).build(),
+        )
+    }
+
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 
 mod batch;
 mod clients;
+mod docs;
 mod handlers;
 mod item;
 mod items;
@@ -17,8 +18,9 @@ use portcullis_revocation::intake::Intake;
 use portcullis_web::{PerAddress, Rate};
 
 pub use clients::{ClientConfig, Types};
+pub use docs::reported_items;
 pub use handlers::routes;
-pub use items::{Judged, Rejection, judge};
+pub use items::{Judged, RejectedItem, Rejection, judge};
 pub use jobs::{JobConfig, JobReporters, NoReporter};
 pub use public_keys::{PublicKeys, public_key_routes};
 pub use splitter::{ArraySplitter, Broken, Element};

@@ -60,7 +60,7 @@ impl Programme {
         }
     }
 
-    const fn headers(self) -> Names {
+    pub(crate) const fn headers(self) -> Names {
         match self {
             Self::Github => Names {
                 identifier: "GITHUB-PUBLIC-KEY-IDENTIFIER",

@@ -33,6 +33,7 @@ pub fn public_key_routes(mount: &str) -> RouteTable {
         access: Access::Public,
         audit: Audit::Nothing,
         summary: "The keys that sign our reports to vendors",
+        docs: crate::docs::public_keys,
     };
     vec![route(Method::GET), route(Method::HEAD)]
 }

@@ -26,7 +26,7 @@ pub trait Observer: Send + Sync + 'static {
 /// An answer, as far as it may be counted: nothing of it is the caller's to choose freely but the method.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
-    /// The place of the path in [`paths`](crate::paths) of the table; `None` where nothing is there.
+    /// The place of the path in [`places`](crate::places) of the table; `None` where nothing is there.
     pub place: Option<usize>,
     /// Whatever the caller sent.
     pub method: &'a Method,
@@ -82,7 +82,7 @@ mod tests {
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, HttpResponse, web};
 
-    use crate::{Access, Audit, Problem, Route, mount, paths, trace};
+    use crate::{Access, Audit, Problem, Route, mount, places, trace};
 
     #[derive(Default)]
     struct Heard(Mutex<Vec<String>>);
@@ -128,7 +128,7 @@ mod tests {
         let heard = Arc::new(Heard::default());
         let observer: Arc<dyn Observer> = heard.clone();
         let table = table();
-        assert_eq!(paths(&table), ["/a", "/b/{id}", "/z/{tail:.*}"]);
+        assert_eq!(places(&table), ["/a", "/b/{id}", "/z/{tail:.*}"]);
         let app = App::new().wrap(from_fn(trace)).app_data(Data::from(observer));
         let app = init_service(app.configure(|config| mount(&table, config))).await;
         for (method, path, told) in [

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use problem_details::ProblemDetails;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// An error as a caller sees it. What went wrong inside is for the log, and never in here.
@@ -103,6 +104,14 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// The same with the members of an object more.
+    #[must_use]
+    pub fn with_all(self, object: &impl Serialize) -> Self {
+        // What is no object has no members; ours are written for this.
+        let Ok(Value::Object(members)) = serde_json::to_value(object) else { return self };
+        members.into_iter().fold(self, |problem, (name, value)| problem.with(&name, value))
     }
 
     /// The stable code.

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::{ResponseError as _, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{HttpRequest, ResponseError as _, web};
 use thiserror::Error;
 
-use crate::Problem;
+use crate::{Docs, Problem};
 
 mod pattern;
 
@@ -58,7 +60,12 @@ pub struct Route {
     pub audit: Audit,
     /// What it does, in a line.
     pub summary: &'static str,
+    /// What else is to be known of it: parameters, body, answers.
+    pub docs: fn() -> Docs,
 }
+
+/// Stands before a handler: lets a request pass, with the proof among its extensions, or refuses it.
+pub type Guard = fn(&HttpRequest) -> Result<(), Problem>;
 
 /// All routes of a surface.
 pub type RouteTable = Vec<Route>;
@@ -97,15 +104,16 @@ pub fn check(table: &[Route]) -> Result<(), RouteError> {
 }
 
 /// Mounts the routes: one resource per path, 405 with `Allow` for its other methods, 404 for every
-/// other path.
-pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
+/// other path. `guard` gives what stands before all routes of an access; of those without one, each
+/// handler proves its callers by itself.
+pub fn mount(table: &[Route], guard: fn(Access) -> Option<Guard>, config: &mut web::ServiceConfig) {
     for (place, (path, mut routes)) in by_path(table).into_iter().enumerate() {
         // Actix takes the first route that fits: the one for any method takes what others leave.
         routes.sort_by_key(|route| route.method == Route::any_method());
         let allow = allow(&routes);
         let mut resource = web::resource(path).app_data(Place(place));
         for route in routes {
-            let handler = (route.handler)();
+            let handler = guarded((route.handler)(), guard(route.access));
             resource = resource.route(if route.method == Route::any_method() {
                 handler
             } else {
@@ -120,12 +128,12 @@ pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
     config.default_service(web::to(|| async { Problem::not_found().error_response() }));
 }
 
-/// Which of the mounted paths a request was for: its place in [`paths`] of the same table.
+/// Which of the mounted paths a request was for: its place in [`places`] of the same table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(pub(crate) usize);
 
 /// The paths of a table, each once, in the order in which [`mount`] mounts them.
-pub fn paths(table: &[Route]) -> Vec<&str> {
+pub fn places(table: &[Route]) -> Vec<&str> {
     by_path(table).into_iter().map(|(path, _)| path).collect()
 }
 
@@ -143,6 +151,18 @@ impl Route {
     pub fn any_method() -> Method {
         Method::from_bytes(b"ANY").unwrap_or_default()
     }
+}
+
+/// The guard comes before anything of the request is read, and after it is known that the path takes the
+/// method.
+fn guarded(handler: actix_web::Route, guard: Option<Guard>) -> actix_web::Route {
+    let Some(guard) = guard else { return handler };
+    handler.wrap(from_fn(move |request: ServiceRequest, next: Next<_>| async move {
+        match guard(request.request()) {
+            Ok(()) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+            Err(problem) => Ok(request.into_response(problem.error_response())),
+        }
+    }))
 }
 
 fn allow(routes: &[&Route]) -> String {
@@ -165,7 +185,12 @@ mod tests {
             access: Access::Public,
             audit: Audit::Nothing,
             summary: "",
+            docs: || Docs::new(""),
         }
+    }
+
+    fn open(_: Access) -> Option<Guard> {
+        None
     }
 
     fn table() -> RouteTable {
@@ -182,7 +207,7 @@ mod tests {
     }
 
     async fn ask(method: Method, path: &str) -> (u16, Option<String>, String) {
-        let app = init_service(App::new().configure(|config| mount(&table(), config))).await;
+        let app = init_service(App::new().configure(|config| mount(&table(), open, config))).await;
         let request = TestRequest::with_uri(path).method(method).to_request();
         let response = call_service(&app, request).await;
         let status = response.status().as_u16();
@@ -218,7 +243,7 @@ mod tests {
             route(Route::any_method(), "/x", || web::to(|| async { "any" })),
             route(Method::GET, "/x", || web::to(|| async { "get" })),
         ];
-        let app = init_service(App::new().configure(|config| mount(&table, config))).await;
+        let app = init_service(App::new().configure(|config| mount(&table, open, config))).await;
         for (method, expected) in [(Method::GET, "get"), (Method::HEAD, "any")] {
             let request = TestRequest::with_uri("/x").method(method).to_request();
             assert_eq!(read_body(call_service(&app, request).await).await, expected);
@@ -240,6 +265,28 @@ mod tests {
             let bad = [route(Method::GET, path, || web::to(|| async { "" }))];
             assert!(matches!(check(&bad), Err(RouteError::BadPath(..))), "{path}");
         }
+    }
+
+    #[actix_web::test]
+    async fn a_guard_stands_before_every_route_of_its_access_and_no_other() {
+        fn guard(access: Access) -> Option<Guard> {
+            let refuse: Guard = |_| Err(Problem::unauthorized(&[]));
+            (access == Access::Admin).then_some(refuse)
+        }
+        // Neither the handler nor what it wants of the request is reached.
+        let handler = || web::to(|_: web::Query<BTreeMap<String, u8>>| async { "inside" });
+        let mut table =
+            vec![route(Method::GET, "/open", handler), route(Method::GET, "/x", handler)];
+        table[1].access = Access::Admin;
+        let app = init_service(App::new().configure(|config| mount(&table, guard, config))).await;
+        for (path, status) in
+            [("/open?a=1", 200), ("/open?a=b", 400), ("/x?a=1", 401), ("/x?a=b", 401)]
+        {
+            let response = call_service(&app, TestRequest::with_uri(path).to_request()).await;
+            assert_eq!(response.status(), status, "{path}");
+        }
+        let post = TestRequest::post().uri("/x").to_request();
+        assert_eq!(call_service(&app, post).await.status(), 405, "the method is told first");
     }
 
     #[test]

@@ -15,6 +15,15 @@ const METHOD: HeaderName = HeaderName::from_static("x-auth-method");
 const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 const GERRIT_ACCOUNT: HeaderName = HeaderName::from_static("x-auth-gerrit-account");
 const GERRIT_CHANGE: HeaderName = HeaderName::from_static("x-auth-gerrit-change");
+/// All of them, with what they tell.
+pub(super) const TOLD: [(HeaderName, &str); 6] = [
+    (IDENTITY, "Who is calling."),
+    (EMAIL, "The address, where somebody vouches for it."),
+    (METHOD, "How it was proven: `gerrit`, `pat` or `oidc`."),
+    (SCOPES, "What the credential may do, separated by spaces."),
+    (GERRIT_ACCOUNT, "The account at Gerrit."),
+    (GERRIT_CHANGE, "The change at Gerrit."),
+];
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The longest value that is told, in bytes: proxies have small buffers for headers.

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use actix_web::http::{Method, StatusCode};
-use portcullis_web::{Answered, Observer, Route, paths};
+use portcullis_web::{Answered, Observer, Route, places};
 use prometheus::{Histogram, IntCounter, IntGauge};
 
 use super::list::Counting;
@@ -57,7 +57,7 @@ impl Listener {
         };
         Self {
             name,
-            places: paths(table).into_iter().chain([NOWHERE]).map(place).collect(),
+            places: places(table).into_iter().chain([NOWHERE]).map(place).collect(),
             in_flight: recorded.http_in_flight.with([name]),
             requests: recorded.http_requests.clone(),
             refusals: recorded.http_refusals.clone(),

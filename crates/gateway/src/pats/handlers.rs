@@ -9,27 +9,29 @@ use portcullis_store::StoreError;
 use portcullis_store::pats::{Pat, PatChange, Regenerated};
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable, json};
 use serde::Deserialize;
-use serde_json::{Value, json as object};
 use time::format_description::well_known::Rfc3339;
 
 use super::Pats;
+use super::docs;
 use super::input::{Change, Create, Regenerate};
-use crate::admin::Admins;
+use super::shown::{Listed, Shown};
+use crate::admin::Admin;
 use crate::problems::of_store;
 
 const LONGEST_BODY: usize = 64 * 1024;
 const PAGE: u32 = 100;
-const LONGEST_PAGE: u32 = 1000;
+pub(super) const LONGEST_PAGE: u32 = 1000;
 
 /// The routes of the PAT service.
 pub fn routes() -> RouteTable {
-    let route = |method, path: &str, handler, audit, summary| Route {
+    let route = |method, path: &str, handler, audit, summary, docs| Route {
         method,
         path: path.to_owned(),
         handler,
         access: Access::Admin,
         audit,
         summary,
+        docs,
     };
     vec![
         route(
@@ -38,15 +40,24 @@ pub fn routes() -> RouteTable {
             || web::to(create),
             Audit::Entry("pat.create"),
             "Make a personal access token; the token is shown this once",
+            docs::create,
         ),
-        route(Method::GET, "/v1/pats", || web::to(list), Audit::Nothing, "List PATs"),
-        route(Method::GET, "/v1/pats/{id}", || web::to(show), Audit::Nothing, "Show a PAT"),
+        route(Method::GET, "/v1/pats", || web::to(list), Audit::Nothing, "List PATs", docs::list),
+        route(
+            Method::GET,
+            "/v1/pats/{id}",
+            || web::to(show),
+            Audit::Nothing,
+            "Show a PAT",
+            docs::show,
+        ),
         route(
             Method::PATCH,
             "/v1/pats/{id}",
             || web::to(change),
             Audit::Entry("pat.change"),
             "Change a PAT's name, description or scopes",
+            docs::change,
         ),
         route(
             Method::DELETE,
@@ -54,6 +65,7 @@ pub fn routes() -> RouteTable {
             || web::to(revoke),
             Audit::Entry("pat.revoke"),
             "Revoke a PAT; it stays in the list",
+            docs::revoke,
         ),
         route(
             Method::POST,
@@ -61,6 +73,7 @@ pub fn routes() -> RouteTable {
             || web::to(regenerate),
             Audit::Entry("pat.regenerate"),
             "Give a PAT a new token; the former one dies",
+            docs::regenerate,
         ),
     ]
 }
@@ -69,14 +82,13 @@ async fn create(
     request: HttpRequest,
     payload: Payload,
     pats: Data<Pats>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     let body: Create = json(&request, payload, LONGEST_BODY).await?;
     let wanted = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
     let (pat, token) = pats.mint(&wanted).await.map_err(|error| of_store(&error))?;
     let place = format!("/v1/pats/{}", pat.id);
-    let answer = with_token(&pat, &token, pats.0.clock.now_ms());
+    let answer = Shown::new(&pat, pats.0.clock.now_ms()).with(&token);
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((LOCATION, place))
@@ -90,36 +102,28 @@ struct Page {
     limit: Option<u32>,
 }
 
-async fn list(
-    request: HttpRequest,
-    page: Query<Page>,
-    pats: Data<Pats>,
-    admins: Data<Admins>,
-) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
+async fn list(page: Query<Page>, pats: Data<Pats>, _: Admin) -> Result<HttpResponse, Problem> {
     let limit = page.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
     let after = page.after.as_deref().map(cursor).transpose()?;
     // No owner has a NUL in its name, and Postgres takes none.
     let owner = page.owner.as_deref().filter(|owner| !owner.contains('\0'));
     if owner.is_none() && page.owner.is_some() {
-        return Ok(HttpResponse::Ok().json(object!({ "pats": [], "next": null })));
+        return Ok(HttpResponse::Ok().json(Listed { pats: Vec::new(), next: None }));
     }
     let found = pats.0.store.pats(owner, after.as_deref(), limit).await;
     let found = found.map_err(|error| of_store(&error))?;
     let full = found.len() == limit as usize;
     let next = found.last().filter(|_| full).map(|pat| pat.id.clone());
     let now = pats.0.clock.now_ms();
-    let found: Vec<Value> = found.iter().map(|pat| without_token(pat, now)).collect();
-    Ok(HttpResponse::Ok().json(object!({ "pats": found, "next": next })))
+    let pats = found.iter().map(|pat| Shown::new(pat, now)).collect();
+    Ok(HttpResponse::Ok().json(Listed { pats, next }))
 }
 
 async fn show(
-    request: HttpRequest,
     path: web::Path<String>,
     pats: Data<Pats>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     answer(&pats, pats.0.store.pat(&id(&path)?).await)
 }
 
@@ -128,9 +132,8 @@ async fn change(
     path: web::Path<String>,
     payload: Payload,
     pats: Data<Pats>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     let change = json::<Change>(&request, payload, LONGEST_BODY).await?.check()?;
     let change = PatChange {
         name: change.name.as_deref(),
@@ -143,12 +146,10 @@ async fn change(
 }
 
 async fn revoke(
-    request: HttpRequest,
     path: web::Path<String>,
     pats: Data<Pats>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     let revoked = pats.0.store.revoke_pat(&id(&path)?).await;
     pats.0.cache.forget_all();
     answer(&pats, revoked)?;
@@ -160,9 +161,8 @@ async fn regenerate(
     path: web::Path<String>,
     payload: Payload,
     pats: Data<Pats>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     let id = id(&path)?;
     let body: Regenerate = json(&request, payload, LONGEST_BODY).await?;
     let expires_at = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
@@ -176,7 +176,7 @@ async fn regenerate(
         Regenerated::Missing => return Err(Problem::not_found()),
         Regenerated::Deleted => return Err(deleted()),
     };
-    let answer = with_token(&renewed, &token, pats.0.clock.now_ms());
+    let answer = Shown::new(&renewed, pats.0.clock.now_ms()).with(&token);
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }
 
@@ -200,7 +200,7 @@ impl Pats {
 
 fn answer(pats: &Pats, found: Result<Option<Pat>, StoreError>) -> Result<HttpResponse, Problem> {
     let pat = found.map_err(|error| of_store(&error))?.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok().json(without_token(&pat, pats.0.clock.now_ms())))
+    Ok(HttpResponse::Ok().json(Shown::new(&pat, pats.0.clock.now_ms())))
 }
 
 /// An id in the form in which it is stored; anything else names nothing.
@@ -212,33 +212,6 @@ fn id(text: &str) -> Result<String, Problem> {
 fn cursor(text: &str) -> Result<String, Problem> {
     let bad = |_| Problem::bad_request("after", "`after` is what `next` of the last page said");
     id(text).map_err(bad)
-}
-
-fn with_token(pat: &Pat, token: &portcullis_pat::Pat, now: i64) -> Value {
-    let mut answer = without_token(pat, now);
-    answer["token"] = token.expose().into();
-    answer
-}
-
-fn without_token(pat: &Pat, now: i64) -> Value {
-    let status = match pat.revoked_at {
-        Some(_) => "revoked",
-        None if pat.expires_at <= now => "expired",
-        None => "active",
-    };
-    object!({
-        "id": pat.id,
-        "name": pat.name,
-        "owner": pat.owner,
-        "description": pat.description,
-        "scopes": super::scopes(&pat.scopes),
-        "status": status,
-        "created_at": rfc3339(pat.created_at),
-        "expires_at": rfc3339(pat.expires_at),
-        "last_used_at": pat.last_used_at.map(rfc3339),
-        "revoked_at": pat.revoked_at.map(rfc3339),
-        "revoked_reason": pat.revoked_reason,
-    })
 }
 
 /// Milliseconds since 1970 as RFC 3339 has them, in UTC.

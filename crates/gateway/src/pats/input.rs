@@ -7,6 +7,8 @@ use portcullis_web::Problem;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 const LONGEST_NAME: usize = 255;
 const LONGEST_DESCRIPTION: usize = 1024;
@@ -15,32 +17,62 @@ const LONGEST_SCOPE: usize = 64;
 const LONGEST_SCOPES: usize = 2048;
 
 /// The body of `POST /v1/pats`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPat)]
 pub(super) struct Create {
+    /// What people call it: at most 255 bytes without control characters.
+    #[schema(min_length = 1, max_length = 255)]
     name: String,
+    /// The identity that the token speaks for.
+    #[schema(pattern = "^[!-~]{1,255}$")]
     owner: String,
+    /// At most 1024 bytes.
     #[serde(default)]
+    #[schema(max_length = 1024)]
     description: String,
+    /// 2048 characters in all.
     #[serde(default)]
+    #[schema(schema_with = scopes)]
     scopes: Vec<String>,
+    /// RFC 3339; no longer away than `pat.max_lifetime`.
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 
 /// The body of `PATCH /v1/pats/{id}`: what is left out stays.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PatChange)]
 pub(super) struct Change {
+    #[schema(min_length = 1, max_length = 255)]
     name: Option<String>,
+    #[schema(max_length = 1024)]
     description: Option<String>,
+    #[schema(schema_with = scopes_or_null)]
     scopes: Option<Vec<String>>,
 }
 
 /// The body of `POST /v1/pats/{id}/regenerate`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PatRenewal)]
 pub(super) struct Regenerate {
+    /// RFC 3339; no longer away than `pat.max_lifetime`.
+    #[schema(format = DateTime)]
     expires_at: String,
+}
+
+/// What [`check_scopes`] takes.
+fn scopes() -> Schema {
+    let scope =
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9A-Za-z_.:/-]{1,64}$"));
+    Schema::Array(ArrayBuilder::new().items(scope).max_items(Some(MOST_SCOPES)).build())
+}
+
+fn scopes_or_null() -> Schema {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    Schema::OneOf(OneOfBuilder::new().item(scopes()).item(null).build())
 }
 
 /// A PAT to be made, every member of it in order.

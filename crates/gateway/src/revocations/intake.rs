@@ -11,10 +11,9 @@ use portcullis_revocation_api::{Broken, Judged, Rejection, parse};
 use portcullis_store::Store;
 use portcullis_store::ledger::Revocation;
 use portcullis_web::{Problem, body};
-use serde_json::{Value, json};
 
-use super::row;
-use crate::admin::Admins;
+use super::shown::{Indexed, Outcome, Row};
+use crate::admin::Admin;
 use crate::config::RevocationApi;
 use crate::problems::of_store;
 
@@ -38,21 +37,13 @@ struct Sorted {
     skipped: usize,
 }
 
-/// What is answered of a body that is committed.
-struct Outcome {
-    rows: Vec<Value>,
-    rejected: Vec<(usize, Rejection)>,
-    skipped: usize,
-}
-
 pub(super) async fn report(
     request: HttpRequest,
     payload: Payload,
     reports: Data<Reports>,
     store: Data<Store>,
-    admins: Data<Admins>,
+    _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    admins.authorize(&request)?;
     let body = body(&request, payload, LONGEST).await?;
     let (judged, whole) = parse(&body);
     let Sorted { taken, rejected, skipped } =
@@ -60,7 +51,8 @@ pub(super) async fn report(
     let of = reports.fingerprints(&taken);
     reports.commit(taken).await.map_err(|error| of_queue(&error))?;
     let rows = read_back(&store, &of).await?;
-    answer(Outcome { rows, rejected, skipped }, whole)
+    let rejected = rejected.into_iter().map(|(index, why)| why.at(index as u64)).collect();
+    answer(Outcome { revocations: rows, rejected, skipped }, whole)
 }
 
 impl Reports {
@@ -116,29 +108,22 @@ impl Reports {
 }
 
 /// What the database says of each, now that it is committed.
-async fn read_back(store: &Store, of: &[(usize, Fingerprint)]) -> Result<Vec<Value>, Problem> {
+async fn read_back(store: &Store, of: &[(usize, Fingerprint)]) -> Result<Vec<Indexed>, Problem> {
     let fingerprints: Vec<Fingerprint> = of.iter().map(|(_, fingerprint)| *fingerprint).collect();
     let rows = store.revocations_of(&fingerprints).await.map_err(|error| of_store(&error))?;
     let rows: HashMap<&[u8], &Revocation> =
         rows.iter().map(|row| (row.fingerprint.as_slice(), row)).collect();
     let shown = |(index, fingerprint): &(usize, Fingerprint)| {
-        let mut shown = row(rows.get(fingerprint.as_slice())?);
-        shown["index"] = (*index).into();
-        Some(shown)
+        let row = Row::new(rows.get(fingerprint.as_slice())?);
+        Some(Indexed { index: *index, row })
     };
     Ok(of.iter().filter_map(shown).collect())
 }
 
 /// 200 where every item was taken or skipped; what is taken is told in any case.
 fn answer(outcome: Outcome, whole: Result<(), Broken>) -> Result<HttpResponse, Problem> {
-    let rejection = |(index, why): &(usize, Rejection)| json!({ "index": index, "code": why.code(), "reason": why.reason() });
-    let Outcome { rows, rejected, skipped } = outcome;
-    let rejected: Vec<Value> = rejected.iter().map(rejection).collect();
     let problem = match whole {
-        Ok(()) if rejected.is_empty() => {
-            let body = json!({ "revocations": rows, "rejected": rejected, "skipped": skipped });
-            return Ok(HttpResponse::Ok().json(body));
-        }
+        Ok(()) if outcome.rejected.is_empty() => return Ok(HttpResponse::Ok().json(outcome)),
         Ok(()) => Problem::bad_request(
             "some_items_rejected",
             "the items listed here were not taken; all others were",
@@ -146,7 +131,7 @@ fn answer(outcome: Outcome, whole: Result<(), Broken>) -> Result<HttpResponse, P
         // What comes before the broken place is taken: it may be alive.
         Err(broken) => Problem::bad_request("invalid_body", broken.to_string()),
     };
-    Err(problem.with("revocations", rows).with("rejected", rejected).with("skipped", skipped))
+    Err(problem.with_all(&outcome))
 }
 
 fn of_queue(error: &QueueError) -> Problem {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::shared::Shared;
 use super::tls;
+use crate::admin::guard;
 use crate::config::Server;
 use crate::error::StartError;
 
@@ -43,7 +44,7 @@ pub(super) fn listen(
             .app_data(observer.clone())
             .configure(|config| shared.give(config))
             .configure(answer_early_errors)
-            .configure(|config| mount(&table, config))
+            .configure(|config| mount(&table, guard, config))
     })
     .disable_signals()
     .shutdown_timeout(whole_seconds(config.shutdown_grace));

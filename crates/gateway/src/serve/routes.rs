@@ -3,11 +3,12 @@
 use portcullis_web::RouteTable;
 
 use crate::config::Config;
-use crate::{auth, compose, health, metrics, pats, revocations};
+use crate::{auth, compose, health, metrics, openapi, pats, revocations};
 
 /// Everything on the public listener.
 pub fn public_routes(config: &Config) -> RouteTable {
     let mut table = health::routes();
+    table.extend(openapi::routes());
     table.extend(pats::routes());
     table.extend(auth::routes());
     let mount = &config.revocation_api.mount;
@@ -29,6 +30,7 @@ pub fn public_routes(config: &Config) -> RouteTable {
 pub fn admin_routes() -> RouteTable {
     let mut table = health::admin_routes();
     table.extend(metrics::routes());
+    table.extend(openapi::operators_routes());
     table.extend(revocations::routes());
     table
 }

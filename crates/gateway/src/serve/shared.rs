@@ -19,6 +19,7 @@ use crate::admin::Admins;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
 use crate::metrics::Metrics;
+use crate::openapi::Documents;
 use crate::pats::Pats;
 use crate::revocations::Reports;
 use crate::serve::Certificates;
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     public_keys: Data<PublicKeys>,
     certificates: Data<Certificates>,
     pub(super) metrics: Data<Metrics>,
+    documents: Data<Documents>,
 }
 
 /// What works in the background once it is started.
@@ -61,7 +63,11 @@ impl Engines {
 }
 
 /// Parts, by who takes them.
-pub(super) fn divided(parts: Parts, certificates: Certificates) -> (Shared, Engines) {
+pub(super) fn divided(
+    parts: Parts,
+    certificates: Certificates,
+    documents: Documents,
+) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
@@ -79,6 +85,7 @@ pub(super) fn divided(parts: Parts, certificates: Certificates) -> (Shared, Engi
         public_keys: Data::new(parts.public_keys),
         certificates: Data::new(certificates),
         metrics: Data::new(parts.metrics),
+        documents: Data::new(documents),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -102,7 +109,8 @@ impl Shared {
             .app_data(self.reports.clone())
             .app_data(self.public_keys.clone())
             .app_data(self.certificates.clone())
-            .app_data(self.metrics.clone());
+            .app_data(self.metrics.clone())
+            .app_data(self.documents.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

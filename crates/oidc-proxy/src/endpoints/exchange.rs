@@ -5,15 +5,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
 
 use super::OidcProxy;
+use super::docs::{Exchanged, OAuthError};
 use super::token::status;
 use crate::resign::{Refusal, Request};
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub(super) const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+pub(super) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// A form that has a `grant_type`.
 #[derive(Default)]
@@ -102,12 +102,14 @@ pub(super) async fn answer(proxy: &OidcProxy, issuer: &str, form: Form) -> HttpR
         Err((error, detail)) => return refused(StatusCode::BAD_REQUEST, error, detail),
     };
     match proxy.resigner().resign(issuer, &request).await {
-        Ok(resigned) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
-            "access_token": resigned.token.expose_secret(),
-            "issued_token_type": kind,
-            "token_type": "N_A",
-            "expires_in": proxy.resigner().seconds_until(resigned.expires_at),
-        })),
+        Ok(resigned) => {
+            HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Exchanged {
+                access_token: resigned.token.expose_secret(),
+                issued_token_type: kind,
+                token_type: "N_A",
+                expires_in: proxy.resigner().seconds_until(resigned.expires_at),
+            })
+        }
         Err(refusal) => {
             tracing::info!(oidc_proxy.code = refusal.code(), "a token is not exchanged");
             let (status, error) = oauth(&refusal);
@@ -133,5 +135,5 @@ fn oauth(refusal: &Refusal) -> (StatusCode, &'static str) {
 fn refused(status: StatusCode, error: &str, detail: &str) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({ "error": error, "error_description": detail }))
+        .json(OAuthError { error, error_description: detail })
 }

@@ -12,6 +12,7 @@ use super::intake::{Taken, take_in};
 use super::keys::Found;
 use super::signature::{Claimed, PublicKey};
 use super::{Partner, Partners, Programme};
+use crate::docs;
 use crate::handlers::refuse_while_too_deep;
 
 /// The routes of these programmes, below `mount` (`/` or a path).
@@ -27,6 +28,10 @@ pub fn routes(mount: &str, programmes: &[Programme]) -> RouteTable {
         access: Access::Partner,
         audit: Audit::Entry("revocation.report"),
         summary: "Report leaked tokens under a partner programme",
+        docs: match programme {
+            Programme::Github => docs::github,
+            Programme::Gitlab => docs::gitlab,
+        },
     };
     programmes.iter().map(route).collect()
 }

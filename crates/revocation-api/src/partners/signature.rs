@@ -16,9 +16,9 @@ const LONGEST: usize = 96;
 
 /// The names of a programme's two headers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Names {
-    pub(super) identifier: &'static str,
-    pub(super) signature: &'static str,
+pub(crate) struct Names {
+    pub(crate) identifier: &'static str,
+    pub(crate) signature: &'static str,
 }
 
 /// What the two headers say. Nothing of it is proven.

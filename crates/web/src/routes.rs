@@ -7,6 +7,7 @@ use actix_web::{ResponseError as _, web};
 use thiserror::Error;
 
 use crate::Problem;
+use crate::audit::audited;
 
 mod pattern;
 
@@ -108,7 +109,7 @@ pub fn mount(table: &[Route], config: &mut web::ServiceConfig) {
         let allow = allow(&routes);
         let mut resource = web::resource(path);
         for route in routes {
-            let handler = (route.handler)();
+            let handler = audited(route, (route.handler)());
             resource = resource.route(if route.method == Route::any_method() {
                 handler
             } else {

@@ -149,10 +149,12 @@ pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
         ),
         (
             "two rows in each other's place",
-            "UPDATE audit_entries SET seq = seq + 1000 WHERE chain = ?1 AND seq IN (6, 7);
-             UPDATE audit_entries SET seq = 1013 - seq + 1000 WHERE chain = ?1 AND seq > 1000".into(),
-            "UPDATE audit_entries SET seq = seq + 1000 WHERE chain = ?1 AND seq IN (6, 7);
-             UPDATE audit_entries SET seq = 1013 - seq + 1000 WHERE chain = ?1 AND seq > 1000".into(),
+            "UPDATE audit_entries SET seq = 1006 WHERE chain = ?1 AND seq = 6;
+             UPDATE audit_entries SET seq = 6 WHERE chain = ?1 AND seq = 7;
+             UPDATE audit_entries SET seq = 7 WHERE chain = ?1 AND seq = 1006".into(),
+            "UPDATE audit_entries SET seq = 1006 WHERE chain = ?1 AND seq = 6;
+             UPDATE audit_entries SET seq = 6 WHERE chain = ?1 AND seq = 7;
+             UPDATE audit_entries SET seq = 7 WHERE chain = ?1 AND seq = 1006".into(),
             vec![(1, 6, Fault::Moved { chain: ONE, seq: 7 }), (1, 7, Fault::Moved { chain: ONE, seq: 6 })],
         ),
         (

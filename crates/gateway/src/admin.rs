@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use actix_web::HttpRequest;
 use portcullis_base::secret::SecretString;
 use portcullis_web::{
-    Authorization, PerAddress, Preshared, Problem, Rate, authorization, client_address,
+    Authorization, By, PerAddress, Preshared, Problem, Rate, authorization, client_address, note,
 };
 
 /// Failed authentications that an address may make.
@@ -14,7 +14,7 @@ pub(crate) const FAILURES: Rate =
 
 /// The configured admin tokens.
 pub(crate) struct Admins {
-    tokens: Preshared<()>,
+    tokens: Preshared<String>,
     failures: PerAddress,
 }
 
@@ -25,7 +25,9 @@ pub(crate) struct Admin(());
 impl Admins {
     /// These tokens.
     pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
-        let tokens = Preshared::new(tokens.into_iter().map(|token| (token, ())));
+        // What an operator can find in the configuration, and nothing of the token.
+        let named = tokens.into_iter().zip(0..).map(|(token, n)| (token, format!("admin_tokens[{n}]")));
+        let tokens = Preshared::new(named);
         Self { tokens, failures: PerAddress::new(FAILURES) }
     }
 
@@ -33,8 +35,9 @@ impl Admins {
     /// whichever matches.
     pub(crate) fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
         if let Authorization::Bearer(given) = authorization(request.headers())
-            && self.tokens.find(&given).is_some()
+            && let Some(name) = self.tokens.find(&given)
         {
+            note(request).by(By::AdminToken, name);
             return Ok(Admin(()));
         }
         if let Some(address) = client_address(request) {

@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use portcullis_revocation::identity::short;
 use portcullis_revocation::issuance::LENT_PROVIDER;
 use portcullis_store::ledger::{Detail, Move, Revocation};
 use portcullis_store::queue::State;
 use portcullis_store::{Fingerprint, Store};
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable, note};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -162,9 +163,14 @@ async fn act(
     admins.authorize(request)?;
     let fingerprint = fingerprint(path)?;
     let of = |error| of_store(&error);
+    note(request).touched("fingerprint", short(&fingerprint));
     let done = store.operate(&fingerprint, act).await.map_err(of)?;
+    if done {
+        note(request).changed();
+    }
     let found = store.revocation(&fingerprint).await.map_err(of)?.ok_or_else(Problem::not_found)?;
     if !done {
+        note(request).touched("state", found.revocation.state.as_str());
         return Err(not_done(found.revocation, act));
     }
     Ok(HttpResponse::Ok().json(detail(&found)))

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use self::listener::{Running, listen};
 use self::shared::divided;
+use crate::audit::Log;
 use crate::compose;
 use crate::config::Loaded;
 use crate::error::StartError;
@@ -60,6 +61,7 @@ pub struct Gateway {
     care: Option<Care>,
     servers: Vec<Running>,
     beside: Vec<JoinHandle<()>>,
+    audit: Log,
     patience: Duration,
 }
 
@@ -70,7 +72,9 @@ impl Gateway {
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
-        let (data, engines) = divided(parts);
+        let audit = &loaded.config.audit;
+        let audit = Log::start(&store, parts.audit_key.clone(), audit.retention);
+        let (data, engines) = divided(parts, audit.recorder());
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(server, server.listen, public, &data)?;
@@ -115,6 +119,7 @@ impl Gateway {
             care,
             servers: vec![public_server, admin_server],
             beside: [followers, warm_up].into_iter().chain(own_keys).chain(leaked).collect(),
+            audit,
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }
@@ -170,6 +175,8 @@ impl Gateway {
         let care = OptionFuture::from(self.care.map(Care::stop));
         tokio::join!(servers, sweep, care, self.worker.stop(), self.outbox.stop());
         self.beside.iter().for_each(JoinHandle::abort);
+        // After everybody who has something to tell.
+        self.audit.stop().await;
         self.store.close().await;
     }
 }

@@ -1,5 +1,6 @@
 //! The sections of the file, each as a struct beside its reader.
 
+mod audit;
 mod auth;
 mod gerrit;
 mod impersonation;
@@ -14,6 +15,7 @@ mod revocation;
 mod server;
 mod tokens;
 
+pub use audit::Audit;
 pub use auth::{Auth, Method};
 pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
@@ -68,6 +70,8 @@ pub struct Config {
     pub oidc_proxy: Option<OidcProxy>,
     /// `[partners]`
     pub partners: Partners,
+    /// `[audit]`
+    pub audit: Audit,
 }
 
 impl Config {
@@ -98,6 +102,7 @@ impl Config {
         let read_partners =
             |section: &mut Section<'_>| Partners::read(section, revocation.as_ref());
         let partners = root.table("partners", read_partners);
+        let audit = root.table("audit", Audit::read);
         let auth = root.table("auth", Auth::read);
         if let Some(auth) = &auth {
             warn_of_idle(root, auth, gerrit.is_some());
@@ -126,6 +131,7 @@ impl Config {
                 None => None,
             },
             partners: partners?,
+            audit: audit?,
         })
     }
 }

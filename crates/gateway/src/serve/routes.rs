@@ -3,7 +3,7 @@
 use portcullis_web::RouteTable;
 
 use crate::config::Config;
-use crate::{auth, compose, health, pats, revocations};
+use crate::{audit, auth, compose, health, pats, revocations};
 
 /// Everything on the public listener.
 pub fn public_routes(config: &Config) -> RouteTable {
@@ -29,5 +29,6 @@ pub fn public_routes(config: &Config) -> RouteTable {
 pub fn admin_routes() -> RouteTable {
     let mut table = health::admin_routes();
     table.extend(revocations::routes());
+    table.extend(audit::routes());
     table
 }

@@ -14,6 +14,8 @@ use portcullis_revocation::worker::{self, Worker};
 use portcullis_revocation_api::partners::Partners;
 use portcullis_revocation_api::{PublicKeys, RevocationApi};
 use portcullis_store::Store;
+use portcullis_store::audit::AuditKey;
+use portcullis_web::Recorder;
 
 use crate::admin::Admins;
 use crate::auth::Chain;
@@ -36,6 +38,8 @@ pub(super) struct Shared {
     reports: Data<Reports>,
     pub(super) jobs: Option<Data<Jobs>>,
     public_keys: Data<PublicKeys>,
+    recorder: Data<dyn Recorder>,
+    audit_key: Data<AuditKey>,
 }
 
 /// What works in the background once it is started.
@@ -57,7 +61,7 @@ impl Engines {
 }
 
 /// Parts, by who takes them.
-pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
+pub(super) fn divided(parts: Parts, recorder: Arc<dyn Recorder>) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
@@ -73,6 +77,8 @@ pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
         reports: Data::new(parts.reports),
         jobs: parts.jobs.map(Data::from),
         public_keys: Data::new(parts.public_keys),
+        recorder: Data::from(recorder),
+        audit_key: Data::new(parts.audit_key),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -94,7 +100,9 @@ impl Shared {
             .app_data(self.admins.clone())
             .app_data(self.revocation_api.clone())
             .app_data(self.reports.clone())
-            .app_data(self.public_keys.clone());
+            .app_data(self.public_keys.clone())
+            .app_data(self.recorder.clone())
+            .app_data(self.audit_key.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

@@ -44,6 +44,7 @@ POST /token UpstreamToken Entry(\"oidc_proxy.issue\")";
 const ADMIN: &str = "\
 GET /health Public Nothing
 GET /ready Public Nothing
+GET /v1/audit/head Admin Nothing
 GET /v1/revocations Admin Nothing
 GET /v1/revocations/{fingerprint} Admin Nothing
 HEAD /health Public Nothing

@@ -133,6 +133,8 @@ pub struct Verifier<'a> {
     last_number: i64,
     before: Option<(ChainId, Option<super::Mac>)>,
     places: i64,
+    /// Where chains end that are still to come, for entries that were moved here from there.
+    to_come: Vec<(ChainId, i64)>,
     /// Entries passed.
     pub entries: u64,
 }
@@ -142,7 +144,7 @@ impl<'a> Verifier<'a> {
     pub fn new(key: &'a AuditKey, heads: &[Head], tell: &'a mut dyn FnMut(Defect)) -> Self {
         let known = heads.iter().map(|head| (head.chain, head.seq)).collect();
         let (walks, places) = (BTreeMap::new(), PLACES);
-        Self { key, tell, walks, known, last_number: 0, before: None, places, entries: 0 }
+        Self { key, tell, walks, known, last_number: 0, before: None, places, to_come: Vec::new(), entries: 0 }
     }
 
     /// The next chain of the register. `None` where it cannot be gone along.
@@ -243,9 +245,10 @@ impl<'a> Verifier<'a> {
             let last = passed.last().max(self.known.get(chain).copied().unwrap_or(0));
             (0..=last.saturating_add(1000)).map(|seq| (*chain, seq))
         });
+        let to_come = self.to_come.iter().flat_map(|(chain, last)| (0..=*last).map(|seq| (*chain, seq)));
         let mut tried = 0;
         let budget = usize::try_from(self.places).unwrap_or(0);
-        let mut places = own.chain(whole).take(budget).inspect(|_| tried += 1);
+        let mut places = own.chain(whole).chain(to_come).take(budget).inspect(|_| tried += 1);
         let found = places.find(|(chain, seq)| row.is_of(self.key, chain, *seq));
         self.places -= tried;
         let (chain, seq) = found?;
@@ -301,6 +304,8 @@ impl Store {
         verifier: &mut Verifier<'_>,
         progress: &dyn Fn(u64),
     ) -> Result<(), StoreError> {
+        let heads = self.audit_heads(verifier.key, 0, PAGE).await?;
+        verifier.to_come = heads.into_iter().map(|head| (head.chain, head.seq)).collect();
         loop {
             let chains = self.audit_chains(verifier.last_number, PAGE).await?;
             if chains.is_empty() {

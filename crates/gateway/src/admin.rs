@@ -8,8 +8,8 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use portcullis_base::secret::SecretString;
 use portcullis_web::{
-    Access, Authorization, Guard, PerAddress, Preshared, Problem, Rate, authorization,
-    client_address,
+    Access, Authorization, By, Guard, PerAddress, Preshared, Problem, Rate, authorization,
+    client_address, note,
 };
 
 /// Failed authentications that an address may make.
@@ -20,7 +20,7 @@ const CHALLENGE: &str = "Bearer realm=\"portcullis-admin\"";
 
 /// The configured admin tokens.
 pub(crate) struct Admins {
-    tokens: Preshared<()>,
+    tokens: Preshared<String>,
     failures: PerAddress,
 }
 
@@ -67,7 +67,10 @@ fn admit(request: &HttpRequest) -> Result<(), Problem> {
 impl Admins {
     /// These tokens.
     pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
-        let tokens = Preshared::new(tokens.into_iter().map(|token| (token, ())));
+        // What an operator can find in the configuration, and nothing of the token.
+        let named =
+            tokens.into_iter().zip(0..).map(|(token, n)| (token, format!("admin_tokens[{n}]")));
+        let tokens = Preshared::new(named);
         Self { tokens, failures: PerAddress::new(FAILURES) }
     }
 
@@ -75,8 +78,9 @@ impl Admins {
     /// whichever matches.
     pub(crate) fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
         if let Authorization::Bearer(given) = authorization(request.headers())
-            && self.tokens.find(&given).is_some()
+            && let Some(name) = self.tokens.find(&given)
         {
+            note(request).by(By::AdminToken, name);
             return Ok(Admin(()));
         }
         if let Some(address) = client_address(request) {

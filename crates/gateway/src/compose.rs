@@ -17,11 +17,13 @@ use portcullis_revocation::vault::{Vault, VaultError, own_key};
 use portcullis_revocation::worker;
 use portcullis_revocation_api::partners::Partners;
 use portcullis_revocation_api::{ClientConfig, JobConfig, PublicKeys, RevocationApi, Types};
+use portcullis_store::audit::AuditKey;
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_web::Rate;
 use url::Url;
 
 use crate::admin::{Admins, FAILURES};
+use crate::audit;
 use crate::auth::Chain;
 use crate::config::{CaFile, Client, Config, Loaded, RateLimit};
 use crate::error::StartError;
@@ -69,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) random: Arc<dyn Randomness>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) audit_key: AuditKey,
 }
 
 /// Opens the database and builds every part from the configuration.
@@ -79,6 +82,8 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let store = open_store(config).await?;
     let vault = Vault::open(&store, &loaded.master_key, random.as_ref()).await;
     let vault = vault.map_err(of_vault)?;
+    let audit_key = audit::begin(&store, &loaded.master_key, &random, &clock, "serve").await;
+    let audit_key = audit_key.map_err(of_vault)?;
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;
     let resigner = resigner::make(config, &store, &random, &clock).await?;
@@ -126,6 +131,7 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
         pats,
         random,
         clock,
+        audit_key,
     })
 }
 
@@ -141,7 +147,7 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
     })
 }
 
-fn of_vault(error: VaultError) -> StartError {
+pub(crate) fn of_vault(error: VaultError) -> StartError {
     match error {
         VaultError::WrongMasterKey => StartError::new("master-key", error),
         VaultError::Store(_) => StartError::new("database", error),

@@ -2,6 +2,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 mod admin;
+pub mod audit;
 mod auth;
 pub mod cli;
 pub mod commands;

@@ -6,14 +6,15 @@ mod shown;
 
 use std::ops::RangeInclusive;
 
-use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use portcullis_revocation::identity::short;
 use portcullis_revocation::issuance::LENT_PROVIDER;
 use portcullis_store::ledger::{Move, Revocation};
 use portcullis_store::queue::State;
 use portcullis_store::{Fingerprint, Store};
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable, note};
 use serde::Deserialize;
 
 use crate::admin::Admin;
@@ -126,35 +127,48 @@ async fn show(
 }
 
 async fn approve(
+    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
     _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    act(&path, &store, Move::Approve).await
+    act(&request, &path, &store, Move::Approve).await
 }
 
 async fn cancel(
+    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
     _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    act(&path, &store, Move::Cancel).await
+    act(&request, &path, &store, Move::Cancel).await
 }
 
 async fn retry(
+    request: HttpRequest,
     path: web::Path<String>,
     store: Data<Store>,
     _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    act(&path, &store, Move::Retry).await
+    act(&request, &path, &store, Move::Retry).await
 }
 
-async fn act(path: &str, store: &Store, act: Move) -> Result<HttpResponse, Problem> {
+async fn act(
+    request: &HttpRequest,
+    path: &str,
+    store: &Store,
+    act: Move,
+) -> Result<HttpResponse, Problem> {
     let fingerprint = fingerprint(path)?;
     let of = |error| of_store(&error);
+    note(request).touched("fingerprint", short(&fingerprint));
     let done = store.operate(&fingerprint, act).await.map_err(of)?;
+    if done {
+        note(request).changed();
+    }
     let found = store.revocation(&fingerprint).await.map_err(of)?.ok_or_else(Problem::not_found)?;
     if !done {
+        note(request).touched("state", found.revocation.state.as_str());
         return Err(not_done(found.revocation, act));
     }
     Ok(HttpResponse::Ok().json(Whole::new(&found)))

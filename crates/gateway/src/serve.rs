@@ -22,7 +22,8 @@ use portcullis_store::Store;
 use tokio::task::JoinHandle;
 
 use self::listener::{Listener, Running, listen};
-use self::shared::divided;
+use self::shared::{Made, divided};
+use crate::audit::Log;
 use crate::compose;
 use crate::config::Loaded;
 use crate::error::StartError;
@@ -63,6 +64,7 @@ pub struct Gateway {
     care: Option<Care>,
     servers: Vec<Running>,
     beside: Vec<JoinHandle<()>>,
+    audit: Log,
     patience: Duration,
 }
 
@@ -73,9 +75,18 @@ impl Gateway {
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
+        let audit = &loaded.config.audit;
+        let audit = Log::start(&store, parts.audit_key.clone(), audit.retention);
         let server = &loaded.config.server;
         let certificates = Certificates::open(server, &parts.clock)?;
-        let (data, engines) = divided(parts, certificates.clone(), Documents::new(&loaded.config));
+        let (data, engines) = divided(
+            parts,
+            Made {
+                certificates: certificates.clone(),
+                documents: Documents::new(&loaded.config),
+                recorder: audit.recorder(),
+            },
+        );
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(
             server,
@@ -141,6 +152,7 @@ impl Gateway {
                 .chain(own_keys)
                 .chain(leaked)
                 .collect(),
+            audit,
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }
@@ -196,6 +208,8 @@ impl Gateway {
         let care = OptionFuture::from(self.care.map(Care::stop));
         tokio::join!(servers, sweep, care, self.worker.stop(), self.outbox.stop());
         self.beside.iter().for_each(JoinHandle::abort);
+        // After everybody who has something to tell.
+        self.audit.stop().await;
         self.store.close().await;
     }
 }

@@ -10,7 +10,7 @@ use portcullis_jwt_verify::sources::Health;
 use portcullis_jwt_verify::{Stats as TokenStats, VerifiedClaims, Verifier};
 use portcullis_revocation::identity::short;
 use portcullis_revocation::issuance::{Digest, Issuances, Planned, digest};
-use portcullis_web::{PerKey, Rate};
+use portcullis_web::{Account, By, PerKey, Rate};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use self::making::Order;
@@ -167,28 +167,46 @@ impl Broker {
     }
 
     /// Gives the job of this JWT a token.
-    pub(crate) async fn issue(&self, jwt: &SecretString, wish: &Wish) -> Result<Handed, Failure> {
-        let issued = self.issue_for(jwt, wish).await;
+    pub(crate) async fn issue(
+        &self,
+        jwt: &SecretString,
+        wish: &Wish,
+        account: &Account,
+    ) -> Result<Handed, Failure> {
+        let issued = self.issue_for(jwt, wish, account).await;
         let counts = &self.0.counts;
         add(if issued.is_ok() { &counts.issued } else { &counts.refused }, 1);
         issued
     }
 
-    async fn issue_for(&self, jwt: &SecretString, wish: &Wish) -> Result<Handed, Failure> {
+    async fn issue_for(
+        &self,
+        jwt: &SecretString,
+        wish: &Wish,
+        account: &Account,
+    ) -> Result<Handed, Failure> {
         let claims = self.prove(jwt).await?;
         let job = Job::read(&claims)?;
+        tell_who(account, &job);
         let outcome = self.issue_to(&claims, &job, jwt, wish).await;
         log(&job, &outcome);
+        if let Ok(handed) = &outcome {
+            account.touched("fingerprint", short(&handed.planned.fingerprint));
+            account.touched("scopes", handed.grant.scopes.clone());
+            account.touched("lifetime_seconds", handed.grant.lifetime.as_secs());
+        }
         outcome
     }
 
     /// Has everything revoked, now, that was given to the job of this JWT.
-    pub(crate) async fn end(&self, jwt: &SecretString) -> Result<(), Failure> {
+    pub(crate) async fn end(&self, jwt: &SecretString, account: &Account) -> Result<(), Failure> {
         let claims = self.prove(jwt).await?;
         let job = Job::read(&claims)?;
+        tell_who(account, &job);
         self.0.ends_per_user.check(job.user_id()).map_err(Failure::TooMany)?;
         let count = self.0.issuances.end_job(&key(&job, jwt)).await?;
         add(&self.0.counts.given_back, count);
+        account.touched("tokens", count);
         tracing::info!(
             impersonation.user_id = job.user_id(),
             impersonation.job_id = job.job_id(),
@@ -262,6 +280,12 @@ impl Broker {
         let issuer = claims.issuer().unwrap_or_default();
         Ok(Some((digest(&[issuer, id]), left + BEYOND_EXPIRY)))
     }
+}
+
+fn tell_who(account: &Account, job: &Job) {
+    account.by(By::Job, job.project_path().unwrap_or_default());
+    account.touched("user_id", job.user_id());
+    account.touched("job_id", job.job_id());
 }
 
 fn log(job: &Job, outcome: &Result<Handed, Failure>) {

@@ -8,7 +8,9 @@ use actix_web::http::header::{
 };
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use portcullis_web::{Access, Audit, Authorization, Problem, Route, RouteTable, authorization};
+use portcullis_web::{
+    Access, Audit, Authorization, Problem, Route, RouteTable, authorization, note,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use time::format_description::well_known::Rfc3339;
 
@@ -46,7 +48,7 @@ async fn issue(request: HttpRequest, broker: Data<Broker>) -> Result<HttpRespons
     let handed = async {
         let jwt = bearer(&request)?;
         let wish = wish(request.query_string())?;
-        broker.issue(&jwt, &wish).await
+        broker.issue(&jwt, &wish, &note(&request)).await
     };
     let handed = handed.await.map_err(|failure| failure.problem())?;
     Ok(answer(&handed, wants_json(&request)))
@@ -55,7 +57,7 @@ async fn issue(request: HttpRequest, broker: Data<Broker>) -> Result<HttpRespons
 async fn end(request: HttpRequest, broker: Data<Broker>) -> Result<HttpResponse, Problem> {
     let ended = async {
         let jwt = bearer(&request)?;
-        broker.end(&jwt).await
+        broker.end(&jwt, &note(&request)).await
     };
     ended.await.map_err(|failure| failure.problem())?;
     Ok(HttpResponse::NoContent().finish())

@@ -13,6 +13,7 @@ use portcullis_jwt_verify::{
     Algorithm, Clock, Error as JwtError, Stats as TokenStats, VerifiedClaims, Verifier,
     claimed_issuers,
 };
+use portcullis_web::{Account, By};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -150,14 +151,27 @@ impl ReSigner {
     }
 
     /// A token of ours, whose issuer is called `issuer`, for a token of an upstream.
-    pub async fn resign(&self, issuer: &str, request: &Request) -> Result<Resigned, Refusal> {
-        let resigned = self.judge(issuer, request).await;
+    /// Who asks, and for what, goes into `account`.
+    pub async fn resign(
+        &self,
+        issuer: &str,
+        request: &Request,
+        account: &Account,
+    ) -> Result<Resigned, Refusal> {
+        let resigned = self.judge(issuer, request, account).await;
         self.counts.count(resigned.as_ref().err());
         resigned
     }
 
-    async fn judge(&self, issuer: &str, request: &Request) -> Result<Resigned, Refusal> {
+    async fn judge(
+        &self,
+        issuer: &str,
+        request: &Request,
+        account: &Account,
+    ) -> Result<Resigned, Refusal> {
         let claims = self.prove(&request.token).await?;
+        account.by(By::UpstreamToken, claims.subject().unwrap_or_default());
+        account.touched("upstream", claims.issuer().unwrap_or_default());
         let audience = self.audience(&claims, request.audience.as_deref())?;
         if !self.policy.rules.is_empty() && self.policy.rules.decide(&claims).is_none() {
             return Err(Refusal::NoRule);
@@ -169,6 +183,7 @@ impl ReSigner {
         let key = chosen.ok_or(Refusal::Algorithm)?;
         let payload = self.compose(issuer, now, &claims, audience)?;
         let expires_at = self.record(&claims, &payload).await?;
+        account.touched("expires_at", expires_at.unix_timestamp());
         let token = key.signer.sign(&key.header, &Value::Object(payload).to_string())?;
         Ok(Resigned { token: token.into(), expires_at })
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use portcullis_revocation::QueueError;
+use portcullis_revocation::identity::short;
 use portcullis_revocation::intake::Report;
-use portcullis_web::Problem;
+use portcullis_web::{Account, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::RevocationApi;
 use crate::clients::Client;
 use crate::items::{Judged, RejectedItem, Rejection};
+use crate::{NAMED, RevocationApi};
 
 /// Rejections that are listed one by one; more are only counted.
 const LISTED: usize = 1000;
@@ -20,6 +21,9 @@ const LISTED: usize = 1000;
 pub(crate) struct Batch<'a> {
     api: &'a RevocationApi,
     client: &'a Client,
+    account: &'a Account,
+    /// The first fingerprints that were sent to be committed.
+    named: Vec<String>,
     began: Instant,
     waiting: Vec<Report>,
     /// What this client may not report, each with its index: taken only where it is ours.
@@ -47,10 +51,12 @@ pub(crate) struct Told {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(api: &'a RevocationApi, client: &'a Client) -> Self {
+    pub(crate) fn new(api: &'a RevocationApi, client: &'a Client, account: &'a Account) -> Self {
         Self {
             api,
             client,
+            account,
+            named: Vec::new(),
             began: Instant::now(),
             waiting: Vec::new(),
             doubtful: Vec::new(),
@@ -85,16 +91,29 @@ impl<'a> Batch<'a> {
             let rest = self.waiting.split_off(self.waiting.len().min(self.api.max_batch));
             let piece = std::mem::replace(&mut self.waiting, rest);
             let count = piece.len() as u64;
+            self.note(&piece);
             let result = self.api.intake.accept(self.client.name(), piece).await;
             result.map_err(|error| self.not_committed(&error))?;
             self.accepted += count;
+            self.account.touched("accepted", self.accepted);
         }
         Ok(())
+    }
+
+    /// Before the commit: nobody may hear of what comes of it.
+    fn note(&mut self, piece: &[Report]) {
+        let room = NAMED - self.named.len();
+        let named = piece.iter().take(room);
+        self.named.extend(named.map(|one| short(&self.api.intake.fingerprint(&one.secret))));
+        self.account.touched("fingerprints", self.named.clone());
+        self.account.changed();
     }
 
     /// Nothing to complain about, or a problem that says what became of the items. `broken` is what
     /// is wrong with the body as a whole.
     pub(crate) fn outcome(self, broken: Option<Problem>) -> Result<(), Problem> {
+        self.account.touched("accepted", self.accepted);
+        self.account.touched("rejected", self.rejected);
         tracing::info!(
             revocation.client = self.client.name(),
             revocation.accepted = self.accepted,

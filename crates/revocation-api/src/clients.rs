@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use portcullis_revocation::formats::DOCTOR_TYPE;
 use portcullis_web::{
-    Authorization, PerClient, Preshared, Problem, Rate, authorization, client_address,
+    Authorization, By, PerClient, Preshared, Problem, Rate, authorization, client_address, note,
 };
 use secrecy::SecretString;
 
@@ -49,6 +49,11 @@ impl Client {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A configured client's name has no colon.
+    fn by(&self) -> By {
+        if self.name.contains(':') { By::Job } else { By::RevocationClient }
     }
 
     /// Whether it may report this type, if the type is taken at all. What is made up for a trial does no harm.
@@ -96,7 +101,10 @@ pub(crate) async fn authenticate(
     request: &HttpRequest,
 ) -> Result<Arc<Client>, Problem> {
     let refusal = match find(api, request).await {
-        Ok(Some(client)) => return Ok(client),
+        Ok(Some(client)) => {
+            note(request).by(client.by(), client.name());
+            return Ok(client);
+        }
         Ok(None) => Problem::unauthorized(&["Bearer realm=\"token-revocation\""]),
         // Of jobs that may not report there can be as many as strangers have.
         Err(problem) if problem.code() == NO_RULE => problem,

@@ -4,7 +4,9 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::intake::Intake;
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length, next_chunk};
+use portcullis_web::{
+    Access, Account, Audit, Problem, Route, RouteTable, announced_length, next_chunk, note,
+};
 
 use crate::batch::Batch;
 use crate::clients::{Client, authenticate};
@@ -56,7 +58,7 @@ async fn revoke(
         return Err(Problem::too_large(api.max_body));
     }
     refuse_while_too_deep(&api.intake, api.max_waiting).await?;
-    take_in(&api, &client, payload).await?;
+    take_in(&api, &client, &note(&request), payload).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -79,9 +81,10 @@ pub(crate) async fn refuse_while_too_deep(
 async fn take_in(
     api: &RevocationApi,
     client: &Client,
+    account: &Account,
     mut payload: Payload,
 ) -> Result<(), Problem> {
-    let mut batch = Batch::new(api, client);
+    let mut batch = Batch::new(api, client, account);
     let broken = read_into(&mut batch, api, &mut payload).await?;
     batch.commit().await?;
     batch.outcome(broken)

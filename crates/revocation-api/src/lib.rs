@@ -28,6 +28,9 @@ pub use splitter::{ArraySplitter, Broken, Element};
 use clients::Clients;
 use jobs::Jobs;
 
+/// Fingerprints that the audit log names of one call; of more there is the count.
+pub const NAMED: usize = 100;
+
 /// How the API behaves.
 #[derive(Debug)]
 pub struct Config {

@@ -104,6 +104,19 @@ pub async fn own_key(
     })
 }
 
+/// The same where it was made before; makes nothing.
+pub async fn kept_key(
+    store: &Store,
+    master: &MasterKey,
+    name: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+    let Some(wrapped) = store.key(name).await? else { return Ok(None) };
+    master.unwrap(name, &wrapped).map(Some).map_err(|error| match error {
+        SealError::DoesNotOpen => VaultError::WrongMasterKey,
+        error => error.into(),
+    })
+}
+
 fn associated(key_version: i32, fingerprint: &Fingerprint) -> [u8; 36] {
     let mut bytes = [0; 36];
     bytes[..4].copy_from_slice(&key_version.to_be_bytes());

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod audit;
 mod dialect;
 mod error;
 pub mod events;

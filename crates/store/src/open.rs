@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 };
 
 use crate::StoreError;
+use crate::audit::append::Chain;
 use crate::dialect::{on, sql};
 use crate::events::{Events, PostgresListener};
 use crate::lock::{self, LockFile};
@@ -47,11 +48,13 @@ struct Inner {
     events: Events,
     /// See [`Store::tell_people`].
     telling: AtomicBool,
+    /// See [`Store::begin_chain`].
+    chain: OnceLock<Chain>,
 }
 
 impl Inner {
     fn new(backend: Backend, events: Events) -> Self {
-        Self { backend, events, telling: AtomicBool::new(false) }
+        Self { backend, events, telling: AtomicBool::new(false), chain: OnceLock::new() }
     }
 }
 
@@ -69,7 +72,7 @@ pub(crate) struct Sqlite {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
     #[expect(dead_code, reason = "held for as long as the database is open")]
-    lock: LockFile,
+    lock: Option<LockFile>,
 }
 
 impl Store {
@@ -150,10 +153,33 @@ impl Store {
             .acquire_timeout(ACQUIRE)
             .connect_with(connect.pragma("cache_size", READERS_CACHE))
             .await?;
-        let sqlite = Sqlite { writer, readers, lock };
+        let sqlite = Sqlite { writer, readers, lock: Some(lock) };
         let store = Self(Arc::new(Inner::new(Backend::Sqlite(sqlite), Events::default())));
         store.void_leases().await?;
         Ok(store)
+    }
+
+    /// Opens the database as it is, beside whoever uses it: nothing is made, migrated or locked. What writes
+    /// is refused by SQLite, and not to be called.
+    pub async fn connect_to_read(options: &ConnectOptions) -> Result<Self, StoreError> {
+        use secrecy::ExposeSecret as _;
+        let url = options.url.expose_secret();
+        let backend = if url.starts_with("sqlite:") {
+            let connect = SqliteConnectOptions::from_str(url)
+                .map_err(|_| StoreError::Address)?
+                .read_only(true)
+                .busy_timeout(ACQUIRE);
+            let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE).max_connections(2);
+            let readers = pool.connect_with(connect).await?;
+            Backend::Sqlite(Sqlite { writer: readers.clone(), readers, lock: None })
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let connect = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+            let pool = PgPoolOptions::new().acquire_timeout(ACQUIRE).max_connections(2);
+            Backend::Postgres(pool.connect_with(connect.application_name("portcullis")).await?)
+        } else {
+            return Err(StoreError::Address);
+        };
+        Ok(Self(Arc::new(Inner::new(backend, Events::default()))))
     }
 
     /// Whether the database answers.
@@ -182,6 +208,15 @@ impl Store {
 
     pub(crate) fn backend(&self) -> &Backend {
         &self.0.backend
+    }
+
+    pub(crate) fn chain(&self) -> Option<&Chain> {
+        self.0.chain.get()
+    }
+
+    pub(crate) fn set_chain(&self, chain: Chain) {
+        // Begun once at the start of a process; a second one would only leave the first without its end.
+        drop(self.0.chain.set(chain));
     }
 
     pub(crate) fn telling(&self) -> &AtomicBool {

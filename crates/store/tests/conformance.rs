@@ -3,6 +3,8 @@
 #[path = "conformance/support.rs"]
 mod support;
 
+#[path = "conformance/audit.rs"]
+mod audit;
 #[path = "conformance/gauges.rs"]
 mod gauges;
 #[path = "conformance/issuances.rs"]
@@ -45,6 +47,17 @@ macro_rules! on_both_databases {
 }
 
 on_both_databases![
+    audit::what_nobody_touched_is_whole,
+    audit::every_tampering_is_found_with_its_place,
+    audit::a_whole_chain_cannot_go_unnoticed,
+    audit::a_cut_tail_is_known_to_a_head_and_to_later_chains,
+    audit::the_ends_of_the_queue_are_recorded_with_them,
+    audit::an_attempt_that_nobody_heard_of_is_not_written_twice,
+    audit::what_is_old_goes_and_leaves_a_checkpoint,
+    audit::nothing_that_was_made_to_look_old_goes,
+    audit::a_forged_checkpoint_hides_nothing,
+    audit::several_begin_and_write_at_once,
+    audit::entries_cannot_be_changed_by_mistake,
     report::a_new_secret_becomes_one_pending_row,
     report::a_second_report_is_a_sighting_more,
     report::a_hundred_sightings_are_kept_and_all_are_counted,

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
+mod audit;
 mod body;
 mod cached;
 mod credentials;
@@ -13,6 +15,8 @@ mod routes;
 mod source;
 mod trace;
 
+pub use account::{Account, By, Noted, note};
+pub use audit::{Call, Outcome, Place, Recorder};
 pub use body::{announced_length, body, json, next_chunk};
 pub use cached::{cache_control, cached};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
@@ -23,4 +27,4 @@ pub use preshared::Preshared;
 pub use problem::{Code, Problem};
 pub use routes::{Access, Audit, Guard, Route, RouteError, RouteTable, check, mount, places};
 pub use source::client_address;
-pub use trace::{answer_early_errors, trace};
+pub use trace::{RequestId, answer_early_errors, trace};

@@ -8,6 +8,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpRequest, ResponseError as _, web};
 use thiserror::Error;
 
+use crate::audit::audited;
 use crate::{Docs, Problem};
 
 mod pattern;
@@ -113,7 +114,8 @@ pub fn mount(table: &[Route], guard: fn(Access) -> Option<Guard>, config: &mut w
         let allow = allow(&routes);
         let mut resource = web::resource(path).app_data(Place(place));
         for route in routes {
-            let handler = guarded((route.handler)(), guard(route.access));
+            // Outermost: what the guard refuses is recorded as well.
+            let handler = audited(route, guarded((route.handler)(), guard(route.access)));
             resource = resource.route(if route.method == Route::any_method() {
                 handler
             } else {

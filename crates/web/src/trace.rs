@@ -9,7 +9,7 @@ use actix_web::error::{InternalError, JsonPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError as _, web};
+use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 use portcullis_base::{Randomness as _, SystemRandomness};
 use tracing::Instrument as _;
 
@@ -28,6 +28,7 @@ pub async fn trace(
     let id = request_id();
     let span = tracing::info_span!("request", request.id = %id);
     let method = request.method().clone();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.call(request).instrument(span.clone()).await?;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
@@ -44,6 +45,10 @@ pub async fn trace(
     );
     Ok(response)
 }
+
+/// What the log and the answer call a request; among its extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub(crate) String);
 
 /// So many ids are made of what the system's generator gives at a time: a call of the system for each
 /// request would show in its time. They are names, not secrets.

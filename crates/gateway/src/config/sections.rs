@@ -1,5 +1,6 @@
 //! The sections of the file, each as a struct beside its reader.
 
+mod audit;
 mod auth;
 mod gerrit;
 mod impersonation;
@@ -16,6 +17,7 @@ mod server;
 mod tls;
 mod tokens;
 
+pub use audit::Audit;
 pub use auth::{Auth, Method};
 pub use gerrit::Gerrit;
 pub use impersonation::{Impersonation, ImpersonationJwt};
@@ -74,6 +76,8 @@ pub struct Config {
     pub oidc_proxy: Option<OidcProxy>,
     /// `[partners]`
     pub partners: Partners,
+    /// `[audit]`
+    pub audit: Audit,
 }
 
 impl Config {
@@ -105,6 +109,7 @@ impl Config {
         let read_partners =
             |section: &mut Section<'_>| Partners::read(section, revocation.as_ref());
         let partners = root.table("partners", read_partners);
+        let audit = root.table("audit", Audit::read);
         let auth = root.table("auth", Auth::read);
         if let Some(auth) = &auth {
             warn_of_idle(root, auth, gerrit.is_some());
@@ -134,6 +139,7 @@ impl Config {
                 None => None,
             },
             partners: partners?,
+            audit: audit?,
         })
     }
 }

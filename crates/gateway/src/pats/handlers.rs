@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use portcullis_base::clock::from_ms;
 use portcullis_store::StoreError;
 use portcullis_store::pats::{Pat, PatChange, Regenerated};
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, json};
+use portcullis_web::{Access, Audit, Problem, Route, RouteTable, json, note};
 use serde::Deserialize;
 use time::format_description::well_known::Rfc3339;
 
@@ -87,6 +87,7 @@ async fn create(
     let body: Create = json(&request, payload, LONGEST_BODY).await?;
     let wanted = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
     let (pat, token) = pats.mint(&wanted).await.map_err(|error| of_store(&error))?;
+    note(&request).touched("pat", pat.id.as_str());
     let place = format!("/v1/pats/{}", pat.id);
     let answer = Shown::new(&pat, pats.0.clock.now_ms()).with(&token);
     Ok(HttpResponse::Created()
@@ -140,17 +141,22 @@ async fn change(
         description: change.description.as_deref(),
         scopes: change.scopes.as_deref(),
     };
-    let changed = pats.0.store.change_pat(&id(&path)?, &change).await;
+    let id = id(&path)?;
+    note(&request).touched("pat", id.as_str());
+    let changed = pats.0.store.change_pat(&id, &change).await;
     pats.forget(&changed);
     answer(&pats, changed)
 }
 
 async fn revoke(
+    request: HttpRequest,
     path: web::Path<String>,
     pats: Data<Pats>,
     _: Admin,
 ) -> Result<HttpResponse, Problem> {
-    let revoked = pats.0.store.revoke_pat(&id(&path)?).await;
+    let id = id(&path)?;
+    note(&request).touched("pat", id.as_str());
+    let revoked = pats.0.store.revoke_pat(&id).await;
     pats.0.cache.forget_all();
     answer(&pats, revoked)?;
     Ok(HttpResponse::NoContent().finish())
@@ -164,6 +170,7 @@ async fn regenerate(
     _: Admin,
 ) -> Result<HttpResponse, Problem> {
     let id = id(&path)?;
+    note(&request).touched("pat", id.as_str());
     let body: Regenerate = json(&request, payload, LONGEST_BODY).await?;
     let expires_at = body.check(pats.0.clock.now(), pats.0.max_lifetime)?;
     let token = pats.token();

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use portcullis_revocation::identity::short;
 use portcullis_revocation::intake::{Intake, Report};
 use portcullis_revocation::{Fingerprint, QueueError};
-use portcullis_revocation_api::{Broken, Judged, Rejection, parse};
+use portcullis_revocation_api::{Broken, Judged, NAMED, Rejection, parse};
 use portcullis_store::Store;
 use portcullis_store::ledger::Revocation;
-use portcullis_web::{Problem, body};
+use portcullis_web::{Problem, body, note};
 
 use super::shown::{Indexed, Outcome, Row};
 use crate::admin::Admin;
@@ -49,6 +50,15 @@ pub(super) async fn report(
     let Sorted { taken, rejected, skipped } =
         reports.sort(judged).await.map_err(|error| of_queue(&error))?;
     let of = reports.fingerprints(&taken);
+    let account = note(&request);
+    let named: Vec<String> = of.iter().take(NAMED).map(|(_, one)| short(one)).collect();
+    account.touched("accepted", taken.len());
+    account.touched("rejected", rejected.len());
+    account.touched("fingerprints", named);
+    if !taken.is_empty() {
+        // From the first piece on, whatever becomes of the others.
+        account.changed();
+    }
     reports.commit(taken).await.map_err(|error| of_queue(&error))?;
     let rows = read_back(&store, &of).await?;
     let rejected = rejected.into_iter().map(|(index, why)| why.at(index as u64)).collect();

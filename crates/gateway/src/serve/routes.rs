@@ -3,7 +3,7 @@
 use portcullis_web::RouteTable;
 
 use crate::config::Config;
-use crate::{auth, compose, health, metrics, openapi, pats, revocations};
+use crate::{audit, auth, compose, health, metrics, openapi, pats, revocations};
 
 /// Everything on the public listener.
 pub fn public_routes(config: &Config) -> RouteTable {
@@ -32,5 +32,6 @@ pub fn admin_routes() -> RouteTable {
     table.extend(metrics::routes());
     table.extend(openapi::operators_routes());
     table.extend(revocations::routes());
+    table.extend(audit::routes());
     table
 }

@@ -14,6 +14,8 @@ use portcullis_revocation::worker::{self, Worker};
 use portcullis_revocation_api::partners::Partners;
 use portcullis_revocation_api::{PublicKeys, RevocationApi};
 use portcullis_store::Store;
+use portcullis_store::audit::AuditKey;
+use portcullis_web::Recorder;
 
 use crate::admin::Admins;
 use crate::auth::Chain;
@@ -42,6 +44,8 @@ pub(super) struct Shared {
     certificates: Data<Certificates>,
     pub(super) metrics: Data<Metrics>,
     documents: Data<Documents>,
+    recorder: Data<dyn Recorder>,
+    audit_key: Data<AuditKey>,
 }
 
 /// What works in the background once it is started.
@@ -62,12 +66,15 @@ impl Engines {
     }
 }
 
+/// What is made for serving alone.
+pub(super) struct Made {
+    pub(super) certificates: Certificates,
+    pub(super) documents: Documents,
+    pub(super) recorder: Arc<dyn Recorder>,
+}
+
 /// Parts, by who takes them.
-pub(super) fn divided(
-    parts: Parts,
-    certificates: Certificates,
-    documents: Documents,
-) -> (Shared, Engines) {
+pub(super) fn divided(parts: Parts, made: Made) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
@@ -83,9 +90,11 @@ pub(super) fn divided(
         reports: Data::new(parts.reports),
         jobs: parts.jobs.map(Data::from),
         public_keys: Data::new(parts.public_keys),
-        certificates: Data::new(certificates),
+        certificates: Data::new(made.certificates),
         metrics: Data::new(parts.metrics),
-        documents: Data::new(documents),
+        documents: Data::new(made.documents),
+        recorder: Data::from(made.recorder),
+        audit_key: Data::new(parts.audit_key),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -110,7 +119,9 @@ impl Shared {
             .app_data(self.public_keys.clone())
             .app_data(self.certificates.clone())
             .app_data(self.metrics.clone())
-            .app_data(self.documents.clone());
+            .app_data(self.documents.clone())
+            .app_data(self.recorder.clone())
+            .app_data(self.audit_key.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

@@ -45,6 +45,7 @@ const ADMIN: &str = "\
 GET /health Public Nothing
 GET /metrics Metrics Nothing
 GET /ready Public Nothing
+GET /v1/audit/head Admin Nothing
 GET /v1/revocations Admin Nothing
 GET /v1/revocations/{fingerprint} Admin Nothing
 HEAD /health Public Nothing

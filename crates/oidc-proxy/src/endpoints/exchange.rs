@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web;
+use portcullis_web::{Account, Code};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::OidcProxy;
@@ -95,13 +96,18 @@ impl Form {
 }
 
 /// Errors have OAuth's form (RFC 6749, section 5.2; RFC 8693, section 2.2.2).
-pub(super) async fn answer(proxy: &OidcProxy, issuer: &str, form: Form) -> HttpResponse {
+pub(super) async fn answer(
+    proxy: &OidcProxy,
+    issuer: &str,
+    form: Form,
+    account: &Account,
+) -> HttpResponse {
     let kind = if form.requested_token_type.as_deref() == Some(JWT) { JWT } else { ID_TOKEN };
     let request = match form.request() {
         Ok(request) => request,
         Err((error, detail)) => return refused(StatusCode::BAD_REQUEST, error, detail),
     };
-    match proxy.resigner().resign(issuer, &request).await {
+    match proxy.resigner().resign(issuer, &request, account).await {
         Ok(resigned) => {
             HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Exchanged {
                 access_token: resigned.token.expose_secret(),
@@ -113,7 +119,9 @@ pub(super) async fn answer(proxy: &OidcProxy, issuer: &str, form: Form) -> HttpR
         Err(refusal) => {
             tracing::info!(oidc_proxy.code = refusal.code(), "a token is not exchanged");
             let (status, error) = oauth(&refusal);
-            refused(status, error, &refusal.to_string())
+            let mut response = refused(status, error, &refusal.to_string());
+            response.extensions_mut().insert(Code(refusal.code()));
+            response
         }
     }
 }

@@ -5,7 +5,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use portcullis_jwt_verify::sources::KeyError;
-use portcullis_web::Problem;
+use portcullis_web::{Problem, note};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -26,11 +26,11 @@ pub(super) async fn resign(
         && let Some(form) = exchange::Form::read(&body)
     {
         let issuer = proxy.issuer(&request)?;
-        return Ok(exchange::answer(&proxy, &issuer, form).await);
+        return Ok(exchange::answer(&proxy, &issuer, form, &note(&request)).await);
     }
     let asked = asked(&body)?;
     let issuer = proxy.issuer(&request)?;
-    match proxy.resigner().resign(&issuer, &asked).await {
+    match proxy.resigner().resign(&issuer, &asked, &note(&request)).await {
         Ok(resigned) => Ok(HttpResponse::Ok()
             .content_type("application/jwt")
             .insert_header((CACHE_CONTROL, "no-store"))

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, body, client_address};
+use portcullis_web::{Access, Audit, By, Problem, Route, RouteTable, body, client_address, note};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -83,10 +83,12 @@ async fn receive(
         let detail = "the signature is not that of this key over this body";
         return Err(refused(Problem::bad_request("invalid_signature", detail)));
     }
+    let account = note(request);
+    account.by(By::Partner, programme.name());
     let limit = partner.limit.check();
     limit.map_err(|wait| Problem::too_many_requests("rate_limited", wait))?;
     refuse_while_too_deep(&partners.intake, partners.max_waiting).await?;
-    take_in(partners, partner, &body).await
+    take_in(partners, partner, &account, &body).await
 }
 
 /// The key that is said to have signed, where it may.

@@ -1,10 +1,12 @@
 //! From a body that was proven to what is committed of it.
 
 use portcullis_revocation::QueueError;
+use portcullis_revocation::identity::short;
 use portcullis_revocation::intake::Report;
-use portcullis_web::Problem;
+use portcullis_web::{Account, Problem};
 
 use super::{Partner, Partners, finding};
+use crate::NAMED;
 use crate::handlers::invalid;
 use crate::splitter::{ArraySplitter, Element};
 
@@ -19,11 +21,15 @@ pub(super) struct Taken {
 pub(super) async fn take_in(
     partners: &Partners,
     partner: &Partner,
+    account: &Account,
     body: &[u8],
 ) -> Result<Vec<Taken>, Problem> {
     let (findings, odd) = read(body)?;
     let reporter = partner.programme.reporter();
     let mut taken = judge(partners, findings).await.map_err(|error| failed(reporter, &error))?;
+    let committed = taken.iter().filter(|one| one.ours);
+    let named = committed.take(NAMED).map(|one| partners.intake.fingerprint(&one.report.secret));
+    account.touched("fingerprints", named.map(|one| short(&one)).collect::<Vec<_>>());
     let mut ours = taken.iter_mut().filter(|one| one.ours).map(|one| one.report.clone());
     let mut accepted = 0;
     loop {
@@ -33,10 +39,13 @@ pub(super) async fn take_in(
             break;
         }
         accepted += piece.len();
+        account.changed();
         let accept = partners.intake.accept(reporter, piece).await;
         accept.map_err(|error| failed(reporter, &error))?;
     }
     drop(ours);
+    account.touched("accepted", accepted);
+    account.touched("not_ours", taken.len() - accepted);
     tracing::info!(
         revocation.client = reporter,
         revocation.accepted = accepted,

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::millis;
+use crate::audit::Batch;
+use crate::audit::append::recorded;
 use crate::dialect::{Sql, on, sql};
 use crate::{Store, StoreError};
 
@@ -135,10 +137,14 @@ impl Store {
     pub async fn swept(&self, id: &str, token_id: i64) -> Result<(), StoreError> {
         const SWEPT: &str = "UPDATE issuances SET state = 'swept', token_id = $2
             WHERE id = $1 AND state = 'open' AND lease_until = 0";
-        on!(write self, conn => {
-            sqlx::query(SWEPT).bind(id).bind(token_id).execute(&mut *conn).await?;
-        })?;
-        Ok(())
+        let mut recorded = Batch::default();
+        Ok(recorded!(self, conn, recorded => {
+            let swept = sqlx::query(SWEPT).bind(id).bind(token_id).execute(&mut *conn).await?;
+            if let Some(chain) = self.chain().filter(|_| swept.rows_affected() > 0) {
+                let members = [("issuance", id.into()), ("token_id", token_id.into())];
+                recorded.told = vec![chain.tell_of_worker("impersonation.sweep", members)];
+            }
+        })?)
     }
 
     /// Ends the intents of which nothing can be alive any more, and forgets what nobody needs: JWTs that

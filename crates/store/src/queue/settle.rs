@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use portcullis_base::fault::{Point, point};
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
-use super::State;
+use super::{State, ends};
+use crate::audit::Batch;
+use crate::audit::append::recorded;
 use crate::dialect::{PATIENCE, Sql, patiently};
 use crate::open::Backend;
 use crate::{Fingerprint, Store, StoreError};
@@ -71,12 +72,14 @@ const SETTLE: Sql = Sql {
                 sealed = CASE WHEN s.state IN ('pending', 'failed') THEN r.sealed END
             FROM locked s, clock
             WHERE r.fingerprint = s.fingerprint AND r.lease = s.lease AND r.state = 'pending'
-            RETURNING r.fingerprint, r.lease, s.state, s.code, ms
-        )
+            RETURNING r.fingerprint, r.lease, s.state, s.code, r.provider, ms
+        ), written AS (
         INSERT INTO attempts (fingerprint, lease, at, outcome, code)
         SELECT fingerprint, lease, ms, CASE WHEN state = 'pending' THEN 'retry' ELSE state END, code
         FROM settled ON CONFLICT (fingerprint, lease) DO NOTHING
-        RETURNING fingerprint",
+        RETURNING fingerprint
+        )
+        SELECT fingerprint, provider FROM written JOIN settled USING (fingerprint)",
     sqlite: "UPDATE revocations AS r SET state = s.value ->> 2, code = s.value ->> 3,
             reason = s.value ->> 4, about = COALESCE(s.value ->> 5, r.about),
             confirmed = s.value ->> 6, uncertain = r.uncertain OR s.value ->> 7,
@@ -88,7 +91,7 @@ const SETTLE: Sql = Sql {
         FROM json_each($1) AS s
         WHERE r.fingerprint = unhex(s.value ->> 0) AND r.lease = s.value ->> 1
             AND r.state = 'pending'
-        RETURNING fingerprint",
+        RETURNING fingerprint, provider",
 };
 
 const ATTEMPTS: &str = "INSERT INTO attempts (fingerprint, lease, at, outcome, code)
@@ -107,31 +110,31 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows = Value::Array(batch.iter().map(row).collect()).to_string();
-        let settled: Vec<Vec<u8>> = match self.backend() {
-            Backend::Postgres(pool) => patiently!(pool, PATIENCE, conn =>
-                    sqlx::query_scalar(SETTLE.postgres).bind(rows).fetch_all(conn).await?)?,
-            Backend::Sqlite(sqlite) => {
-                let writer = &sqlite.writer;
-                patiently!(writer, PATIENCE, conn => {
-                    let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
-                    let settled: Vec<Vec<u8>> = sqlx::query_scalar(SETTLE.sqlite)
-                        .bind(&rows)
-                        .fetch_all(&mut *transaction)
-                        .await?;
-                    let written: Vec<String> = settled.iter().map(hex::encode).collect();
-                    sqlx::query(ATTEMPTS)
-                        .bind(&rows)
-                        .bind(json!(written).to_string())
-                        .execute(&mut *transaction)
-                        .await?;
+        let settle = self.text(SETTLE);
+        let mut recorded = Batch::default();
+        let settled: Vec<(Vec<u8>, String)> = match (self.backend(), self.chain()) {
+            // Nobody records it: it needs no transaction around its one statement.
+            (Backend::Postgres(pool), None) => patiently!(pool, PATIENCE, conn =>
+                    sqlx::query_as(settle).bind(rows).fetch_all(conn).await?)?,
+            _ => recorded!(self, conn, recorded => {
+                let settled: Vec<(Vec<u8>, String)> =
+                    sqlx::query_as(settle).bind(&rows).fetch_all(&mut *conn).await?;
+                if !self.is_shared() {
+                    let written: Vec<String> =
+                        settled.iter().map(|(fingerprint, _)| hex::encode(fingerprint)).collect();
+                    let written = json!(written).to_string();
+                    sqlx::query(ATTEMPTS).bind(&rows).bind(written).execute(&mut *conn).await?;
                     point(Point::SettleWritten);
-                    transaction.commit().await?;
-                    settled
-                })?
-            }
+                }
+                if let Some(chain) = self.chain() {
+                    recorded.told = ends::told(chain, batch, &settled);
+                }
+                settled
+            })?,
         };
         point(Point::Settled);
-        Ok(settled.into_iter().map(super::fingerprint).collect::<Result<_, _>>()?)
+        let settled = settled.into_iter().map(|(row, _)| super::fingerprint(row));
+        Ok(settled.collect::<Result<_, _>>()?)
     }
 }
 

@@ -1,0 +1,274 @@
+//! One task that writes what all handlers tell, many at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use portcullis_base::{Clock, SystemClock};
+use portcullis_store::Store;
+use portcullis_store::audit::{AuditKey, Batch, CLOSE, HEADS, Told};
+use portcullis_web::{Call, Place, Recorder};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::entry;
+use super::refused::Refused;
+
+/// Entries that wait at the most; an entry has some hundred bytes, and few have some thousand.
+const WAITING: usize = 2048;
+
+/// Entries in one commit.
+const AT_MOST: usize = 256;
+
+/// How long a caller waits for its entry; then it hears 503, and the entry is written later.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two attempts to write.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How often is looked whether counted calls are to be told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often the ends of other replicas' chains are named, and old entries are taken away.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// The duty of taking old entries away, which one replica has at a time.
+const RETENTION: &str = "audit-retention";
+
+/// An entry on its way.
+struct Queued {
+    told: Told,
+    written: Option<oneshot::Sender<()>>,
+}
+
+/// What is known of the log here.
+struct Shared {
+    queue: mpsc::Sender<Queued>,
+    refused: Mutex<Refused>,
+    clock: Arc<dyn Clock>,
+    /// The last attempt to write failed, and what it was to write waits.
+    stuck: AtomicBool,
+    failures: AtomicU64,
+    turned_away: AtomicU64,
+}
+
+/// How the log is doing, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Entries that this process has written.
+    pub written: u64,
+    /// Entries that wait to be written.
+    pub waiting: u64,
+    /// Attempts to write that failed.
+    pub failures: u64,
+    /// Calls that were turned away since entries could not be written.
+    pub turned_away: u64,
+}
+
+/// The log of a running gateway.
+pub struct Log {
+    shared: Arc<Shared>,
+    store: Store,
+    stop: watch::Sender<bool>,
+    writer: JoinHandle<()>,
+    retention: JoinHandle<()>,
+}
+
+impl Log {
+    /// Begins to write into the chain that this store has begun.
+    pub fn start(store: &Store, key: AuditKey, keep: Duration) -> Self {
+        let (queue, queued) = mpsc::channel(WAITING);
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            queue,
+            refused: Mutex::default(),
+            clock: Arc::new(SystemClock),
+            stuck: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+        });
+        let writer = Writer { shared: Arc::clone(&shared), store: store.clone(), queued, stopped };
+        let writer = tokio::spawn(writer.run());
+        let retention = tokio::spawn(retain(store.clone(), key, keep));
+        Self { shared, store: store.clone(), stop, writer, retention }
+    }
+
+    /// By what handlers are recorded.
+    pub fn recorder(&self) -> Arc<dyn Recorder> {
+        Arc::new(Handle(Arc::clone(&self.shared)))
+    }
+
+    /// How it is doing.
+    pub fn standing(&self) -> Standing {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let waiting = WAITING - self.shared.queue.capacity();
+        Standing {
+            written: self.store.entries_written(),
+            waiting: waiting as u64,
+            failures: count(&self.shared.failures),
+            turned_away: count(&self.shared.turned_away),
+        }
+    }
+
+    /// Writes what waits, and ends the chain.
+    pub(crate) async fn stop(self) {
+        self.retention.abort();
+        self.stop.send_replace(true);
+        // A panic in it was logged by the runtime.
+        drop(self.writer.await);
+        if let Err(error) = self.store.witness(CLOSE).await {
+            tracing::warn!(error = %error, "the end of the audit log could not be written");
+        }
+    }
+}
+
+struct Handle(Arc<Shared>);
+
+impl Recorder for Handle {
+    fn reserve(&self) -> Option<Box<dyn Place>> {
+        let shared = &self.0;
+        let stuck = shared.stuck.load(Ordering::Relaxed);
+        let permit = if stuck { None } else { shared.queue.clone().try_reserve_owned().ok() };
+        let Some(permit) = permit else {
+            shared.turned_away.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        Some(Box::new(Held { shared: Arc::clone(shared), permit }))
+    }
+
+    fn refused(&self, call: Call) {
+        let shared = &self.0;
+        let mut refused = shared.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = shared.clock.now_ms();
+        if let Some(told) = refused.take(now, call.clone())
+            && shared.queue.try_send(Queued { told, written: None }).is_err()
+        {
+            refused.not_told(&call);
+        }
+    }
+}
+
+struct Held {
+    shared: Arc<Shared>,
+    permit: mpsc::OwnedPermit<Queued>,
+}
+
+impl Place for Held {
+    fn keep(self: Box<Self>, call: Call) -> BoxFuture<'static, bool> {
+        let told = entry::done(self.shared.clock.now_ms(), &call);
+        let (written, heard) = oneshot::channel();
+        self.permit.send(Queued { told, written: Some(written) });
+        async move { matches!(tokio::time::timeout(PATIENCE, heard).await, Ok(Ok(()))) }.boxed()
+    }
+}
+
+/// What the writer does next.
+enum Next {
+    Write(usize),
+    Look,
+    Close,
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    store: Store,
+    queued: mpsc::Receiver<Queued>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut tick = tokio::time::interval(TICK);
+        let mut witnessed = Instant::now();
+        let mut batch = Vec::with_capacity(AT_MOST);
+        loop {
+            let next = tokio::select! {
+                count = self.queued.recv_many(&mut batch, AT_MOST) => Next::Write(count),
+                _ = tick.tick() => Next::Look,
+                _ = self.stopped.wait_for(|stopped| *stopped) => Next::Close,
+            };
+            match next {
+                Next::Write(0) => break,
+                Next::Write(_) => self.write(&mut batch).await,
+                Next::Look => {
+                    self.tell_refused(false).await;
+                    if witnessed.elapsed() >= HOUR {
+                        witnessed = Instant::now();
+                        self.witness().await;
+                    }
+                }
+                Next::Close => self.queued.close(),
+            }
+        }
+        self.tell_refused(true).await;
+    }
+
+    async fn witness(&self) {
+        if let Err(error) = self.store.witness(HEADS).await {
+            tracing::warn!(error = %error, "the ends of the audit log's chains could not be named");
+        }
+    }
+
+    async fn tell_refused(&mut self, all: bool) {
+        let now = self.shared.clock.now_ms();
+        let told =
+            self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).over(now, all);
+        let mut batch = told.into_iter().map(|told| Queued { told, written: None }).collect();
+        self.write(&mut batch).await;
+    }
+
+    /// Tries until it is written: what comes later comes after it.
+    async fn write(&mut self, queued: &mut Vec<Queued>) {
+        let (told, written): (Vec<_>, Vec<_>) =
+            queued.drain(..).map(|one| (one.told, one.written)).unzip();
+        if told.is_empty() {
+            return;
+        }
+        let mut batch = Batch::new(told);
+        while let Err(error) = self.store.record(&mut batch).await {
+            self.shared.stuck.store(true, Ordering::Relaxed);
+            self.shared.failures.fetch_add(1, Ordering::Relaxed);
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(error = %error, cause, audit.entries = batch.told.len(),
+                "the audit log could not be written; trying again");
+            if *self.stopped.borrow() {
+                // Whoever stops the process has said how long it may take.
+                tracing::error!(
+                    audit.entries = batch.told.len(),
+                    "entries of the audit log are lost"
+                );
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.shared.stuck.store(false, Ordering::Relaxed);
+        for waits in written.into_iter().flatten() {
+            // Its caller may have left.
+            let _ = waits.send(());
+        }
+    }
+}
+
+/// Once an hour, by one replica.
+async fn retain(store: Store, key: AuditKey, keep: Duration) {
+    let holder = format!("{:p}.{}", &raw const store, std::process::id());
+    let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        match store.take_duty(RETENTION, &holder, HOUR).await {
+            Ok(true) => {
+                let before = SystemClock.now_ms().saturating_sub(keep);
+                if let Err(error) = store.retain_audit(&key, before).await {
+                    tracing::warn!(error = %error, "old entries of the audit log could not be taken away");
+                }
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, "the duty of the audit log could not be taken")
+            }
+        }
+        tokio::time::sleep(HOUR).await;
+    }
+}

@@ -50,6 +50,31 @@ pub(super) fn failure(at: &str, error: &(dyn Error + 'static), ca: PrivateCa) ->
     })
 }
 
+/// What the other side did not like about our certificate: it may say so only once a request was sent
+/// (RFC 8446, section 4.4.2.4). `None` where that was not what failed.
+pub(super) fn refused(at: &str, error: &(dyn Error + 'static)) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.find_map(|cause| refusal(at, &cause.to_string()))
+}
+
+fn refusal(at: &str, text: &str) -> Option<String> {
+    let alert = text.split(':').find_map(|part| part.split_once(" alert "))?.1.trim();
+    match alert {
+        "certificate required" => {
+            Some(format!("{at} asks for a client certificate: say --client-cert and --client-key"))
+        }
+        "unknown ca"
+        | "bad certificate"
+        | "certificate expired"
+        | "certificate unknown"
+        | "unsupported certificate"
+        | "certificate revoked" => {
+            Some(format!("{at} does not take the client certificate ({alert})"))
+        }
+        _ => None,
+    }
+}
+
 fn certificate(at: &str, verdict: Option<&str>, ca: PrivateCa) -> String {
     let verdict = verdict.unwrap_or("no reason was given");
     // Another CA would not help.
@@ -85,6 +110,20 @@ mod tests {
             assert_eq!(reason(text), text);
         }
         assert_eq!(verdict("error:0A000086:a:b:certificate verify failed:c.c:1889:"), None);
+    }
+
+    #[test]
+    fn alerts_about_our_certificate_are_told() {
+        let told = |alert| {
+            refusal(
+                "https://a",
+                &format!("error:0A00:SSL routines:ssl3_read:tlsv13 alert {alert}:a.c:9:"),
+            )
+        };
+        assert!(told("certificate required").unwrap().contains("--client-cert"));
+        assert!(told("unknown ca").unwrap().ends_with("(unknown ca)"));
+        assert_eq!(told("internal error"), None);
+        assert_eq!(refusal("https://a", "Connection reset by peer"), None);
     }
 
     #[test]

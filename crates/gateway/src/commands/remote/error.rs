@@ -99,6 +99,7 @@ impl RemoteError {
                 None => Self::Unreachable { at, cause },
             };
         }
+        let cause = cause + if error.is_timeout() { "" } else { tls::perhaps_refused(place) };
         let doubt = match *method {
             Method::GET => "",
             _ => "; whether it did what it was asked is not known",

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::place::{Listener, Place};
 use crate::commands::terminal::plain;
 
 /// Which certificates are believed beside the system's.
@@ -50,11 +51,21 @@ pub(super) fn failure(at: &str, error: &(dyn Error + 'static), ca: PrivateCa) ->
     })
 }
 
-/// What the other side did not like about our certificate: it may say so only once a request was sent
-/// (RFC 8446, section 4.4.2.4). `None` where that was not what failed.
+/// What the other side did not like about our certificate: in TLS 1.3 it says so when we have sent a request
+/// already. `None` where that was not what failed.
 pub(super) fn refused(at: &str, error: &(dyn Error + 'static)) -> Option<String> {
     let mut causes = std::iter::successors(Some(error), |&error| error.source());
     causes.find_map(|cause| refusal(at, &cause.to_string()))
+}
+
+/// What to look at where an operators' listener hung up: what it said of our certificate is lost where our
+/// request crosses it on the way.
+pub(super) fn perhaps_refused(place: &Place) -> &'static str {
+    if place.listener == Listener::Admin && place.url.scheme() == "https" {
+        "; a listener that asks for client certificates hangs up so on whom it does not take: see --client-cert"
+    } else {
+        ""
+    }
 }
 
 fn refusal(at: &str, text: &str) -> Option<String> {

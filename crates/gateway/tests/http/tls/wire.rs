@@ -25,7 +25,7 @@ pub(crate) struct Wire {
     pub(crate) version: Option<SslVersion>,
     pub(crate) suites: &'static str,
     pub(crate) identity: Option<Issued>,
-    resumable: Arc<AtomicUsize>,
+    pub(crate) resumable: Arc<AtomicUsize>,
 }
 
 pub(crate) type Connection = SslStream<TcpStream>;
@@ -37,7 +37,7 @@ impl Wire {
     }
 
     /// How often something came with which a connection could be resumed.
-    pub(crate) fn resumable(&self) -> usize {
+    pub(crate) fn tickets(&self) -> usize {
         self.resumable.load(Ordering::Relaxed)
     }
 

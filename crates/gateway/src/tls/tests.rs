@@ -242,3 +242,60 @@ fn a_listener_is_called_by_a_name_of_its_certificate() {
     }
     assert!(call_name(b"x", address).is_none());
 }
+
+/// All that is logged while `act` runs.
+fn logged(act: impl FnOnce()) -> Vec<String> {
+    let lines = Lines::default();
+    let to = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone());
+    tracing::subscriber::with_default(subscriber.finish(), act);
+    let lines = lines.0.lock().unwrap();
+    String::from_utf8_lossy(&lines).lines().map(str::to_owned).collect()
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_fault_and_its_end_are_told_once_each() {
+    let world = World::new();
+    let (one, two) = (fresh(&world.ca), fresh(&world.ca));
+    world.write(&one.certificate, &one.private_key);
+    let (watched, _) = watched(&world);
+    world.write(&two.certificate, &one.private_key);
+    let told = logged(|| drop(looks(&watched, 9)));
+    assert!(told.len() == 1 && told[0].contains("ERROR"), "{told:?}");
+    world.write(&two.certificate, &two.private_key);
+    let told = logged(|| drop(looks(&watched, 9)));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("was read again") && told[1].contains("as they should be again"));
+}
+
+#[test]
+fn its_end_is_told_once_a_day_and_louder_at_last() {
+    let world = World::new();
+    let issued = world.ca.issue(&["gw.example.com"], Life::Days(20));
+    world.write(&issued.certificate, &issued.private_key);
+    let (watched, clock) = watched(&world);
+    let mut told = Vec::new();
+    for _ in 0..22 {
+        let day = logged(|| drop(looks(&watched, 3)));
+        assert!(day.len() <= 1, "{day:?}");
+        told.push(day.first().map(|line| line.split_whitespace().nth(1).unwrap().to_owned()));
+        clock.advance(std::time::Duration::from_hours(24));
+    }
+    let count = |level: Option<&str>| told.iter().filter(|one| one.as_deref() == level).count();
+    // 20 days at the start, or 19 and some hours: whole days are counted.
+    assert_eq!((count(Some("WARN")), told.len()), (11, 22), "{told:?}");
+    assert!(told[..5].iter().all(Option::is_none) && told[21].as_deref() == Some("ERROR"));
+}

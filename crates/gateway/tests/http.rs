@@ -245,6 +245,7 @@ on![
     resign::public_halves_are_published_and_nothing_else,
     resign::documents_can_be_kept,
     resign::the_issuer_is_fixed_or_follows_the_host,
+    resign::the_issuer_follows_the_host_by_http_2_too,
     resign::both_surfaces_share_their_path,
     resign::an_upstream_that_is_away_or_slow_is_said,
     resign::a_slow_upstream_delays_nobody_else,

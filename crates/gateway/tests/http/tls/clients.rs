@@ -16,7 +16,7 @@ pub(crate) async fn operators_show_a_certificate_and_the_token(database: Databas
     let world = World::new(&database);
     let (clients, foreign) = (Authority::new("clients"), Authority::new("clients"));
     world.write("clients.pem", &clients.pem());
-    let gateway = world.start(&database, true).await;
+    let gateway = world.start(&database, true, "").await;
     let at = gateway.admin_address();
     let right = clients.issue(&["ann"], Life::Days(1));
     let good = showing(&world, Some(right.clone()));
@@ -50,7 +50,7 @@ pub(crate) async fn another_ca_of_clients_counts_from_then_on(database: Database
     let world = World::new(&database);
     let (before, after) = (Authority::new("before"), Authority::new("after"));
     world.write("clients.pem", &before.pem());
-    let gateway = world.start(&database, true).await;
+    let gateway = world.start(&database, true, "").await;
     let at = gateway.admin_address();
     let old = showing(&world, Some(before.issue(&["ann"], Life::Days(1))));
     let new = showing(&world, Some(after.issue(&["ann"], Life::Days(1))));

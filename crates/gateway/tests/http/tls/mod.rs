@@ -25,7 +25,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn new(database: &Database) -> Self {
+    pub(crate) fn new(database: &Database) -> Self {
         Self { ca: Authority::new("a CA of these tests"), folder: database.folder().to_owned() }
     }
 
@@ -47,7 +47,13 @@ impl World {
     }
 
     /// A gateway of which both listeners speak TLS; with `client_ca`, that of operators asks for certificates.
-    async fn start(&self, database: &Database, client_ca: bool) -> TestGateway {
+    /// `rest` is more TOML.
+    pub(crate) async fn start(
+        &self,
+        database: &Database,
+        client_ca: bool,
+        rest: &str,
+    ) -> TestGateway {
         self.write_pair(&self.issue());
         let at = |name: &str| self.folder.join(name).display().to_string();
         let mut text = format!(
@@ -59,7 +65,13 @@ impl World {
             let clients = at("clients.pem");
             text += &["[server.admin_tls]\nclient_ca = \"", &clients, "\"\n"].concat();
         }
-        TestGateway::start(database, &text).await
+        TestGateway::start(database, &(text + rest)).await
+    }
+
+    /// A client that believes the CA, and speaks HTTP/2 where it can.
+    pub(crate) fn http(&self) -> reqwest::Client {
+        let options = ClientOptions { ca_pem: Some(self.ca.pem()), ..ClientOptions::default() };
+        client(&options).unwrap()
     }
 
     fn wire(&self) -> Wire {
@@ -69,9 +81,8 @@ impl World {
 
 pub(crate) async fn both_listeners_speak_http_2_and_1_1(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
-    let options = ClientOptions { ca_pem: Some(world.ca.pem()), ..ClientOptions::default() };
-    let http = client(&options).unwrap();
+    let gateway = world.start(&database, false, "").await;
+    let http = world.http();
     for at in [gateway.address(), gateway.admin_address()] {
         let answer = http.get(format!("https://localhost:{}/ready", at.port())).send().await;
         let answer = answer.unwrap();
@@ -88,7 +99,7 @@ pub(crate) async fn both_listeners_speak_http_2_and_1_1(database: Database) {
 
 pub(crate) async fn old_versions_and_weak_suites_are_refused(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
+    let gateway = world.start(&database, false, "").await;
     let (one, two, three) = (SslVersion::TLS1_1, SslVersion::TLS1_2, SslVersion::TLS1_3);
     for (version, suites, good) in [
         (three, "DEFAULT", true),
@@ -116,7 +127,7 @@ pub(crate) async fn old_versions_and_weak_suites_are_refused(database: Database)
 /// More of them than the library lets in at a time by itself.
 pub(crate) async fn who_never_finishes_is_cut_off_and_keeps_nobody_out(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
+    let gateway = world.start(&database, false, "").await;
     let mut silent = Vec::new();
     for _ in 0..700 {
         silent.push(tokio::net::TcpStream::connect(gateway.address()).await.unwrap());
@@ -133,7 +144,7 @@ pub(crate) async fn who_never_finishes_is_cut_off_and_keeps_nobody_out(database:
 
 pub(crate) async fn what_is_no_tls_is_answered_by_nothing(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
+    let gateway = world.start(&database, false, "").await;
     let garbage = [
         &b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -155,7 +166,7 @@ pub(crate) async fn what_is_no_tls_is_answered_by_nothing(database: Database) {
 
 pub(crate) async fn what_is_under_way_ends_well_when_it_stops(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
+    let gateway = world.start(&database, false, "").await;
     let at = gateway.address();
     let head = format!(
         "POST /v1/revoke_tokens HTTP/1.1\r\nHost: localhost\r\nAuthorization: {REPORTING}\r\n\

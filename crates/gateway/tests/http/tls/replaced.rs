@@ -9,13 +9,11 @@ use serde_json::Value;
 use super::wire::{Wire, ask};
 use super::{ADMIN, World};
 use crate::support::{Database, PATIENCE, TestGateway, eventually};
-use portcullis_base::http::{ClientOptions, client};
 
 /// What operators are told of the public listener's certificate.
 async fn told(world: &World, gateway: &TestGateway) -> Value {
-    let options = ClientOptions { ca_pem: Some(world.ca.pem()), ..ClientOptions::default() };
     let url = format!("https://localhost:{}/ready", gateway.admin_address().port());
-    let request = client(&options).unwrap().get(url).bearer_auth(ADMIN);
+    let request = world.http().get(url).bearer_auth(ADMIN);
     let answer: Value = request.send().await.unwrap().json().await.unwrap();
     let all = answer["tls"].as_array().unwrap();
     assert_eq!(all.len(), 2, "{answer}");
@@ -37,7 +35,7 @@ async fn load(wire: Wire, gateway: std::net::SocketAddr, stop: Arc<AtomicBool>) 
 
 pub(crate) async fn a_new_certificate_is_served_and_no_request_fails(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
+    let gateway = world.start(&database, false, "").await;
     let (at, wire) = (gateway.address(), world.wire());
     let old = wire.shown(at).await;
     let mut kept = wire.connect(at).unwrap();
@@ -64,7 +62,7 @@ pub(crate) async fn a_new_certificate_is_served_and_no_request_fails(database: D
 
 pub(crate) async fn half_a_pair_is_never_served(database: Database) {
     let world = World::new(&database);
-    let gateway = world.start(&database, false).await;
+    let gateway = world.start(&database, false, "").await;
     let (at, wire) = (gateway.address(), world.wire());
     let old = wire.shown(at).await;
     assert_eq!(told(&world, &gateway).await["fault"], Value::Null);

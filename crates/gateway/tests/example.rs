@@ -17,7 +17,7 @@ use openssl::pkey::PKey;
 use openssl::x509::X509;
 use portcullis_gateway::config::{self, Environment, KnownKey, Reading, Sources};
 use portcullis_gateway::data_dir::{DEFAULT, DataDir};
-use portcullis_test_support::{SigningKey, jwks, private_jwks};
+use portcullis_test_support::{Authority, Life, SigningKey, jwks, private_jwks};
 
 const EXAMPLE: &str = include_str!("../../../config/portcullis.example.toml");
 const VENDORS: &str = include_str!("../../../docs/providers.md");
@@ -43,6 +43,9 @@ fn certificate() -> Vec<u8> {
 fn uncommented(dir: &Path) -> String {
     let ca = dir.join("ca.pem");
     fs::write(&ca, certificate()).unwrap();
+    let own = Authority::new("a CA").issue(&["gw.example.com"], Life::Days(30));
+    fs::write(dir.join("tls.crt"), own.certificate).unwrap();
+    fs::write(dir.join("tls.key"), own.private_key).unwrap();
     let keys = dir.join("keys.json");
     fs::write(&keys, jwks([&SigningKey::generate("ES256", "k1")]).to_string()).unwrap();
     let own = dir.join("signing-keys.json");
@@ -74,6 +77,9 @@ fn uncommented(dir: &Path) -> String {
         .replace("<a long random key>", "example-key-of-signatures")
         .replace("<a random key in base64url>", &"E".repeat(43))
         .replace("/etc/portcullis/internal-ca.pem", ca.to_str().unwrap())
+        .replace("/etc/portcullis/operators.pem", ca.to_str().unwrap())
+        .replace("/etc/portcullis/tls.", &format!("{}/tls.", dir.display()))
+        .replace("/etc/portcullis/admin.", &format!("{}/tls.", dir.display()))
         .replace("/etc/portcullis/keys.json", keys.to_str().unwrap())
         .replace("/etc/portcullis/signing-keys.json", own.to_str().unwrap())
         .replace("/etc/portcullis/partner-key.pem", partner[0].to_str().unwrap())
@@ -362,9 +368,14 @@ fn these_are_all_the_keys() {
             "secrets.admin_tokens",
             "secrets.master_key",
             "server.admin_listen",
+            "server.admin_tls.certificate",
+            "server.admin_tls.client_ca",
+            "server.admin_tls.private_key",
             "server.listen",
             "server.public_url",
             "server.shutdown_grace",
+            "server.tls.certificate",
+            "server.tls.private_key",
             "server.workers",
         ]
     );

@@ -55,6 +55,8 @@ mod routes;
 mod support;
 #[path = "http/sweep.rs"]
 mod sweep;
+#[path = "http/tls/mod.rs"]
+mod tls;
 
 use broker::{
     answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
@@ -62,6 +64,7 @@ use broker::{
 use partners::{bad, trouble as partners_trouble};
 
 use notify::trouble as trouble_of_webhooks;
+use tls::{clients as tls_clients, replaced};
 
 /// Each test on one database.
 macro_rules! on {
@@ -242,6 +245,7 @@ on![
     resign::public_halves_are_published_and_nothing_else,
     resign::documents_can_be_kept,
     resign::the_issuer_is_fixed_or_follows_the_host,
+    resign::the_issuer_follows_the_host_by_http_2_too,
     resign::both_surfaces_share_their_path,
     resign::an_upstream_that_is_away_or_slow_is_said,
     resign::a_slow_upstream_delays_nobody_else,
@@ -255,4 +259,13 @@ on![
     resign::keys_are_replaced_while_it_runs,
     resign::the_guides_lines_work_when_pasted,
     resign::the_guides_exchange_works_when_pasted,
+    tls::both_listeners_speak_http_2_and_1_1,
+    tls::old_versions_and_weak_suites_are_refused,
+    tls::who_never_finishes_is_cut_off_and_keeps_nobody_out,
+    tls::what_is_no_tls_is_answered_by_nothing,
+    tls::what_is_under_way_ends_well_when_it_stops,
+    replaced::a_new_certificate_is_served_and_no_request_fails,
+    replaced::half_a_pair_is_never_served,
+    tls_clients::operators_show_a_certificate_and_the_token,
+    tls_clients::another_ca_of_clients_counts_from_then_on,
 ];

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::expect_used, reason = "for tests, where a panic is how a failure is told")]
 
+mod authority;
 mod cluster;
 mod database;
 mod inbox;
@@ -11,6 +12,7 @@ mod vendor;
 
 use std::net::{Ipv4Addr, TcpListener};
 
+pub use authority::{Authority, Issued, Life};
 pub use cluster::Cluster;
 pub use database::{PgDatabase, postgres};
 pub use inbox::{Inbox, Post};

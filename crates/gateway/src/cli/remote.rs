@@ -34,8 +34,8 @@ pub struct RemoteArgs {
 /// Which certificates are believed and shown.
 #[derive(Debug, Args)]
 pub struct TlsArgs {
-    /// Certificates (PEM) of a private CA, believed beside the system's; without it, those of ca_file of
-    /// [http] in the configuration
+    /// Certificates (PEM) of a private CA, believed beside the system's; without it, those of `http.ca_file` in
+    /// the configuration
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// A certificate (PEM) to show to a listener that asks for one

@@ -21,6 +21,7 @@ mod oidc_proxy;
 mod partner;
 mod partners;
 mod providers;
+mod tls;
 
 struct Setup(TempDir);
 

@@ -89,6 +89,9 @@ impl RemoteError {
     /// What the client made of a call that failed.
     pub(super) fn of_transport(place: &Place, method: &Method, error: &reqwest::Error) -> Self {
         let at = place.shown();
+        if let Some(text) = tls::refused(&at, error) {
+            return Self::Tls { text };
+        }
         let cause = if error.is_timeout() { "it took too long".to_owned() } else { ground(error) };
         if error.is_connect() {
             return match tls::failure(&at, error, place.private_ca) {
@@ -96,6 +99,7 @@ impl RemoteError {
                 None => Self::Unreachable { at, cause },
             };
         }
+        let cause = cause + if error.is_timeout() { "" } else { tls::perhaps_refused(place) };
         let doubt = match *method {
             Method::GET => "",
             _ => "; whether it did what it was asked is not known",

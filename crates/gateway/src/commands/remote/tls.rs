@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::place::{Listener, Place};
 use crate::commands::terminal::plain;
 
 /// Which certificates are believed beside the system's.
@@ -50,6 +51,41 @@ pub(super) fn failure(at: &str, error: &(dyn Error + 'static), ca: PrivateCa) ->
     })
 }
 
+/// What the other side did not like about our certificate: in TLS 1.3 it says so when we have sent a request
+/// already. `None` where that was not what failed.
+pub(super) fn refused(at: &str, error: &(dyn Error + 'static)) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.find_map(|cause| refusal(at, &cause.to_string()))
+}
+
+/// What to look at where an operators' listener hung up: what it said of our certificate is lost where our
+/// request crosses it on the way.
+pub(super) fn perhaps_refused(place: &Place) -> &'static str {
+    if place.listener == Listener::Admin && place.url.scheme() == "https" {
+        "; a listener that asks for client certificates hangs up so on whom it does not take: see --client-cert"
+    } else {
+        ""
+    }
+}
+
+fn refusal(at: &str, text: &str) -> Option<String> {
+    let alert = text.split(':').find_map(|part| part.split_once(" alert "))?.1.trim();
+    match alert {
+        "certificate required" => {
+            Some(format!("{at} asks for a client certificate: say --client-cert and --client-key"))
+        }
+        "unknown ca"
+        | "bad certificate"
+        | "certificate expired"
+        | "certificate unknown"
+        | "unsupported certificate"
+        | "certificate revoked" => {
+            Some(format!("{at} does not take the client certificate ({alert})"))
+        }
+        _ => None,
+    }
+}
+
 fn certificate(at: &str, verdict: Option<&str>, ca: PrivateCa) -> String {
     let verdict = verdict.unwrap_or("no reason was given");
     // Another CA would not help.
@@ -85,6 +121,20 @@ mod tests {
             assert_eq!(reason(text), text);
         }
         assert_eq!(verdict("error:0A000086:a:b:certificate verify failed:c.c:1889:"), None);
+    }
+
+    #[test]
+    fn alerts_about_our_certificate_are_told() {
+        let told = |alert| {
+            refusal(
+                "https://a",
+                &format!("error:0A00:SSL routines:ssl3_read:tlsv13 alert {alert}:a.c:9:"),
+            )
+        };
+        assert!(told("certificate required").unwrap().contains("--client-cert"));
+        assert!(told("unknown ca").unwrap().ends_with("(unknown ca)"));
+        assert_eq!(told("internal error"), None);
+        assert_eq!(refusal("https://a", "Connection reset by peer"), None);
     }
 
     #[test]

@@ -80,20 +80,19 @@ impl TlsArgs {
         let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) else {
             return Ok(None);
         };
-        let read = |path: &Path| files::read_small(path).map_err(|error| bad(path, &error));
-        let (certificate, key_file) = (read(certificate)?, read(key)?);
-        if key_file.exposed {
+        let bad = |path: &Path, error| {
+            StartError::new("client-cert", format!("{}: {error}", path.display()))
+        };
+        let read = |path: &Path| files::read_small(path).map_err(|error| bad(path, error));
+        let (certificate, private_key) = (read(certificate)?, read(key)?);
+        if private_key.exposed {
             output.warnings(&[format!("{}: readable by others; chmod 600 it", key.display())]);
         }
-        let identity = ClientIdentity::from_pem(&certificate.bytes, &key_file.bytes);
+        let identity = ClientIdentity::from_pem(&certificate.bytes, &private_key.bytes);
         let wrong = |error| {
             StartError::new("client-cert", format!("--client-cert and --client-key {error}"))
         };
-        return identity.map(Some).map_err(wrong);
-
-        fn bad(path: &Path, error: &dyn Display) -> StartError {
-            StartError::new("client-cert", format!("{}: {error}", path.display()))
-        }
+        identity.map(Some).map_err(wrong)
     }
 }
 

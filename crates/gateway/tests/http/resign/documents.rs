@@ -9,6 +9,7 @@ use super::{World, section, url, write_keys};
 use crate::oidc::Issuer;
 use crate::support::broker::{broker_toml, gitlab};
 use crate::support::{Database, TestGateway, send};
+use crate::tls;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/.well-known/jwks.json";
@@ -120,6 +121,19 @@ pub(crate) async fn the_issuer_is_fixed_or_follows_the_host(database: Database) 
     assert_eq!(answer.status, 200, "{answer:?}");
     let issuers = portcullis_jwt_verify::claimed_issuers(&answer.text);
     assert_eq!(issuers, ["https://oidc.example.com/x"]);
+    gateway.stop().await;
+}
+
+/// By TLS, a client of today speaks HTTP/2, where there is no `Host`.
+pub(crate) async fn the_issuer_follows_the_host_by_http_2_too(database: Database) {
+    let upstream = Issuer::start("RS256");
+    let file = write_keys(database.folder(), [&SigningKey::generate("ES256", "k")]);
+    let rest = format!("upstream_issuer = \"{}\"\nsigning_algs = [\"ES256\"]", upstream.site.url());
+    let world = tls::World::new(&database);
+    let gateway = world.start(&database, false, &section(&file, &rest)).await;
+    let base = format!("https://localhost:{}", gateway.address().port());
+    let document = send(world.http().get(format!("{base}{DISCOVERY}"))).await.json();
+    assert_eq!(document["issuer"], base);
     gateway.stop().await;
 }
 

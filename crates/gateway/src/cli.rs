@@ -59,7 +59,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Bring the database to this version
     Migrate(SourceArgs),
-    /// Look at the gateway's own secrets
+    /// Look at the gateway's own secrets, and change the master key
     #[command(subcommand)]
     Secrets(SecretsCommand),
     /// Say why a job would be given a token, or would not; without claims, what the rules are
@@ -150,6 +150,8 @@ pub enum SecretsCommand {
         #[command(flatten)]
         sources: SourceArgs,
     },
+    /// Put another master key in the place of the present one; what hangs on it stays as it is
+    RotateMasterKey(SourceArgs),
 }
 
 /// A secret's name on the command line.

@@ -7,6 +7,7 @@ mod explain;
 mod jwt;
 mod keys;
 mod listing;
+mod master_key;
 mod migrate;
 mod oidc;
 mod output;
@@ -64,6 +65,9 @@ fn dispatch(
         Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {
             secrets::show(name.0, &sources.sources(environment), output)
+        }
+        Command::Secrets(SecretsCommand::RotateMasterKey(args)) => {
+            master_key::rotate(&args.sources(environment), random, output)
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),

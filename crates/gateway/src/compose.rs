@@ -128,9 +128,13 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
     })
 }
 
-fn of_vault(error: VaultError) -> StartError {
+pub(crate) fn of_vault(error: VaultError) -> StartError {
     match error {
-        VaultError::WrongMasterKey => StartError::new("master-key", error),
+        VaultError::WrongMasterKey
+        | VaultError::NewKeyMissing
+        | VaultError::OldKeyMissing
+        | VaultError::OldKeyInUse
+        | VaultError::Foreign(_) => StartError::new("master-key", error),
         VaultError::Store(_) => StartError::new("database", error),
         VaultError::Seal(_) => StartError::new("cryptography", error),
     }

@@ -2,9 +2,11 @@
 
 mod banner;
 mod listener;
+mod master_key;
 mod routes;
 mod shared;
 
+pub(crate) use master_key::FOLLOW_MASTER_KEY;
 pub use routes::{admin_routes, public_routes};
 
 use std::net::SocketAddr;
@@ -70,6 +72,7 @@ impl Gateway {
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
+        let master_key = master_key::follow(&store, &parts.vault, &parts.random);
         let (data, engines) = divided(parts);
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
@@ -114,7 +117,12 @@ impl Gateway {
             sweep,
             care,
             servers: vec![public_server, admin_server],
-            beside: [followers, warm_up].into_iter().chain(own_keys).chain(leaked).collect(),
+            beside: [followers, warm_up]
+                .into_iter()
+                .chain(own_keys)
+                .chain(leaked)
+                .chain(master_key)
+                .collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
         })
     }

@@ -13,6 +13,7 @@ mod open;
 pub mod pats;
 pub mod queue;
 pub mod report;
+pub mod seals;
 
 pub use error::StoreError;
 pub use open::{ConnectOptions, Store};

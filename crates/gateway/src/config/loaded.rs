@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use portcullis_base::Randomness;
-use portcullis_base::seal::MasterKey;
+use portcullis_base::seal::{MasterKey, MasterKeys};
 use portcullis_base::secret::ExposeSecret as _;
 
 use super::problem::{Notes, Problem};
@@ -17,8 +17,8 @@ use crate::error::StartError;
 pub struct Loaded {
     /// The configuration. `secrets.admin_tokens` and `revocation_api.clients` are not empty.
     pub config: Config,
-    /// The key that everything at rest hangs on.
-    pub master_key: MasterKey,
+    /// The key that everything at rest hangs on, and while it is changed those whose place it takes.
+    pub master_key: MasterKeys,
     /// The data directory; it exists where the database or a secret lives in it.
     pub data_dir: DataDir,
     /// Where the secrets came from that the configuration leaves out.
@@ -113,6 +113,7 @@ pub fn load(sources: &Sources, random: &dyn Randomness) -> Result<Loaded, StartE
         let missing = SecretsFileError::Value(SecretName::MasterKey, "in it");
         return Err(data_dir.secrets_error(missing).into());
     };
+    let master_key = MasterKeys::new(master_key, config.secrets.previous_master_keys.clone());
     let secrets_origin = SecretsOrigin { path, taken, made };
     Ok(Loaded { config, master_key, data_dir, secrets_origin, warnings })
 }
@@ -129,6 +130,7 @@ fn fill(
                 let key = MasterKey::from_base64url(secret.expose_secret());
                 let bad = |_| SecretsFileError::Value(name, "32 bytes in base64url");
                 config.secrets.master_key = Some(key.map_err(bad)?);
+                config.secrets.previous_master_keys = secrets.previous().into_iter().collect();
             }
             SecretName::RevocationApiToken => {
                 config.revocation_api.clients.push(Client::by_default(secret.clone()));

@@ -1,8 +1,10 @@
 //! The holders of admin tokens.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use arc_swap::ArcSwap;
 use portcullis_base::secret::SecretString;
 use portcullis_web::{
     Authorization, PerAddress, Preshared, Problem, Rate, authorization, client_address,
@@ -14,7 +16,7 @@ pub(crate) const FAILURES: Rate =
 
 /// The configured admin tokens.
 pub(crate) struct Admins {
-    tokens: Preshared<()>,
+    tokens: ArcSwap<Preshared<()>>,
     failures: PerAddress,
 }
 
@@ -25,15 +27,20 @@ pub(crate) struct Admin(());
 impl Admins {
     /// These tokens.
     pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
-        let tokens = Preshared::new(tokens.into_iter().map(|token| (token, ())));
+        let tokens = ArcSwap::from_pointee(known(tokens));
         Self { tokens, failures: PerAddress::new(FAILURES) }
+    }
+
+    /// These tokens from now on, and no others.
+    pub(crate) fn replace(&self, tokens: Vec<SecretString>) {
+        self.tokens.store(Arc::new(known(tokens)));
     }
 
     /// Whether the request carries `Authorization: Bearer <admin token>`. All tokens are compared,
     /// whichever matches.
     pub(crate) fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
         if let Authorization::Bearer(given) = authorization(request.headers())
-            && self.tokens.find(&given).is_some()
+            && self.tokens.load().find(&given).is_some()
         {
             return Ok(Admin(()));
         }
@@ -44,4 +51,8 @@ impl Admins {
         }
         Err(Problem::unauthorized(&["Bearer realm=\"portcullis-admin\""]))
     }
+}
+
+fn known(tokens: Vec<SecretString>) -> Preshared<()> {
+    Preshared::new(tokens.into_iter().map(|token| (token, ())))
 }

@@ -208,7 +208,7 @@ fn api_config(config: &Config, jobs: Option<&Arc<Jobs>>) -> portcullis_revocatio
     }
 }
 
-fn client_config(client: &Client) -> ClientConfig {
+pub(crate) fn client_config(client: &Client) -> ClientConfig {
     ClientConfig {
         name: client.name.clone(),
         token: client.token.clone(),

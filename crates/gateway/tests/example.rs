@@ -340,6 +340,7 @@ fn these_are_all_the_keys() {
             "revocation_api.mount",
             "secrets.admin_tokens",
             "secrets.master_key",
+            "secrets.previous_master_keys",
             "server.admin_listen",
             "server.listen",
             "server.public_url",

@@ -92,17 +92,16 @@ async fn with_file(
     let of_file = |error| sources.data_dir.secrets_error(error);
     let secrets = read(sources)?.secrets;
     let kept = secrets.master_key().map_err(of_file)?;
-    let keys = match secrets.previous() {
-        // Begun before, and cut off.
-        Some(previous) => MasterKeys::new(kept, vec![previous]),
-        None => {
-            // A key that is not this database's is no reason to write anything.
-            Vault::open(store, &kept, random).await.map_err(of_vault)?;
-            let fresh = MasterKey::generate(random);
-            sources.data_dir.change_master_key(secrets, &fresh, Some(kept.clone()), random)?;
-            point(Point::MasterKeyMade);
-            MasterKeys::new(fresh, vec![kept])
-        }
+    // Begun before, and cut off.
+    let keys = if let Some(previous) = secrets.previous() {
+        MasterKeys::new(kept, vec![previous])
+    } else {
+        // A key that is not this database's is no reason to write anything.
+        Vault::open(store, &kept, random).await.map_err(of_vault)?;
+        let fresh = MasterKey::generate(random);
+        sources.data_dir.change_master_key(secrets, &fresh, Some(kept.clone()), random)?;
+        point(Point::MasterKeyMade);
+        MasterKeys::new(fresh, vec![kept])
     };
     let rotation = change(store, &keys, Duration::ZERO, random).await.map_err(of_vault)?;
     let secrets = read(sources)?.secrets;
@@ -123,16 +122,20 @@ fn read(sources: &Sources) -> Result<Opened, StartError> {
 
 fn told(rotation: &Rotation, kept: bool) -> String {
     let Rotation { wrapped, sealed, lost, .. } = rotation;
-    let mut text = format!(
+    let changed = format!(
         "the master key is changed: {wrapped} key(s) wrapped and {sealed} waiting secret(s) sealed anew\n"
     );
-    if *lost > 0 {
-        text += &format!("{lost} waiting secret(s) open under none of the keys, as before\n");
-    }
-    text += if kept {
+    let lost = match lost {
+        0 => String::new(),
+        lost => format!("{lost} waiting secret(s) open under none of the keys, as before\n"),
+    };
+    let next = if kept {
         "keep a copy of the new one: portcullis secrets show master_key\n"
     } else {
         "take secrets.previous_master_keys out of every replica's configuration, and restart it\n"
     };
-    text + "the old one opens backups of before, and nothing else any more: keep it with them"
+    changed
+        + &lost
+        + next
+        + "the old one opens backups of before, and nothing else any more: keep it with them"
 }

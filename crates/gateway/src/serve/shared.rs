@@ -15,6 +15,7 @@ use portcullis_revocation_api::partners::Partners;
 use portcullis_revocation_api::{PublicKeys, RevocationApi};
 use portcullis_store::Store;
 
+use super::reload::Reloadable;
 use crate::admin::Admins;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
@@ -85,6 +86,11 @@ pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
 }
 
 impl Shared {
+    /// What can be changed while it is in use.
+    pub(super) fn reloadable(&self) -> Reloadable {
+        Reloadable { admins: self.admins.clone(), revocation_api: self.revocation_api.clone() }
+    }
+
     /// Gives all that is there to the handlers of a listener.
     pub(super) fn give(&self, config: &mut ServiceConfig) {
         config

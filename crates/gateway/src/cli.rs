@@ -59,6 +59,15 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Bring the database to this version
     Migrate(SourceArgs),
+    /// Copy the SQLite database into a new file, also while a gateway uses it
+    Backup {
+        /// Where the database is.
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// The file, which must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Look at the gateway's own secrets, and change the master key
     #[command(subcommand)]
     Secrets(SecretsCommand),

@@ -1,5 +1,6 @@
 //! What each command does: one file each.
 
+mod backup;
 mod check;
 mod demo;
 mod doctor;
@@ -62,6 +63,7 @@ fn dispatch(
             return explain::run(&sources.sources(environment), claims.as_ref(), output);
         }
         Command::Serve(args) => serve::run(&args.sources(environment), random),
+        Command::Backup { sources, out } => backup::run(&sources.sources(environment), out, output),
         Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {
             secrets::show(name.0, &sources.sources(environment), output)

@@ -4,6 +4,7 @@ mod banner;
 mod listener;
 mod master_key;
 mod reload;
+mod retention;
 mod routes;
 mod shared;
 
@@ -83,6 +84,8 @@ impl Gateway {
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
         let master_key = master_key::follow(&store, &parts.vault, &parts.random);
+        let keep = loaded.config.revocation.keep_ended;
+        let forgetting = retention::follow(&store, keep, &parts.random);
         let (data, engines) = divided(parts);
         let server = &loaded.config.server;
         let public = public_routes(&loaded.config);
@@ -133,6 +136,7 @@ impl Gateway {
                 .chain(own_keys)
                 .chain(leaked)
                 .chain(master_key)
+                .chain(forgetting)
                 .collect(),
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
             reloadable,

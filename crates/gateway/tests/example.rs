@@ -277,6 +277,7 @@ fn these_are_all_the_keys() {
             "revocation.concurrency",
             "revocation.formats",
             "revocation.give_up_after",
+            "revocation.keep_ended",
             "revocation.lease_margin",
             "revocation.modes",
             "revocation.poll_interval",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use portcullis_base::Randomness;
-use portcullis_base::seal::{MasterKeys, SealError, SealingKey};
+use portcullis_base::seal::{MasterKey, MasterKeys, SealError, SealingKey};
 use portcullis_base::secret::{ExposeSecret as _, SecretString, Zeroizing};
 use portcullis_store::{Fingerprint, Store, StoreError};
 use thiserror::Error;
@@ -107,8 +107,7 @@ impl Vault {
         let keys = keys.into();
         let now = InForce::of(store, &keys, random).await?;
         let key = own_key(store, &keys, FINGERPRINT, random).await?;
-        let opening: Vec<_> =
-            keys.all().iter().map(|key| key.sealing_key()).collect::<Result<_, _>>()?;
+        let opening = sealing_keys(&keys)?;
         Ok(Self {
             fingerprinter: Fingerprinter::new(&key),
             sealing: Arc::new(ArcSwap::from_pointee(Sealing::by(&now, &opening))),
@@ -202,6 +201,11 @@ pub async fn own_key(
         Some(at) => Ok(keys.all()[at].unwrap(name, &wrapped)?),
         None => Err(VaultError::Foreign(name.to_owned())),
     }
+}
+
+/// What each of them seals with, in their order.
+fn sealing_keys(keys: &MasterKeys) -> Result<Vec<SealingKey>, SealError> {
+    keys.all().iter().map(MasterKey::sealing_key).collect()
 }
 
 /// What one of the keys sealed; `None` where none of them did.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod backup;
 mod dialect;
 mod error;
 pub mod events;
@@ -13,6 +14,7 @@ mod open;
 pub mod pats;
 pub mod queue;
 pub mod report;
+pub mod retention;
 pub mod seals;
 
 pub use error::StoreError;

@@ -19,6 +19,8 @@ mod pats;
 mod queue;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/retention.rs"]
+mod retention;
 #[path = "conformance/sweep.rs"]
 mod sweep;
 #[path = "conformance/upgrade.rs"]
@@ -43,6 +45,8 @@ macro_rules! on_both_databases {
 }
 
 on_both_databases![
+    retention::what_ended_long_ago_is_forgotten_and_nothing_else,
+    retention::many_are_forgotten_piece_by_piece,
     report::a_new_secret_becomes_one_pending_row,
     report::a_second_report_is_a_sighting_more,
     report::a_hundred_sightings_are_kept_and_all_are_counted,

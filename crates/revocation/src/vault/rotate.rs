@@ -12,7 +12,7 @@ use portcullis_store::seals::{Reseal, Seal};
 use portcullis_store::{Fingerprint, Store, StoreError};
 
 use super::in_force::{self, InForce, checks, version_of};
-use super::{VaultError, associated, open};
+use super::{VaultError, associated, open, sealing_keys};
 
 /// Seals in one statement.
 const AT_ONCE: u32 = 200;
@@ -48,7 +48,7 @@ pub async fn rotate(
     random: &dyn Randomness,
 ) -> Result<Rotation, VaultError> {
     let version = begin(store, keys, random).await?;
-    let turn = Turn { store, keys, version, random, sealing: sealing(keys)? };
+    let turn = Turn { store, keys, version, random, sealing: sealing_keys(keys)? };
     let mut sum = Rotation { version, ..Rotation::default() };
     if checks(store).await?.len() > 1 {
         tokio::time::sleep(heard).await;
@@ -93,10 +93,6 @@ async fn begin(
     in_force::keep(store, keys, before.version + 1, random).await?;
     let now = InForce::of(store, keys, random).await?;
     if now.at == 0 { Ok(now.version) } else { Err(VaultError::NewKeyMissing) }
-}
-
-fn sealing(keys: &MasterKeys) -> Result<Vec<SealingKey>, VaultError> {
-    Ok(keys.all().iter().map(|key| key.sealing_key()).collect::<Result<_, _>>()?)
 }
 
 struct Turn<'t> {

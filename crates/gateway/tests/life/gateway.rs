@@ -52,10 +52,11 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A GitLab that is not there, so that what is reported of it waits.
+/// A GitLab that is not there, so that what is reported of it waits, and a dead gateway's leases are short.
 pub(crate) fn nobody() -> String {
     format!(
-        "[[revocation.providers]]\nkind = \"gitlab\"\nurl = \"http://127.0.0.1:{}\"\n",
+        "[revocation]\ncall_timeout = \"1s\"\nlease_margin = \"1s\"\n\
+         [[revocation.providers]]\nkind = \"gitlab\"\nurl = \"http://127.0.0.1:{}\"\n",
         free_port()
     )
 }

@@ -44,11 +44,20 @@ pub enum Point {
     OrphanFound,
     /// It is dead, and that is not written.
     OrphanRevoked,
+    /// The master key is being changed: `secrets.toml` has the new one and the old one.
+    MasterKeyMade,
+    /// One of our keys is wrapped by the new master key.
+    KeyRewrapped,
+    /// Some of the waiting secrets are sealed by it.
+    Resealed,
+    /// The database knows the old one no more.
+    MasterKeyRetired,
 }
 
 impl Point {
-    /// Every point, in the order of a secret's way: of one that is reported, then of one that is lent.
-    pub const ALL: [Self; 15] = [
+    /// Every point, in the order of a secret's way: of one that is reported, then of one that is lent; then
+    /// those on a new master key's way.
+    pub const ALL: [Self; 19] = [
         Self::KeyKept,
         Self::ReportSealed,
         Self::ReportWritten,
@@ -64,6 +73,10 @@ impl Point {
         Self::IssueCommitted,
         Self::OrphanFound,
         Self::OrphanRevoked,
+        Self::MasterKeyMade,
+        Self::KeyRewrapped,
+        Self::Resealed,
+        Self::MasterKeyRetired,
     ];
 
     /// The name in orders and reports.
@@ -84,6 +97,10 @@ impl Point {
             Self::IssueCommitted => "issue-committed",
             Self::OrphanFound => "orphan-found",
             Self::OrphanRevoked => "orphan-revoked",
+            Self::MasterKeyMade => "master-key-made",
+            Self::KeyRewrapped => "key-rewrapped",
+            Self::Resealed => "resealed",
+            Self::MasterKeyRetired => "master-key-retired",
         }
     }
 

@@ -93,6 +93,48 @@ impl fmt::Debug for MasterKey {
     }
 }
 
+/// The master key, and those whose place it takes while it is changed.
+#[derive(Debug, Clone)]
+pub struct MasterKeys(Vec<MasterKey>);
+
+impl MasterKeys {
+    /// `current` in the place of each of `previous`.
+    pub fn new(current: MasterKey, previous: Vec<MasterKey>) -> Self {
+        let mut keys = vec![current];
+        keys.extend(previous);
+        Self(keys)
+    }
+
+    /// All of them, the current one first. Never empty.
+    pub fn all(&self) -> &[MasterKey] {
+        &self.0
+    }
+
+    /// Which of them wrapped this under `name`, by its place in [`Self::all`]; `None` where none did.
+    pub fn wrapper(&self, name: &str, wrapped: &[u8]) -> Result<Option<usize>, SealError> {
+        for (at, key) in self.0.iter().enumerate() {
+            match key.unwrap(name, wrapped) {
+                Ok(_) => return Ok(Some(at)),
+                Err(SealError::DoesNotOpen) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl From<&MasterKey> for MasterKeys {
+    fn from(key: &MasterKey) -> Self {
+        Self(vec![key.clone()])
+    }
+}
+
+impl From<&Self> for MasterKeys {
+    fn from(keys: &Self) -> Self {
+        keys.clone()
+    }
+}
+
 /// A derived key that seals and opens.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SealingKey([u8; KEY]);
@@ -161,6 +203,17 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(key.open(b"", &changed), Err(SealError::DoesNotOpen));
             assert_eq!(key.open(b"", &sealed[..at]), Err(SealError::DoesNotOpen));
+        }
+    }
+
+    #[test]
+    fn of_several_master_keys_the_one_that_wrapped_is_found() {
+        let keys = [(); 3].map(|()| MasterKey::generate(&SystemRandomness));
+        let ring = MasterKeys::new(keys[0].clone(), vec![keys[1].clone()]);
+        for (key, at) in keys.iter().zip([Some(0), Some(1), None]) {
+            let wrapped = key.wrap("pat", b"k", &SystemRandomness).unwrap();
+            assert_eq!(ring.wrapper("pat", &wrapped), Ok(at));
+            assert_eq!(ring.wrapper("audit", &wrapped), Ok(None));
         }
     }
 

@@ -146,7 +146,11 @@ fn orderable(server: bool) -> Vec<Point> {
         | Point::IssueWritten
         | Point::IssueCommitted
         | Point::OrphanFound
-        | Point::OrphanRevoked => false,
+        | Point::OrphanRevoked
+        | Point::MasterKeyMade
+        | Point::KeyRewrapped
+        | Point::Resealed
+        | Point::MasterKeyRetired => false,
         Point::ReportWritten | Point::SettleWritten => !server,
         Point::ReportSealed
         | Point::ReportCommitted

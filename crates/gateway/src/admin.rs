@@ -2,10 +2,12 @@
 
 use std::future::{Ready, ready};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use arc_swap::ArcSwap;
 use portcullis_base::secret::SecretString;
 use portcullis_web::{
     Access, Authorization, By, Guard, PerAddress, Preshared, Problem, Rate, authorization,
@@ -20,7 +22,7 @@ const CHALLENGE: &str = "Bearer realm=\"portcullis-admin\"";
 
 /// The configured admin tokens.
 pub(crate) struct Admins {
-    tokens: Preshared<String>,
+    tokens: ArcSwap<Preshared<String>>,
     failures: PerAddress,
 }
 
@@ -67,18 +69,20 @@ fn admit(request: &HttpRequest) -> Result<(), Problem> {
 impl Admins {
     /// These tokens.
     pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
-        // What an operator can find in the configuration, and nothing of the token.
-        let named =
-            tokens.into_iter().zip(0..).map(|(token, n)| (token, format!("admin_tokens[{n}]")));
-        let tokens = Preshared::new(named);
+        let tokens = ArcSwap::from_pointee(known(tokens));
         Self { tokens, failures: PerAddress::new(FAILURES) }
+    }
+
+    /// These tokens from now on, and no others.
+    pub(crate) fn replace(&self, tokens: Vec<SecretString>) {
+        self.tokens.store(Arc::new(known(tokens)));
     }
 
     /// Whether the request carries `Authorization: Bearer <admin token>`. All tokens are compared,
     /// whichever matches.
     pub(crate) fn authorize(&self, request: &HttpRequest) -> Result<Admin, Problem> {
         if let Authorization::Bearer(given) = authorization(request.headers())
-            && let Some(name) = self.tokens.find(&given)
+            && let Some(name) = self.tokens.load().find(&given)
         {
             note(request).by(By::AdminToken, name);
             return Ok(Admin(()));
@@ -90,6 +94,13 @@ impl Admins {
         }
         Err(Problem::unauthorized(&[CHALLENGE]))
     }
+}
+
+/// Each by what an operator can find in the configuration, and nothing of the token.
+fn known(tokens: Vec<SecretString>) -> Preshared<String> {
+    Preshared::new(
+        tokens.into_iter().zip(0..).map(|(token, n)| (token, format!("admin_tokens[{n}]"))),
+    )
 }
 
 #[cfg(test)]

@@ -59,7 +59,16 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Bring the database to this version
     Migrate(SourceArgs),
-    /// Look at the gateway's own secrets
+    /// Copy the SQLite database into a new file, also while a gateway uses it
+    Backup {
+        /// Where the database is.
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// The file, which must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Look at the gateway's own secrets, and change the master key
     #[command(subcommand)]
     Secrets(SecretsCommand),
     /// Say why a job would be given a token, or would not; without claims, what the rules are
@@ -150,6 +159,8 @@ pub enum SecretsCommand {
         #[command(flatten)]
         sources: SourceArgs,
     },
+    /// Put another master key in the place of the present one; what hangs on it stays as it is
+    RotateMasterKey(SourceArgs),
 }
 
 /// A secret's name on the command line.

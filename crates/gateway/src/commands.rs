@@ -1,5 +1,6 @@
 //! What each command does: one file each.
 
+mod backup;
 mod check;
 mod demo;
 mod doctor;
@@ -7,6 +8,7 @@ mod explain;
 mod jwt;
 mod keys;
 mod listing;
+mod master_key;
 mod migrate;
 mod oidc;
 mod output;
@@ -61,9 +63,13 @@ fn dispatch(
             return explain::run(&sources.sources(environment), claims.as_ref(), output);
         }
         Command::Serve(args) => serve::run(&args.sources(environment), random),
+        Command::Backup { sources, out } => backup::run(&sources.sources(environment), out, output),
         Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {
             secrets::show(name.0, &sources.sources(environment), output)
+        }
+        Command::Secrets(SecretsCommand::RotateMasterKey(args)) => {
+            master_key::rotate(&args.sources(environment), random, output)
         }
         Command::Pat(PatCommand::Generate { keys }) => pat::generate(keys, random, output),
         Command::Pat(PatCommand::Parse { keys, token }) => pat::parse(keys, token, output),

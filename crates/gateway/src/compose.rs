@@ -41,6 +41,7 @@ mod providers;
 mod resigner;
 
 pub(crate) use jobs::Jobs;
+pub(crate) use measures::scrapers;
 pub(crate) use outbox::Telling;
 pub(crate) use partner::partners;
 pub(crate) use providers::offered;
@@ -149,7 +150,11 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
 
 pub(crate) fn of_vault(error: VaultError) -> StartError {
     match error {
-        VaultError::WrongMasterKey => StartError::new("master-key", error),
+        VaultError::WrongMasterKey
+        | VaultError::NewKeyMissing
+        | VaultError::OldKeyMissing
+        | VaultError::OldKeyInUse
+        | VaultError::Foreign(_) => StartError::new("master-key", error),
         VaultError::Store(_) => StartError::new("database", error),
         VaultError::Seal(_) => StartError::new("cryptography", error),
     }
@@ -225,7 +230,7 @@ fn api_config(config: &Config, jobs: Option<&Arc<Jobs>>) -> portcullis_revocatio
     }
 }
 
-fn client_config(client: &Client) -> ClientConfig {
+pub(crate) fn client_config(client: &Client) -> ClientConfig {
     ClientConfig {
         name: client.name.clone(),
         token: client.token.clone(),

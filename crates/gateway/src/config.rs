@@ -6,6 +6,7 @@ mod loaded;
 mod node;
 mod predecessor;
 mod problem;
+mod said;
 mod secret;
 mod section;
 mod sections;
@@ -18,8 +19,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use environment::Environment;
-pub use loaded::{Loaded, SecretsOrigin, check, load};
+pub use loaded::{Loaded, SecretsOrigin, again, check, load};
 pub use problem::{KnownKey, Problem};
+pub use said::Said;
 pub(crate) use secret::SHORT as SHORT_SECRET;
 pub use sections::*;
 
@@ -48,6 +50,8 @@ pub struct Reading {
     pub warnings: Vec<String>,
     /// Every key that this version knows and met on the way.
     pub known: Vec<KnownKey>,
+    /// What it says, key by key.
+    pub said: Said,
 }
 
 /// Reads and checks a configuration. Makes nothing, and opens only the files that it names.
@@ -57,6 +61,7 @@ pub fn read(sources: &Sources) -> Reading {
     let mut root = Node::Table(entries);
     environment::lay_over(&mut root, &sources.environment, &mut notes);
     predecessor::fill_in(&mut root, &sources.environment, &mut notes);
+    let said = Said::of(&root);
     let entries = if let Node::Table(entries) = root { entries } else { BTreeMap::new() };
     let config = Section::read(String::new(), entries, &mut notes, |root| {
         Config::read(root, &sources.data_dir)
@@ -69,7 +74,8 @@ pub fn read(sources: &Sources) -> Reading {
         loaded::needs_of_postgres(config, &mut notes);
     }
     let config = config.filter(|_| notes.problems.is_empty()).ok_or(notes.problems);
-    Reading { config, warnings: notes.warnings, known: notes.known }
+    let said = said.without_defaults(&notes.known);
+    Reading { config, warnings: notes.warnings, known: notes.known, said }
 }
 
 /// Reads what concerns the file of the re-signer's keys, which need not be there; the rest of the

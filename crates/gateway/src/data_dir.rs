@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use portcullis_base::Randomness;
+use portcullis_base::seal::MasterKey;
 use thiserror::Error;
 
 pub use secrets_file::{SecretName, SecretsFile, SecretsFileError};
@@ -103,6 +104,20 @@ impl DataDir {
     /// An error of the secrets file, with its path.
     pub(crate) fn secrets_error(&self, source: SecretsFileError) -> DataDirError {
         DataDirError::Secrets { path: self.secrets_path(), source }
+    }
+
+    /// Gives the secrets file another master key, and keeps the one before as the previous one where that is
+    /// still needed. The file is there whole at every moment.
+    pub fn change_master_key(
+        &self,
+        secrets: SecretsFile,
+        key: &MasterKey,
+        previous: Option<MasterKey>,
+        random: &dyn Randomness,
+    ) -> Result<(), DataDirError> {
+        let secrets = secrets.with_master_key(key, previous);
+        secrets_file::replace(&self.secrets_path(), &secrets, random)
+            .map_err(|source| self.secrets_error(source))
     }
 
     /// Reads the secrets file, or makes it, and the directory, where there is none. Of two processes

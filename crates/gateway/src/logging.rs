@@ -4,40 +4,55 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::{Log, LogFormat};
 use crate::error::StartError;
 
+/// The filter of the process's logger.
+#[derive(Clone)]
+pub struct LogFilter(Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Filters by this from now on.
+    pub(crate) fn set(&self, filter: &str) -> Result<(), StartError> {
+        let filter = EnvFilter::try_new(filter).map_err(|e| StartError::new("log", e))?;
+        self.0.reload(filter).map_err(|e| StartError::new("log", e))
+    }
+}
+
 /// Sets the process's logger. Colours only where a terminal shows them.
-pub fn init(log: &Log) -> Result<(), StartError> {
+pub fn init(log: &Log) -> Result<LogFilter, StartError> {
     let terminal = io::stderr().is_terminal();
-    subscriber(log, terminal, io::stderr)?.try_init().map_err(|e| StartError::new("log", e))
+    let (subscriber, filter) = subscriber(log, terminal, io::stderr)?;
+    subscriber.try_init().map_err(|e| StartError::new("log", e))?;
+    Ok(filter)
 }
 
 /// Sets the process's logger to write plain lines into a file.
 pub(crate) fn init_file(log: &Log, file: File) -> Result<(), StartError> {
-    subscriber(log, false, file)?.try_init().map_err(|e| StartError::new("log", e))
+    let (subscriber, _) = subscriber(log, false, file)?;
+    subscriber.try_init().map_err(|e| StartError::new("log", e))
 }
 
-fn subscriber<W>(
-    log: &Log,
-    terminal: bool,
-    writer: W,
-) -> Result<Box<dyn Subscriber + Send + Sync>, StartError>
+type Logger = Box<dyn Subscriber + Send + Sync>;
+
+fn subscriber<W>(log: &Log, terminal: bool, writer: W) -> Result<(Logger, LogFilter), StartError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(&log.filter).map_err(|e| StartError::new("log", e))?;
-    let filter = filter.and(filter_fn(may_be_written));
+    let (filter, handle) = reload::Layer::new(filter);
+    let filter = FilterExt::<Registry>::and(filter, filter_fn(may_be_written));
     // Otherwise it would say on standard error that it could not write to standard error, and panic in
     // whatever task had something to log.
     let layer = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(writer);
-    Ok(match log.format {
+    let logger: Logger = match log.format {
         LogFormat::Human => {
             Box::new(Registry::default().with(layer.with_ansi(terminal).with_filter(filter)))
         }
@@ -45,7 +60,8 @@ where
             let layer = layer.with_ansi(false).json().flatten_event(true);
             Box::new(Registry::default().with(layer.with_filter(filter)))
         }
-    })
+    };
+    Ok((logger, LogFilter(handle)))
 }
 
 /// The libraries below us write headers, bodies and statements at their finer levels, and with them
@@ -79,7 +95,7 @@ mod tests {
         let lines = Lines::default();
         let log = Log { format, filter: filter.to_owned() };
         let copy = lines.clone();
-        let subscriber = subscriber(&log, terminal, move || copy.clone()).unwrap();
+        let (subscriber, _) = subscriber(&log, terminal, move || copy.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(answer = 42, "ours");
             tracing::debug!("ours-fine");

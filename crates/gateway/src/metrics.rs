@@ -67,6 +67,11 @@ impl Metrics {
         }
     }
 
+    /// These tokens from now on, and no others.
+    pub(crate) fn replace_tokens(&self, tokens: Vec<SecretString>) {
+        self.scrapers.replace(tokens);
+    }
+
     /// Who counts what the worker and the outbox do.
     pub(crate) fn revocations(&self) -> Arc<dyn RevocationObserver> {
         Arc::clone(&self.recorded) as _

@@ -2,10 +2,15 @@
 
 mod banner;
 mod listener;
+mod master_key;
+mod reload;
+mod retention;
 mod routes;
 mod shared;
 mod tls;
 
+pub(crate) use master_key::FOLLOW_MASTER_KEY;
+pub use reload::APPLIED;
 pub use routes::{admin_routes, public_routes};
 pub(crate) use tls::Certificates;
 
@@ -19,28 +24,35 @@ use portcullis_oidc_proxy::keyfile::KeyFile;
 use portcullis_revocation::notify::Outbox;
 use portcullis_revocation::worker::Worker;
 use portcullis_store::Store;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use self::listener::{Listener, Running, listen};
+use self::reload::Reloadable;
 use self::shared::{Made, divided};
 use crate::audit::Log;
 use crate::compose;
-use crate::config::Loaded;
+use crate::config::{Loaded, Sources};
 use crate::error::StartError;
+use crate::logging::LogFilter;
 use crate::openapi::Documents;
 
 /// Beyond the grace and the last calls: time to write their outcome and close the database.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Serves until the process is told to stop (SIGINT or SIGTERM).
-pub fn run(loaded: Loaded) -> Result<(), StartError> {
+/// Serves until the process is told to stop (SIGINT or SIGTERM). On SIGHUP the configuration is read again from
+/// `sources`.
+pub fn run(loaded: &Loaded, sources: &Sources, filter: LogFilter) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| StartError::new("runtime", error))?;
     runtime.block_on(async move {
-        let gateway = Gateway::start(&loaded).await?;
-        banner::print(&loaded, &gateway);
+        // Before all else: until then the signal ends the process.
+        let hangups = signal(SignalKind::hangup()).map_err(|e| StartError::new("runtime", e))?;
+        let mut gateway = Gateway::start(loaded).await?;
+        gateway.reload_on(hangups, loaded, sources, filter);
+        banner::print(loaded, &gateway);
         gateway.run_until_stopped().await
     })
 }
@@ -66,6 +78,7 @@ pub struct Gateway {
     beside: Vec<JoinHandle<()>>,
     audit: Log,
     patience: Duration,
+    reloadable: Reloadable,
 }
 
 impl Gateway {
@@ -77,6 +90,9 @@ impl Gateway {
         let store = parts.store.clone();
         let audit = &loaded.config.audit;
         let audit = Log::start(&store, parts.audit_key.clone(), audit.retention);
+        let master_key = master_key::follow(&store, &parts.vault, &parts.random);
+        let keep = loaded.config.revocation.keep_ended;
+        let forgetting = retention::follow(&store, keep, &parts.random);
         let server = &loaded.config.server;
         let certificates = Certificates::open(server, &parts.clock)?;
         let (data, engines) = divided(
@@ -108,6 +124,7 @@ impl Gateway {
             },
             &data,
         )?;
+        let reloadable = data.reloadable();
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
@@ -151,10 +168,25 @@ impl Gateway {
                 .into_iter()
                 .chain(own_keys)
                 .chain(leaked)
+                .chain(master_key)
+                .chain(forgetting)
                 .collect(),
             audit,
             patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
+            reloadable,
         })
+    }
+
+    /// Reads the configuration again at each of these signals.
+    fn reload_on(
+        &mut self,
+        hangups: Signal,
+        loaded: &Loaded,
+        sources: &Sources,
+        filter: LogFilter,
+    ) {
+        let (said, sources) = (loaded.said.clone(), sources.clone());
+        self.beside.push(self.reloadable.clone().follow(hangups, said, sources, filter));
     }
 
     /// Where the public listener is.
@@ -227,7 +259,6 @@ fn follow_own_keys(keys: Data<KeyFile>) -> JoinHandle<()> {
 }
 
 async fn told_to_stop() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

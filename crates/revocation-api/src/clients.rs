@@ -1,6 +1,6 @@
 //! Named clients: who may report, which types, how often.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -69,26 +69,40 @@ impl Client {
 #[derive(Debug)]
 struct Known {
     client: Arc<Client>,
-    limit: PerClient,
+    limit: Arc<PerClient>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Clients(Preshared<Known>);
+pub(crate) struct Clients {
+    by_token: Preshared<Known>,
+    /// By name, for those who come after.
+    limits: HashMap<String, (Rate, Arc<PerClient>)>,
+}
 
 impl Clients {
     pub(crate) fn new(configs: Vec<ClientConfig>) -> Self {
-        Self(Preshared::new(configs.into_iter().map(|config| {
-            let limit = PerClient::new(config.rate);
-            (
-                config.token,
-                Known { client: Arc::new(Client::new(config.name, config.types)), limit },
-            )
-        })))
+        Self::after(None, configs)
+    }
+
+    /// In the place of `before`: whose rate stays the same goes on with what is left of it, so that nobody
+    /// gains by a reload.
+    pub(crate) fn after(before: Option<&Self>, configs: Vec<ClientConfig>) -> Self {
+        let mut limits = HashMap::new();
+        let by_token = Preshared::new(configs.into_iter().map(|config| {
+            let used = before.and_then(|before| before.limits.get(&config.name));
+            let used = used.filter(|(rate, _)| *rate == config.rate);
+            let fresh = || Arc::new(PerClient::new(config.rate));
+            let limit = used.map_or_else(fresh, |(_, limit)| Arc::clone(limit));
+            limits.insert(config.name.clone(), (config.rate, Arc::clone(&limit)));
+            let client = Arc::new(Client::new(config.name, config.types));
+            (config.token, Known { client, limit })
+        }));
+        Self { by_token, limits }
     }
 
     /// Whose token this is, within its rate.
     fn find(&self, token: &SecretString) -> Result<Option<Arc<Client>>, Problem> {
-        let Some(known) = self.0.find(token) else { return Ok(None) };
+        let Some(known) = self.by_token.find(token) else { return Ok(None) };
         known.limit.check().map_err(|wait| Problem::too_many_requests("rate_limited", wait))?;
         Ok(Some(Arc::clone(&known.client)))
     }
@@ -121,9 +135,9 @@ pub(crate) async fn authenticate(
 async fn find(api: &RevocationApi, request: &HttpRequest) -> Result<Option<Arc<Client>>, Problem> {
     match (authorization(request.headers()), &api.jobs) {
         (Authorization::Bare(token), _) | (Authorization::Bearer(token), None) => {
-            api.clients.find(&token)
+            api.clients.load().find(&token)
         }
-        (Authorization::Bearer(token), Some(jobs)) => match api.clients.find(&token)? {
+        (Authorization::Bearer(token), Some(jobs)) => match api.clients.load().find(&token)? {
             Some(client) => Ok(Some(client)),
             None => jobs.find(&token).await,
         },

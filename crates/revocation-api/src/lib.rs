@@ -14,6 +14,7 @@ mod splitter;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use portcullis_revocation::intake::Intake;
 use portcullis_web::{PerAddress, Rate};
 
@@ -51,7 +52,7 @@ pub struct Config {
 /// The API's state: app data of its handlers.
 pub struct RevocationApi {
     intake: Arc<Intake>,
-    clients: Clients,
+    clients: ArcSwap<Clients>,
     jobs: Option<Jobs>,
     failures: PerAddress,
     max_batch: usize,
@@ -64,13 +65,19 @@ impl RevocationApi {
     pub fn new(config: Config, intake: Arc<Intake>) -> Self {
         Self {
             intake,
-            clients: Clients::new(config.clients),
+            clients: ArcSwap::from_pointee(Clients::new(config.clients)),
             jobs: config.jobs.map(Jobs::new),
             failures: PerAddress::new(config.failed_authentications),
             max_batch: config.max_batch,
             max_body: config.max_body,
             max_waiting: config.max_waiting,
         }
+    }
+
+    /// These clients from now on, and no others. Requests under way go on as whom they came in.
+    pub fn replace_clients(&self, clients: Vec<ClientConfig>) {
+        let after = Clients::after(Some(&self.clients.load()), clients);
+        self.clients.store(Arc::new(after));
     }
 }
 

@@ -235,8 +235,8 @@ impl Intake {
             entry,
             code,
             reason: None,
-            sealed,
-            key_version: self.vault.key_version(),
+            key_version: sealed.as_ref().map_or(self.vault.key_version(), |one| one.key_version),
+            sealed: sealed.map(|one| one.bytes),
             pat_digest,
             sightings: group.sightings,
         })

@@ -186,8 +186,8 @@ impl Issuances {
             token_type: LENT_TYPE,
             provider: LENT_PROVIDER,
             about: json!({ "id": made.token_id, "user_id": made.user_id }).to_string(),
-            sealed,
-            key_version: self.vault.key_version(),
+            sealed: sealed.bytes,
+            key_version: sealed.key_version,
             lifetime: made.lifetime,
             sighting: Sighting {
                 digest: place,

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use crate::identity::short;
 use crate::observer::Called;
 use crate::provider::{Attempt, Finding, Provider, Verdict};
-use crate::vault::Vault;
+use crate::vault::{OpenError, Vault};
 
 pub use options::Options;
 
@@ -255,8 +255,19 @@ impl Call {
 
     /// `None` where the seal does not open: nobody will ever know the secret again.
     async fn ask(&self, row: &Claimed) -> Option<Verdict> {
-        let secret =
-            self.shared.vault.open_seal(&row.fingerprint, row.key_version, &row.sealed).ok()?;
+        let opened = self.shared.vault.open_seal(&row.fingerprint, row.key_version, &row.sealed);
+        let secret = match opened {
+            Ok(secret) => secret,
+            // Whoever has the key can still do it.
+            Err(OpenError::OtherMasterKey) => {
+                tracing::error!(
+                    "a waiting secret is sealed by a master key that is not configured here"
+                );
+                let wait = Finding::Retry { after: None, uncertain: false };
+                return Some(Verdict::new(wait, "other_master_key"));
+            }
+            Err(OpenError::Seal(_)) => return None,
+        };
         let budget = self.options.call_timeout;
         let attempt = Attempt {
             token_type: &row.token_type,

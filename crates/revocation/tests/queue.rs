@@ -30,6 +30,8 @@ macro_rules! on_both_databases {
 mod adjusted;
 #[path = "queue/administrator.rs"]
 mod administrator;
+#[path = "queue/master_key.rs"]
+mod master_key;
 #[path = "queue/outage.rs"]
 mod outage;
 #[path = "queue/signed.rs"]

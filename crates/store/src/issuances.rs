@@ -16,6 +16,7 @@ use crate::events::Event;
 use crate::{Fingerprint, Store, StoreError};
 
 pub use issue::{Due, NewIssue};
+pub(crate) use sweep::ROWS;
 pub use sweep::{Stage, Trace};
 
 /// Stands for the issuer of a JWT and the job in it, or for the issuer and the JWT's `jti`: SHA-256.

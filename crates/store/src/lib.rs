@@ -2,6 +2,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod audit;
+mod backup;
 mod dialect;
 mod error;
 pub mod events;
@@ -15,6 +16,8 @@ mod open;
 pub mod pats;
 pub mod queue;
 pub mod report;
+pub mod retention;
+pub mod seals;
 
 pub use error::{StoreError, errors};
 pub use open::{ConnectOptions, Store};

@@ -23,6 +23,8 @@ mod pats;
 mod queue;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/retention.rs"]
+mod retention;
 #[path = "conformance/sweep.rs"]
 mod sweep;
 #[path = "conformance/upgrade.rs"]
@@ -58,6 +60,8 @@ on_both_databases![
     audit::a_forged_checkpoint_hides_nothing,
     audit::several_begin_and_write_at_once,
     audit::entries_cannot_be_changed_by_mistake,
+    retention::what_ended_long_ago_is_forgotten_and_nothing_else,
+    retention::many_are_forgotten_piece_by_piece,
     report::a_new_secret_becomes_one_pending_row,
     report::a_second_report_is_a_sighting_more,
     report::a_hundred_sightings_are_kept_and_all_are_counted,

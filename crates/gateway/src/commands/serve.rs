@@ -9,9 +9,9 @@ use crate::{logging, serve};
 /// Serves until it is told to stop.
 pub(super) fn run(sources: &Sources, random: &dyn Randomness) -> Result<(), StartError> {
     let loaded = config::load(sources, random)?;
-    logging::init(&loaded.config.log)?;
+    let filter = logging::init(&loaded.config.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    serve::run(loaded)
+    serve::run(&loaded, sources, filter)
 }

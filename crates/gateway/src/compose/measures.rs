@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portcullis_base::Clock;
+use portcullis_base::secret::SecretString;
 use portcullis_revocation::intake::OWN_PROVIDER;
 use portcullis_revocation::issuance::LENT_PROVIDER;
 
@@ -20,6 +21,10 @@ pub(super) fn make(config: &Config, clock: &Arc<dyn Clock>) -> Metrics {
     providers.sort_unstable();
     providers.dedup();
     let webhooks = config.notifications.iter().map(|one| one.name.clone()).collect();
-    let tokens = config.secrets.admin_tokens.iter().chain(&config.metrics.token).cloned().collect();
-    Metrics::new(Names { providers, webhooks }, tokens, Arc::clone(clock))
+    Metrics::new(Names { providers, webhooks }, scrapers(config), Arc::clone(clock))
+}
+
+/// The tokens with which metrics can be read.
+pub(crate) fn scrapers(config: &Config) -> Vec<SecretString> {
+    config.secrets.admin_tokens.iter().chain(&config.metrics.token).cloned().collect()
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use portcullis_base::Randomness;
-use portcullis_base::seal::MasterKey;
+use portcullis_base::seal::{MasterKey, MasterKeys};
 use portcullis_base::secret::ExposeSecret as _;
 
 use super::problem::{Notes, Problem};
 use super::sections::{Client, Config, DatabaseKind};
-use super::{Reading, Sources, read};
+use super::{Reading, Said, Sources, read};
 use crate::data_dir::{DataDir, SecretName, SecretsFile, SecretsFileError};
 use crate::error::StartError;
 
@@ -17,12 +17,14 @@ use crate::error::StartError;
 pub struct Loaded {
     /// The configuration. `secrets.admin_tokens` and `revocation_api.clients` are not empty.
     pub config: Config,
-    /// The key that everything at rest hangs on.
-    pub master_key: MasterKey,
+    /// The key that everything at rest hangs on, and while it is changed those whose place it takes.
+    pub master_key: MasterKeys,
     /// The data directory; it exists where the database or a secret lives in it.
     pub data_dir: DataDir,
     /// Where the secrets came from that the configuration leaves out.
     pub secrets_origin: SecretsOrigin,
+    /// What it says, key by key, with the secrets that it leaves out.
+    pub said: Said,
     /// What an operator should look at.
     pub warnings: Vec<String>,
 }
@@ -94,7 +96,7 @@ fn lacks(secrets: &SecretsFile, needed: &[SecretName]) -> Result<(), SecretsFile
 /// Reads and checks a configuration and completes it, making the data directory and its secrets
 /// where the configuration calls for them.
 pub fn load(sources: &Sources, random: &dyn Randomness) -> Result<Loaded, StartError> {
-    let Reading { config, mut warnings, .. } = read(sources);
+    let Reading { config, mut warnings, mut said, .. } = read(sources);
     let mut config = config.map_err(StartError::Config)?;
     let data_dir = sources.data_dir.clone();
     let taken = left_out(&config);
@@ -102,7 +104,8 @@ pub fn load(sources: &Sources, random: &dyn Randomness) -> Result<Loaded, StartE
     let mut made = false;
     if !taken.is_empty() {
         let opened = data_dir.open(random)?;
-        fill(&mut config, &opened.secrets, &taken).map_err(|e| data_dir.secrets_error(e))?;
+        fill(&mut config, &opened.secrets, &taken, &mut said)
+            .map_err(|e| data_dir.secrets_error(e))?;
         warnings.extend(opened.warnings);
         made = opened.made;
     } else if config.database_is_in(&data_dir) {
@@ -113,22 +116,51 @@ pub fn load(sources: &Sources, random: &dyn Randomness) -> Result<Loaded, StartE
         let missing = SecretsFileError::Value(SecretName::MasterKey, "in it");
         return Err(data_dir.secrets_error(missing).into());
     };
+    let master_key = MasterKeys::new(master_key, config.secrets.previous_master_keys.clone());
     let secrets_origin = SecretsOrigin { path, taken, made };
-    Ok(Loaded { config, master_key, data_dir, secrets_origin, warnings })
+    Ok(Loaded { config, master_key, data_dir, secrets_origin, said, warnings })
+}
+
+/// Reads a configuration once more while it is in use, and makes nothing: secrets that are gone are a problem
+/// like every other. Also gives what an operator should look at.
+pub fn again(sources: &Sources) -> Result<(Config, Said, Vec<String>), Vec<Problem>> {
+    let Reading { config, mut warnings, mut said, .. } = read(sources);
+    let mut config = config?;
+    let taken = left_out(&config);
+    if taken.is_empty() {
+        return Ok((config, said, warnings));
+    }
+    let key = sources.data_dir.secrets_path().display().to_string();
+    let opened = sources.data_dir.read().map_err(|error| error.to_string());
+    let filled = opened.and_then(|opened| {
+        let opened = opened.ok_or_else(|| SecretsFileError::Gone.to_string())?;
+        warnings.extend(opened.warnings);
+        fill(&mut config, &opened.secrets, &taken, &mut said).map_err(|error| error.to_string())
+    });
+    filled.map_err(|problem| vec![Problem { key, problem }])?;
+    Ok((config, said, warnings))
 }
 
 fn fill(
     config: &mut Config,
     secrets: &SecretsFile,
     names: &[SecretName],
+    said: &mut Said,
 ) -> Result<(), SecretsFileError> {
     for &name in names {
         let secret = secrets.get(name)?;
+        let key = match name {
+            SecretName::MasterKey => "secrets.master_key",
+            SecretName::RevocationApiToken => "revocation_api.clients[0].token",
+            SecretName::AdminToken => "secrets.admin_tokens[0]",
+        };
+        said.add(key, secret.expose_secret().as_bytes());
         match name {
             SecretName::MasterKey => {
                 let key = MasterKey::from_base64url(secret.expose_secret());
                 let bad = |_| SecretsFileError::Value(name, "32 bytes in base64url");
                 config.secrets.master_key = Some(key.map_err(bad)?);
+                config.secrets.previous_master_keys = secrets.previous().into_iter().collect();
             }
             SecretName::RevocationApiToken => {
                 config.revocation_api.clients.push(Client::by_default(secret.clone()));

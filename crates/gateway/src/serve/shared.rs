@@ -17,6 +17,7 @@ use portcullis_store::Store;
 use portcullis_store::audit::AuditKey;
 use portcullis_web::Recorder;
 
+use super::reload::Reloadable;
 use crate::admin::Admins;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
@@ -107,6 +108,15 @@ pub(super) fn divided(parts: Parts, made: Made) -> (Shared, Engines) {
 }
 
 impl Shared {
+    /// What can be changed while it is in use.
+    pub(super) fn reloadable(&self) -> Reloadable {
+        Reloadable {
+            admins: self.admins.clone(),
+            metrics: self.metrics.clone(),
+            revocation_api: self.revocation_api.clone(),
+        }
+    }
+
     /// Gives all that is there to the handlers of a listener.
     pub(super) fn give(&self, config: &mut ServiceConfig) {
         config

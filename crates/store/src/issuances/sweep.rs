@@ -241,7 +241,8 @@ macro_rules! delete {
 }
 
 /// A row goes with what belongs to it.
-const ROWS: [Sql; 3] = [delete!("revocations"), delete!("sightings"), delete!("attempts")];
+pub(crate) const ROWS: [Sql; 3] =
+    [delete!("revocations"), delete!("sightings"), delete!("attempts")];
 
 impl From<TraceRow> for Trace {
     fn from(row: TraceRow) -> Self {

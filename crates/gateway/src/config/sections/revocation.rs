@@ -32,6 +32,8 @@ pub struct Revocation {
     pub lease_margin: Duration,
     /// After how long a secret that cannot be revoked counts as failed.
     pub give_up_after: Duration,
+    /// How long what has ended is kept; `None`: for ever.
+    pub keep_ended: Option<Duration>,
     /// The first wait between two attempts.
     pub retry_base: Duration,
     /// The longest wait between two attempts.
@@ -47,6 +49,26 @@ pub struct Revocation {
     pub formats: BTreeMap<String, String>,
 }
 
+/// Long enough for an audit of the year before.
+const KEEP_ENDED: Duration = Duration::from_hours(400 * 24);
+/// What failed keeps its seal for 30 days.
+const KEEP_AT_LEAST: Duration = Duration::from_hours(31 * 24);
+
+#[derive(PartialEq)]
+struct Keep(Option<Duration>);
+
+impl Setting for Keep {
+    fn read(value: &toml::Value) -> Result<Self, String> {
+        parsed(value, "\"forever\" or 31 days and more, such as \"400d\"", |text| {
+            if text == "forever" {
+                return Some(Self(None));
+            }
+            let keep = humantime::parse_duration(text).ok()?;
+            (KEEP_AT_LEAST..=36_500 * DAY).contains(&keep).then_some(Self(Some(keep)))
+        })
+    }
+}
+
 impl Revocation {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let short = SECOND / 1000;
@@ -56,6 +78,7 @@ impl Revocation {
             call_timeout: section.duration("call_timeout", 10 * SECOND, short..=600 * SECOND),
             lease_margin: section.duration("lease_margin", 30 * SECOND, SECOND..=600 * SECOND),
             give_up_after: section.duration("give_up_after", DAY, SECOND..=365 * DAY),
+            keep_ended: section.or("keep_ended", Keep(Some(KEEP_ENDED))).0,
             retry_base: section.duration("retry_base", SECOND, short..=DAY),
             retry_cap: section.duration("retry_cap", 900 * SECOND, short..=DAY),
             poll_interval: section.duration("poll_interval", 5 * SECOND, short..=600 * SECOND),
@@ -149,6 +172,16 @@ mod tests {
         assert_eq!(check_format("^vnd_[a-z]{3}$"), Ok(()));
         for bad in ["", "^", "a", "^a", "a$", r"^a\$", "^($", "^a{1000000000}$"] {
             assert!(check_format(bad).is_err_and(|text| text.starts_with("must be")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_ended_is_kept_for_a_month_at_least() {
+        let read = |text: &str| Keep::read(&toml::Value::from(text)).ok().map(|keep| keep.0);
+        assert_eq!(read("forever"), Some(None));
+        assert_eq!(read("400d"), Some(Some(KEEP_ENDED)));
+        for bad in ["30d", "0s", "1000000d", "never", ""] {
+            assert_eq!(read(bad), None, "{bad}");
         }
     }
 

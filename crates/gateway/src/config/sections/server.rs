@@ -186,24 +186,40 @@ fn kind_of(url: &str) -> Option<DatabaseKind> {
     matches!(parsed.scheme(), "postgres" | "postgresql").then_some(DatabaseKind::Postgres)
 }
 
+const PREVIOUS: &str = "previous_master_keys";
+
 /// `[secrets]`; what is left out is found in the data directory unless the database is Postgres.
 #[derive(Debug, Clone)]
 pub struct SecretKeys {
     /// The key that everything at rest hangs on.
     pub master_key: Option<MasterKey>,
+    /// Those whose place it takes, while it does.
+    pub previous_master_keys: Vec<MasterKey>,
     /// Who may administer.
     pub admin_tokens: Vec<SecretString>,
 }
 
 impl SecretKeys {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let master_key = section.secret("master_key").and_then(|text| {
-            MasterKey::from_base64url(text.expose_secret())
-                .map_err(|_| section.problem("master_key", "must be 32 bytes in base64url"))
-                .ok()
-        });
-        Self { master_key, admin_tokens: section.tokens("admin_tokens") }
+        let given = section.secret("master_key");
+        let had = given.is_some();
+        let current = given.and_then(|text| master_key(section, "master_key", &text));
+        let previous = section.tokens(PREVIOUS);
+        if !had && !previous.is_empty() {
+            section.problem(PREVIOUS, "needs secrets.master_key, whose place was theirs");
+        }
+        let previous = previous.iter().enumerate();
+        let previous = previous
+            .filter_map(|(i, text)| master_key(section, &format!("{PREVIOUS}[{i}]"), text))
+            .collect();
+        let admin_tokens = section.tokens("admin_tokens");
+        Self { master_key: current, previous_master_keys: previous, admin_tokens }
     }
+}
+
+fn master_key(section: &mut Section<'_>, key: &str, text: &SecretString) -> Option<MasterKey> {
+    let read = MasterKey::from_base64url(text.expose_secret());
+    read.map_err(|_| section.problem(key, "must be 32 bytes in base64url")).ok()
 }
 
 /// How log lines are written.

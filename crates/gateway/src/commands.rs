@@ -61,7 +61,9 @@ fn dispatch(
             return explain::run(&sources.sources(environment), claims.as_ref(), output);
         }
         Command::Serve(args) => serve::run(&args.sources(environment), random),
-        Command::Migrate(args) => migrate::run(&args.sources(environment), output),
+        Command::Migrate { sources, dry_run } => {
+            migrate::run(&sources.sources(environment), *dry_run, output)
+        }
         Command::Secrets(SecretsCommand::Show { name, sources }) => {
             secrets::show(name.0, &sources.sources(environment), output)
         }

@@ -1,6 +1,7 @@
 //! Running the gateway: two listeners, one worker, until it is told to stop.
 
 mod banner;
+pub(crate) mod drain;
 mod listener;
 mod routes;
 mod shared;
@@ -19,6 +20,7 @@ use portcullis_revocation::worker::Worker;
 use portcullis_store::Store;
 use tokio::task::JoinHandle;
 
+use self::drain::Drain;
 use self::listener::{Running, listen};
 use self::shared::divided;
 use crate::compose;
@@ -60,6 +62,9 @@ pub struct Gateway {
     care: Option<Care>,
     servers: Vec<Running>,
     beside: Vec<JoinHandle<()>>,
+    drain: Drain,
+    /// How long requests are still taken while `/ready` says that this is over.
+    drain_delay: Duration,
     patience: Duration,
 }
 
@@ -75,6 +80,7 @@ impl Gateway {
         let public = public_routes(&loaded.config);
         let (public, public_server) = listen(server, server.listen, public, &data)?;
         let (admin, admin_server) = listen(server, server.admin_listen, admin_routes(), &data)?;
+        let drain = data.drain.as_ref().clone();
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
@@ -115,7 +121,12 @@ impl Gateway {
             care,
             servers: vec![public_server, admin_server],
             beside: [followers, warm_up].into_iter().chain(own_keys).chain(leaked).collect(),
-            patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
+            drain,
+            drain_delay: server.drain_delay,
+            patience: server.drain_delay
+                + server.shutdown_grace
+                + loaded.config.revocation.call_timeout
+                + MARGIN,
         })
     }
 
@@ -145,10 +156,10 @@ impl Gateway {
         failed.map_or(Ok(()), |error| Err(StartError::new("listener", error)))
     }
 
-    /// Takes no more requests, finishes those under way and the calls to providers, and closes the
-    /// database.
+    /// Says that it is leaving, and claims nothing more. When the delay is over it takes no more requests,
+    /// finishes those under way and the calls to providers, and closes the database.
     ///
-    /// All of it together takes no longer than the grace and a call to a provider; a second signal
+    /// All of it together takes no longer than the delay, the grace and a call to a provider; a second signal
     /// ends the process at once. What is cut off then is what a crash cuts off: it is taken up again.
     pub async fn stop(self) {
         let limit = self.patience;
@@ -161,7 +172,9 @@ impl Gateway {
     }
 
     async fn wind_down(self) {
+        self.drain.begin();
         let servers = async {
+            tokio::time::sleep(self.drain_delay).await;
             for (handle, _) in &self.servers {
                 handle.stop(true).await;
             }

@@ -341,6 +341,7 @@ fn these_are_all_the_keys() {
             "secrets.admin_tokens",
             "secrets.master_key",
             "server.admin_listen",
+            "server.drain_delay",
             "server.listen",
             "server.public_url",
             "server.shutdown_grace",

@@ -8,6 +8,7 @@ pub mod issuances;
 pub mod keys;
 pub mod ledger;
 mod lock;
+mod migrations;
 pub mod notices;
 mod open;
 pub mod pats;
@@ -15,6 +16,7 @@ pub mod queue;
 pub mod report;
 
 pub use error::StoreError;
+pub use migrations::{Migration, Standing};
 pub use open::{ConnectOptions, Store};
 
 /// The fingerprint of a secret: the identity of its row. 32 bytes.

@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer};
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
 use tokio::task::JoinHandle;
 
+use super::drain::say_goodbye;
 use super::shared::Shared;
 use crate::config::Server;
 use crate::error::StartError;
@@ -27,6 +28,7 @@ pub(super) fn listen(
     let shared = shared.clone();
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(say_goodbye))
             .wrap(from_fn(trace))
             .configure(|config| shared.give(config))
             .configure(answer_early_errors)

@@ -15,6 +15,7 @@ use portcullis_revocation_api::partners::Partners;
 use portcullis_revocation_api::{PublicKeys, RevocationApi};
 use portcullis_store::Store;
 
+use super::drain::Drain;
 use crate::admin::Admins;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
@@ -24,6 +25,7 @@ use crate::revocations::Reports;
 /// What handlers take as app data.
 #[derive(Clone)]
 pub(super) struct Shared {
+    pub(super) drain: Data<Drain>,
     pub(super) store: Data<Store>,
     pub(super) pats: Data<Pats>,
     pub(super) chain: Data<Chain>,
@@ -61,6 +63,7 @@ pub(super) fn divided(parts: Parts) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
+        drain: Data::new(Drain::default()),
         store: Data::new(parts.store),
         pats: Data::new(parts.pats),
         chain: Data::new(parts.chain),
@@ -88,6 +91,7 @@ impl Shared {
     /// Gives all that is there to the handlers of a listener.
     pub(super) fn give(&self, config: &mut ServiceConfig) {
         config
+            .app_data(self.drain.clone())
             .app_data(self.store.clone())
             .app_data(self.pats.clone())
             .app_data(self.chain.clone())

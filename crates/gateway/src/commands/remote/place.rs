@@ -222,6 +222,7 @@ mod tests {
                 admin_listen: listen.parse().unwrap(),
                 public_url: None,
                 workers: 0,
+                drain_delay: Duration::ZERO,
                 shutdown_grace: Duration::ZERO,
             };
             assert_eq!(configured(Listener::Admin, &server).unwrap().as_str(), url);

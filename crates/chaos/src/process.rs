@@ -5,7 +5,7 @@ mod start;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use portcullis_base::fault::Point;
@@ -232,6 +232,11 @@ impl Process {
         let variables = variables(self.drain_delay, None);
         self.child = spawn(Command::new(&self.setup.binary), &self.setup.directory, &variables);
         self.wait_until_ready().await;
+    }
+
+    /// From its next start on it leaves as one of [`Self::start_draining`] does.
+    pub fn drain_after(&mut self, delay: Duration) {
+        self.drain_delay = Some(delay);
     }
 
     /// Stops it, and starts this program in its place, with the same ports and the same folder.

@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// Where clients find it.
-    pub(crate) fn public_port(&self) -> u16 {
+    pub fn public_port(&self) -> u16 {
         self.ports.public
     }
 

@@ -58,6 +58,9 @@ pub struct Options {
     pub replicas: usize,
     /// What happens, in this order.
     pub steps: Vec<Step>,
+    /// Whether it is waited until also tokens are dead that nobody was given, because their maker was killed:
+    /// that takes up to a minute.
+    pub orphans: bool,
 }
 
 /// A night under way.
@@ -72,6 +75,7 @@ struct World {
     binary: PathBuf,
     /// Whether replicas may be of a version that does not drain.
     old: bool,
+    orphans: bool,
     night: Night,
 }
 
@@ -138,6 +142,7 @@ impl World {
             night: Night::of(options.replicas),
             binary: options.binary.clone(),
             old: options.from.is_some(),
+            orphans: options.orphans,
             gitlab,
             database,
             replicas,
@@ -206,7 +211,7 @@ impl World {
         let clients: Vec<Client> = self.replicas.iter().map(|one| one.client().clone()).collect();
         let done = self.traffic.stop().await;
         let mut night = self.night;
-        night.lost = all_dead(&self.gitlab, &done).await;
+        night.lost = all_dead(&self.gitlab, &done, self.orphans).await;
         let until = Instant::now() + PATIENCE;
         while clients[0].something_waits().await.unwrap_or(true) && Instant::now() < until {
             tokio::time::sleep(BETWEEN).await;
@@ -253,13 +258,12 @@ fn revoked_twice(gitlab: &FakeGitlab) -> usize {
 }
 
 /// Waits until everything is dead that was acknowledged or made. Returns how much is not.
-async fn all_dead(gitlab: &FakeGitlab, done: &Done) -> usize {
+async fn all_dead(gitlab: &FakeGitlab, done: &Done, orphans: bool) -> usize {
     let alive = |token: &&String| gitlab.state(token) != Some(TokenState::Revoked);
     let until = Instant::now() + PATIENCE;
     loop {
         let told = done.acknowledged.iter().chain(&done.lent).filter(alive).count();
-        // Also those whose receiver was cut off.
-        let made = gitlab.impersonation_tokens(BORROWER);
+        let made = if orphans { gitlab.impersonation_tokens(BORROWER) } else { Vec::new() };
         let left = told + made.iter().filter(|token| token.state == TokenState::Active).count();
         if left == 0 || Instant::now() > until {
             return left;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use portcullis_revocation::QueueError;
 use portcullis_revocation::intake::Report;
-use portcullis_web::Problem;
+use portcullis_web::{Problem, Quiet};
 use serde_json::json;
 
 use crate::RevocationApi;
@@ -146,12 +146,17 @@ impl<'a> Batch<'a> {
     }
 
     fn not_committed(&self, error: &QueueError) -> Problem {
-        tracing::error!(
-            error = %error,
-            cause = std::error::Error::source(error).map(tracing::field::display),
-            revocation.client = self.client.name(),
-            "a batch was not committed; the client is told to send it again"
-        );
+        /// Every report would say so while the database is away.
+        static AWAY: Quiet = Quiet::new();
+        if let Some(kept_back) = AWAY.pass() {
+            tracing::error!(
+                error = %error,
+                cause = std::error::Error::source(error).map(tracing::field::display),
+                revocation.client = self.client.name(),
+                log.kept_back = kept_back,
+                "a batch was not committed; the client is told to send it again"
+            );
+        }
         if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
     }
 }

@@ -4,7 +4,9 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::intake::Intake;
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length, next_chunk};
+use portcullis_web::{
+    Access, Audit, Problem, Quiet, Route, RouteTable, announced_length, next_chunk,
+};
 use serde_json::json;
 
 use crate::batch::Batch;
@@ -65,7 +67,11 @@ pub(crate) async fn refuse_while_too_deep(
     max_waiting: u64,
 ) -> Result<(), Problem> {
     let waiting = intake.waiting().await.map_err(|error| {
-        tracing::error!(error = %error, "the queue could not be counted");
+        /// Every report would say so while the database is away.
+        static AWAY: Quiet = Quiet::new();
+        if let Some(kept_back) = AWAY.pass() {
+            tracing::error!(error = %error, log.kept_back = kept_back, "the queue could not be counted");
+        }
         if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
     })?;
     if waiting > max_waiting {

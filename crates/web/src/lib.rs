@@ -15,6 +15,7 @@ pub use body::{announced_length, body, json, next_chunk};
 pub use cached::{cache_control, cached};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use limits::{PerAddress, PerClient, PerKey, Rate};
+pub use portcullis_base::Quiet;
 pub use preshared::Preshared;
 pub use problem::{Code, Problem};
 pub use routes::{Access, Audit, Route, RouteError, RouteTable, check, mount};

@@ -221,7 +221,7 @@ impl Shared {
             Kind::Report => self.to(Method::POST, "/v1/revoke_tokens"),
             Kind::Auth => self.to(Method::GET, "/auth").bearer_auth(&self.pat),
             Kind::Lend => self.to(Method::GET, "/token").bearer_auth(jwt()),
-            Kind::Resign => self.to(Method::POST, "/token").bearer_auth(jwt()),
+            Kind::Resign => self.to(Method::POST, "/token").json(&json!({"token": jwt()})),
             Kind::Forged => self.to(Method::GET, "/auth").bearer_auth(FORGED),
             Kind::Keys => self.to(Method::GET, "/.well-known/jwks.json"),
             Kind::Health => self.to(Method::GET, "/health"),

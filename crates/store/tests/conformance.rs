@@ -19,6 +19,8 @@ mod pats;
 mod queue;
 #[path = "conformance/report.rs"]
 mod report;
+#[path = "conformance/standby.rs"]
+mod standby;
 #[path = "conformance/sweep.rs"]
 mod sweep;
 #[path = "conformance/upgrade.rs"]

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::{ADMIN, REPORTER};
 
-const TYPE: &str = "gitleaks_rule_id_gitlab_personal_access_token_routable";
+pub(crate) const TYPE: &str = "gitleaks_rule_id_gitlab_personal_access_token_routable";
 const LIFE: Duration = Duration::from_hours(1);
 const STATES: [&str; 10] = [
     "pending",
@@ -71,6 +71,11 @@ pub(crate) struct Minted {
 impl Client {
     pub(crate) fn new(http: reqwest::Client, ports: Ports) -> Self {
         Self { http, ports }
+    }
+
+    /// Where clients find it.
+    pub fn public_port(&self) -> u16 {
+        self.ports.public
     }
 
     fn public(&self, path: &str) -> String {

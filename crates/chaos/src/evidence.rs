@@ -18,8 +18,21 @@ impl Evidence {
     /// # Panics
     /// Where no folder can be made.
     pub fn of(options: &Options) -> Self {
+        Self::with(replay(options))
+    }
+
+    /// The same for a night of this name, which has no seed.
+    ///
+    /// # Panics
+    /// Where no folder can be made.
+    pub fn of_night(name: &str, rounds: usize, gateways: usize) -> Self {
+        let words = format!("{name} --rounds {rounds} --gateways {gateways}");
+        Self::with(format!("again with make chaos ARGS=\"{words}\""))
+    }
+
+    fn with(replay: String) -> Self {
         let folder = portcullis_test_support::scratch_dir().keep();
-        let evidence = Self { folder, replay: replay(options) };
+        let evidence = Self { folder, replay };
         eprintln!("  {}", evidence.replay);
         evidence
     }

@@ -9,6 +9,7 @@ mod fleet;
 mod leaks;
 mod ledger;
 mod load;
+mod night;
 mod plan;
 mod process;
 mod proxy;
@@ -21,6 +22,7 @@ mod witness;
 
 pub use client::Client;
 pub use evidence::Evidence;
+pub use night::{Night, Options as NightOptions, Step, go_through};
 pub use plan::{Death, Leaving, Plan, Round, Size};
 pub use process::{Place, Process, Setup, Stall};
 pub use proxy::Proxy;

@@ -4,14 +4,17 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use portcullis_base::{Randomness as _, SystemRandomness};
-use portcullis_chaos::{Evidence, Options, Plan, Size, run};
+use portcullis_chaos::{Evidence, NightOptions, Options, Plan, Size, Step, go_through, run};
 
 /// Kill real gateways under load, and look whether anything that was acknowledged is lost.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis-chaos")]
+#[command(name = "portcullis-chaos", args_conflicts_with_subcommands = true)]
 struct Cli {
+    /// Without one: kills, stalls and outages, drawn from a seed
+    #[command(subcommand)]
+    scenario: Option<Scenario>,
     /// The database under the gateways: one gateway on SQLite, several on Postgres
     #[arg(long, value_enum, default_value = "both")]
     database: Database,
@@ -41,6 +44,37 @@ struct Cli {
     binary: Option<PathBuf>,
 }
 
+/// A night for replicas behind a balancer, under all that clients ask.
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// Upgrade each replica, one after the other; then kill each
+    Rolling {
+        #[command(flatten)]
+        night: NightArgs,
+        /// The program of an earlier version that is upgraded first
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Stop the database, crash it, and have it fall silent
+    Outage {
+        #[command(flatten)]
+        night: NightArgs,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct NightArgs {
+    /// How often
+    #[arg(long, default_value_t = 1, value_parser = at_least_one)]
+    rounds: usize,
+    /// Gateways on one Postgres
+    #[arg(long, default_value_t = 3, value_parser = at_least_one)]
+    gateways: usize,
+    /// The gateway's program [default: portcullis-faulty beside this one]
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Database {
     Sqlite,
@@ -50,10 +84,11 @@ enum Database {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(scenario) = &cli.scenario {
+        return if spend(scenario) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let seed = cli.seed.unwrap_or_else(fresh_seed);
-    // Each gateway is started in a folder of its own.
-    let binary = cli.binary.as_ref().and_then(|file| std::path::absolute(file).ok());
-    let binary = binary.unwrap_or_else(beside);
+    let binary = program(cli.binary.as_ref());
     let mut good = true;
     for server in [false, true] {
         if cli.database == (if server { Database::Sqlite } else { Database::Postgres }) {
@@ -81,6 +116,58 @@ impl Cli {
     }
 }
 
+/// Each gateway is started in a folder of its own.
+fn program(given: Option<&PathBuf>) -> PathBuf {
+    given.and_then(|file| std::path::absolute(file).ok()).unwrap_or_else(beside)
+}
+
+fn spend(scenario: &Scenario) -> bool {
+    let (night, from, words) = match scenario {
+        Scenario::Rolling { night, from } => (night, from.as_ref(), "rolling"),
+        Scenario::Outage { night } => (night, None, "outage"),
+    };
+    let steps = match scenario {
+        Scenario::Rolling { .. } => Step::rolling(night.gateways, night.rounds),
+        Scenario::Outage { .. } => Step::outages(night.rounds),
+    };
+    let options = NightOptions {
+        binary: program(night.binary.as_ref()),
+        from: from.map(|file| program(Some(file))),
+        replicas: night.gateways,
+        steps,
+        orphans: true,
+    };
+    println!("{words}, {} gateways on one Postgres, {} round(s)", night.gateways, night.rounds);
+    let evidence = Evidence::of_night(words, night.rounds, night.gateways);
+    let summary = runtime().block_on(go_through(&options, evidence.folder(), &narrate));
+    wipe();
+    println!("{summary}\n");
+    if summary.is_good() {
+        evidence.discard();
+    }
+    summary.is_good()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("the system has threads")
+}
+
+/// On a terminal one line is written over and over; a log keeps them all.
+fn narrate(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K{text}");
+    } else {
+        eprintln!("{text}");
+    }
+}
+
+fn wipe() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
+    }
+}
+
 fn tell(options: &Options) -> bool {
     for (number, round) in Plan::draw(options.seed, options.size).rounds.iter().enumerate() {
         println!("{:>4} {round}", number + 1);
@@ -89,18 +176,9 @@ fn tell(options: &Options) -> bool {
 }
 
 fn carry_out(options: &Options) -> bool {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.expect("the system has threads");
     let evidence = Evidence::of(options);
-    // On a terminal one line is written over and over; a log keeps them all.
-    let terminal = std::io::stderr().is_terminal();
-    let narrate = |text: &str| {
-        if terminal { eprint!("\r\x1b[2K{text}") } else { eprintln!("{text}") }
-    };
-    let summary = runtime.block_on(run(options, evidence.folder(), &narrate));
-    if terminal {
-        eprint!("\r\x1b[2K");
-    }
+    let summary = runtime().block_on(run(options, evidence.folder(), &narrate));
+    wipe();
     println!("{summary}\n");
     if summary.is_good() {
         evidence.discard();

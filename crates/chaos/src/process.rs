@@ -1,10 +1,11 @@
 //! A gateway as a process of its own.
 
+mod start;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use portcullis_base::fault::Point;
@@ -14,7 +15,7 @@ use portcullis_test_support::free_port;
 use crate::client::{Client, Ports};
 use crate::config;
 
-const SIGKILL: i32 = 9;
+use start::{exit_of, serving, spawn, variables, was_killed};
 
 /// How `portcullis-faulty` says that it has heard an order.
 const HEARD: &str = "ordered to die: ";
@@ -54,6 +55,8 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Process {
     setup: Setup,
+    /// How long it leaves, where it takes its time.
+    drain_delay: Option<Duration>,
     ports: Ports,
     child: Child,
     client: Client,
@@ -81,8 +84,22 @@ impl Process {
     /// # Panics
     /// Where it does not come up.
     pub async fn start(setup: Setup) -> Self {
-        let child = |setup: &Setup| spawn(Command::new(&setup.binary), &setup.directory, None);
+        let child = |setup: &Setup| spawn(Command::new(&setup.binary), &setup.directory, &[]);
         Self::launch(setup, child).await
+    }
+
+    /// One that tells whoever asks `/ready` for so long that it is leaving, before it leaves.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub async fn start_draining(setup: Setup, delay: Duration) -> Self {
+        let drain_delay = Some(delay);
+        let child = |setup: &Setup| {
+            spawn(Command::new(&setup.binary), &setup.directory, &variables(drain_delay, None))
+        };
+        let mut process = Self::launch(setup, child).await;
+        process.drain_delay = drain_delay;
+        process
     }
 
     /// One whose files cannot grow beyond `kibibytes` each, until it is started again.
@@ -95,7 +112,7 @@ impl Process {
         let child = |setup: &Setup| {
             let mut command = Command::new("/bin/sh");
             command.arg("-c").arg(limit).arg(&setup.binary);
-            spawn(command, &setup.directory, None)
+            spawn(command, &setup.directory, &[])
         };
         Self::launch(setup, child).await
     }
@@ -121,7 +138,8 @@ impl Process {
         std::fs::write(setup.directory.join(config::FILE), config::of(setup, Ports::free()))
             .expect("the folder can be written to");
         let order = format!("{} 1", point.name());
-        let mut child = spawn(Command::new(&setup.binary), &setup.directory, Some(&order));
+        let order = variables(None, Some(order));
+        let mut child = spawn(Command::new(&setup.binary), &setup.directory, &order);
         let died = exit_of(&mut child, Duration::from_secs(10)).await;
         drop(child.kill());
         assert!(died.is_some_and(was_killed), "it was to die at {}", point.name());
@@ -135,7 +153,8 @@ impl Process {
             ClientOptions { timeout: Duration::from_secs(10), ..ClientOptions::default() };
         let http = client(&options).expect("plain options make a client");
         let child = child(&setup);
-        let process = Self { child, client: Client::new(http, ports), ports, setup };
+        let client = Client::new(http, ports);
+        let process = Self { child, client, ports, setup, drain_delay: None };
         process.wait_until_ready().await;
         process
     }
@@ -210,8 +229,42 @@ impl Process {
     /// # Panics
     /// Where it does not come up.
     pub async fn start_again(&mut self) {
-        self.child = spawn(Command::new(&self.setup.binary), &self.setup.directory, None);
+        let variables = variables(self.drain_delay, None);
+        self.child = spawn(Command::new(&self.setup.binary), &self.setup.directory, &variables);
         self.wait_until_ready().await;
+    }
+
+    /// From its next start on it leaves as one of [`Self::start_draining`] does.
+    pub fn drain_after(&mut self, delay: Duration) {
+        self.drain_delay = Some(delay);
+    }
+
+    /// Stops it, and starts this program in its place, with the same ports and the same folder.
+    ///
+    /// # Panics
+    /// Where it does not end cleanly, or the other one does not come up.
+    pub async fn replace(&mut self, binary: &Path) {
+        self.terminate();
+        self.wait_until_gone().await;
+        binary.clone_into(&mut self.setup.binary);
+        self.start_again().await;
+    }
+
+    /// SIGTERM.
+    ///
+    /// # Panics
+    /// Where it is dead.
+    pub fn terminate(&self) {
+        assert!(self.signal("-TERM"), "it was there to be told");
+    }
+
+    /// A clean end within half a minute.
+    ///
+    /// # Panics
+    /// Where it ends otherwise, or not.
+    pub async fn wait_until_gone(&mut self) {
+        let status = exit_of(&mut self.child, STOPPING).await;
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
     }
 
     /// Stands still, with all that it holds, until what is returned is dropped or we are dead.
@@ -240,9 +293,8 @@ impl Process {
     /// # Panics
     /// Where it ends otherwise, or not.
     pub async fn stop(mut self) {
-        assert!(self.signal("-TERM"), "it was there to be told");
-        let status = exit_of(&mut self.child, STOPPING).await;
-        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        self.terminate();
+        self.wait_until_gone().await;
     }
 
     async fn wait_until_ready(&self) {
@@ -271,46 +323,4 @@ impl Ports {
     fn free() -> Self {
         Self { public: free_port(), admin: free_port() }
     }
-}
-
-fn was_killed(status: ExitStatus) -> bool {
-    status.signal() == Some(SIGKILL)
-}
-
-async fn exit_of(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
-    let until = tokio::time::Instant::now() + patience;
-    loop {
-        if let Some(status) = child.try_wait().expect("a child of ours can be asked for") {
-            return Some(status);
-        }
-        if tokio::time::Instant::now() >= until {
-            return None;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-fn serving(mut command: Command, directory: &Path) -> Command {
-    command
-        .args(["serve", "--config", config::FILE, "--data-dir", "data"])
-        .current_dir(directory)
-        .env_clear()
-        .stdin(Stdio::piped());
-    command
-}
-
-fn spawn(command: Command, directory: &Path, order: Option<&str>) -> Child {
-    let log = OpenOptions::new().create(true).append(true).open(directory.join(config::LOG));
-    let log = log.expect("the folder can be written to");
-    let mut child = serving(command, directory)
-        .envs(order.map(|order| ("PORTCULLIS_FAULT", order)))
-        .stdout(log.try_clone().expect("a file can be shared"))
-        .stderr(log)
-        .spawn()
-        .expect("the gateway's program starts");
-    // Binds `portcullis-faulty` to us: where we are killed, it ends. Nobody else listens.
-    if let Some(orders) = child.stdin.as_mut() {
-        drop(writeln!(orders));
-    }
-    child
 }

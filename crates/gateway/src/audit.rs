@@ -8,7 +8,7 @@ mod refused;
 
 use std::sync::Arc;
 
-use portcullis_base::seal::MasterKey;
+use portcullis_base::seal::MasterKeys;
 use portcullis_base::{Clock, Randomness};
 use portcullis_revocation::vault::{VaultError, kept_key, own_key};
 use portcullis_store::Store;
@@ -24,7 +24,7 @@ const KEY: &str = "audit";
 /// Begins this process's chain in the log of this database. `what` says who begins: a command's name.
 pub async fn begin(
     store: &Store,
-    master: &MasterKey,
+    master: &MasterKeys,
     random: &Arc<dyn Randomness>,
     clock: &Arc<dyn Clock>,
     what: &str,
@@ -42,7 +42,7 @@ pub async fn begin(
 /// For commands that change the database without a gateway: a chain with this one event.
 pub async fn record_once(
     store: &Store,
-    master: &MasterKey,
+    master: &MasterKeys,
     random: &Arc<dyn Randomness>,
     clock: &Arc<dyn Clock>,
     (command, event): (&str, &str),

@@ -58,7 +58,14 @@ pub enum Command {
     /// what to set in GitLab
     Doctor(DoctorArgs),
     /// Bring the database to this version
-    Migrate(SourceArgs),
+    Migrate {
+        /// Where the database is named.
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// Say what would be applied, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Copy the SQLite database into a new file, also while a gateway uses it
     Backup {
         /// Where the database is.

@@ -64,7 +64,9 @@ fn dispatch(
         }
         Command::Serve(args) => serve::run(&args.sources(environment), random),
         Command::Backup { sources, out } => backup::run(&sources.sources(environment), out, output),
-        Command::Migrate(args) => migrate::run(&args.sources(environment), output),
+        Command::Migrate { sources, dry_run } => {
+            migrate::run(&sources.sources(environment), *dry_run, output)
+        }
         Command::Secrets(SecretsCommand::Show { name, sources }) => {
             secrets::show(name.0, &sources.sources(environment), output)
         }

@@ -19,6 +19,7 @@ use crate::auth::Chain;
 use crate::compose::Jobs;
 use crate::problems::of_store;
 use crate::serve::Certificates;
+use crate::serve::drain::Drain;
 use crate::tls::Standing;
 
 /// The routes of the public listener.
@@ -56,8 +57,8 @@ fn table(ready: fn() -> actix_web::Route) -> RouteTable {
             "Whether the process lives",
             docs::health,
         ),
-        route(Method::GET, "/ready", ready, "Whether the database answers", docs::ready),
-        route(Method::HEAD, "/ready", ready, "Whether the database answers", docs::ready),
+        route(Method::GET, "/ready", ready, "Whether requests should come here", docs::ready),
+        route(Method::HEAD, "/ready", ready, "Whether requests should come here", docs::ready),
     ]
 }
 
@@ -72,7 +73,12 @@ async fn health() -> HttpResponse {
 /// Nor does a broker whose GitLab takes its token no more: no replica's broker could do better, and
 /// PATs, `/auth` and the revocation of leaks work on behind a load balancer that asks here. It is said
 /// as `degraded`, for those who watch.
-async fn ready(store: Data<Store>, broker: Option<Data<Broker>>) -> Result<HttpResponse, Problem> {
+async fn ready(
+    drain: Data<Drain>,
+    store: Data<Store>,
+    broker: Option<Data<Broker>>,
+) -> Result<HttpResponse, Problem> {
+    drain.check()?;
     store.ping().await.map_err(|error| of_store(&error))?;
     let known = broker.as_ref().map(|broker| broker.credential());
     Ok(HttpResponse::Ok().json(told(known.as_ref())))
@@ -90,11 +96,13 @@ fn told(admin_token: Option<&CredentialHealth>) -> Value {
 /// With the keys of each issuer, whose names are not for the world.
 async fn ready_in_detail(
     request: HttpRequest,
+    drain: Data<Drain>,
     store: Data<Store>,
     chain: Data<Chain>,
     certificates: Data<Certificates>,
     broker: Option<Data<Broker>>,
 ) -> Result<HttpResponse, Problem> {
+    drain.check()?;
     store.ping().await.map_err(|error| of_store(&error))?;
     // Looked at once: `degraded` and `admin_token` tell of the same moment.
     let broker = broker.as_ref().map(|broker| (broker, broker.credential()));

@@ -1,6 +1,7 @@
 //! Running the gateway: two listeners, one worker, until it is told to stop.
 
 mod banner;
+pub(crate) mod drain;
 mod listener;
 mod master_key;
 mod reload;
@@ -27,6 +28,7 @@ use portcullis_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
+use self::drain::Drain;
 use self::listener::{Listener, Running, listen};
 use self::reload::Reloadable;
 use self::shared::{Made, divided};
@@ -77,6 +79,9 @@ pub struct Gateway {
     servers: Vec<Running>,
     beside: Vec<JoinHandle<()>>,
     audit: Log,
+    drain: Drain,
+    /// How long requests are still taken while `/ready` says that this is over.
+    drain_delay: Duration,
     patience: Duration,
     reloadable: Reloadable,
 }
@@ -125,6 +130,7 @@ impl Gateway {
             &data,
         )?;
         let reloadable = data.reloadable();
+        let drain = data.drain.as_ref().clone();
         let (chain, broker) = (data.chain.clone(), data.broker.clone());
         let (resigner, jobs) = (data.resigner.clone(), data.jobs.clone());
         let own_keys = data.own_keys.as_ref().map(|keys| follow_own_keys(keys.clone()));
@@ -172,7 +178,12 @@ impl Gateway {
                 .chain(forgetting)
                 .collect(),
             audit,
-            patience: server.shutdown_grace + loaded.config.revocation.call_timeout + MARGIN,
+            drain,
+            drain_delay: server.drain_delay,
+            patience: server.drain_delay
+                + server.shutdown_grace
+                + loaded.config.revocation.call_timeout
+                + MARGIN,
             reloadable,
         })
     }
@@ -215,10 +226,10 @@ impl Gateway {
         failed.map_or(Ok(()), |error| Err(StartError::new("listener", error)))
     }
 
-    /// Takes no more requests, finishes those under way and the calls to providers, and closes the
-    /// database.
+    /// Says that it is leaving, and claims nothing more. When the delay is over it takes no more requests,
+    /// finishes those under way and the calls to providers, and closes the database.
     ///
-    /// All of it together takes no longer than the grace and a call to a provider; a second signal
+    /// All of it together takes no longer than the delay, the grace and a call to a provider; a second signal
     /// ends the process at once. What is cut off then is what a crash cuts off: it is taken up again.
     pub async fn stop(self) {
         let limit = self.patience;
@@ -231,7 +242,9 @@ impl Gateway {
     }
 
     async fn wind_down(self) {
+        self.drain.begin();
         let servers = async {
+            tokio::time::sleep(self.drain_delay).await;
             for (handle, _) in &self.servers {
                 handle.stop(true).await;
             }

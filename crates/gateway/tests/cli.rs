@@ -202,6 +202,22 @@ fn secrets_show_makes_nothing() {
 }
 
 #[test]
+fn a_dry_run_of_migrate_tells_and_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = portcullis(dir.path(), &["migrate", "--dry-run"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stdout(&output).starts_with("would apply 0001 revocations and pats\nwould apply 0002 ")
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    assert_eq!(code(&portcullis(dir.path(), &["migrate"])), 0);
+    let output = portcullis(dir.path(), &["migrate", "--dry-run"]);
+    assert_eq!(stdout(&output), "the database is at this version\n");
+    let output = portcullis(dir.path(), &["migrate", "--dry-run", "--json"]);
+    assert_eq!(stdout(&output), "{\"ahead\":[],\"pending\":[]}\n");
+}
+
+#[test]
 fn migrate_makes_the_database_and_no_secret() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..2 {

@@ -2,8 +2,11 @@
 //! be dead at GitLab in the end, no end may change, and nothing it left behind may hold a token.
 //! `make chaos` does the same for longer and kills at chosen points as well.
 
+#[path = "crash/drain.rs"]
+mod drain;
+
 use portcullis_base::{Randomness as _, SystemRandomness};
-use portcullis_chaos::{Evidence, Options, Size, run};
+use portcullis_chaos::{Evidence, NightOptions, Options, Size, Step, go_through, run};
 
 const KILLS: usize = 6;
 const TOKENS: usize = 1200;
@@ -31,5 +34,25 @@ async fn nothing_acknowledged_is_lost(gateways: usize, server: bool) {
     assert_eq!(summary.deaths.kills(), KILLS);
     assert_eq!(summary.deaths.stalls > 0, server, "\n{summary}");
     assert!(summary.searched > 10_000, "there were logs to search");
+    evidence.discard();
+}
+
+/// A replica that is upgraded costs no request, one that is killed those that it had, and neither a token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_are_upgraded_one_after_another_and_no_request_fails() {
+    let mut steps: Vec<Step> = (0..3).map(Step::Upgrade).collect();
+    steps.push(Step::Kill(1));
+    let evidence = Evidence::of_night("rolling", 1, 3);
+    let options = NightOptions {
+        binary: env!("CARGO_BIN_EXE_portcullis").into(),
+        from: None,
+        replicas: 3,
+        steps,
+        orphans: false,
+    };
+    let night = go_through(&options, evidence.folder(), &|step| eprintln!("{step}")).await;
+    assert!(night.is_good(), "\n{night}");
+    assert!(night.requests("upgrade") > 100 && night.requests("kill") > 10, "\n{night}");
+    assert_eq!(night.failed("upgrade") + night.failed("calm"), 0, "\n{night}");
     evidence.discard();
 }

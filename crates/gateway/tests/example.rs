@@ -373,6 +373,7 @@ fn these_are_all_the_keys() {
             "server.admin_tls.certificate",
             "server.admin_tls.client_ca",
             "server.admin_tls.private_key",
+            "server.drain_delay",
             "server.listen",
             "server.public_url",
             "server.shutdown_grace",

@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use portcullis_chaos::{Place, Process, Proxy, Setup};
+use portcullis_chaos::{
+    Evidence, Leaving, NightOptions, Place, Process, Proxy, Setup, Step, go_through,
+};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenState};
 use portcullis_test_support::{Cluster, free_port, scratch_dir};
 
@@ -151,4 +153,25 @@ async fn a_silent_postgres_does_not_keep_it_from_stopping() {
     let process = Process::start(setup(place, directory.path())).await;
     proxy.freeze();
     process.stop().await;
+}
+
+/// Under load, by two replicas: what needs the database is answered 503 with `Retry-After`, all else as ever, in
+/// bounded time; and when it is back nothing is lost and nobody was started again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_may_crash_and_fall_silent_under_load() {
+    let evidence = Evidence::of_night("outage", 1, 2);
+    let options = NightOptions {
+        binary: env!("CARGO_BIN_EXE_portcullis").into(),
+        from: None,
+        replicas: 2,
+        steps: vec![Step::Outage(Leaving::Crash), Step::Silence],
+        orphans: false,
+    };
+    let night = go_through(&options, evidence.folder(), &|step| eprintln!("{step}")).await;
+    assert!(night.is_good(), "\n{night}");
+    assert!(
+        night.failed("database crashed") > 0 && night.failed("database silent") > 0,
+        "\n{night}"
+    );
+    evidence.discard();
 }

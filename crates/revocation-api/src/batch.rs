@@ -6,7 +6,7 @@ use std::time::Instant;
 use portcullis_revocation::QueueError;
 use portcullis_revocation::identity::short;
 use portcullis_revocation::intake::Report;
-use portcullis_web::{Account, Problem};
+use portcullis_web::{Account, Problem, Quiet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -176,12 +176,17 @@ impl<'a> Batch<'a> {
     }
 
     fn not_committed(&self, error: &QueueError) -> Problem {
-        tracing::error!(
-            error = %error,
-            cause = std::error::Error::source(error).map(tracing::field::display),
-            revocation.client = self.client.name(),
-            "a batch was not committed; the client is told to send it again"
-        );
+        /// Every report would say so while the database is away.
+        static AWAY: Quiet = Quiet::new();
+        if let Some(kept_back) = AWAY.pass() {
+            tracing::error!(
+                error = %error,
+                cause = std::error::Error::source(error).map(tracing::field::display),
+                revocation.client = self.client.name(),
+                log.kept_back = kept_back,
+                "a batch was not committed; the client is told to send it again"
+            );
+        }
         if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
     }
 }

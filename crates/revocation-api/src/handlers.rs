@@ -5,7 +5,7 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::intake::Intake;
 use portcullis_web::{
-    Access, Account, Audit, Problem, Route, RouteTable, announced_length, next_chunk, note,
+    Access, Account, Audit, Problem, Quiet, Route, RouteTable, announced_length, next_chunk, note,
 };
 
 use crate::batch::Batch;
@@ -68,7 +68,11 @@ pub(crate) async fn refuse_while_too_deep(
     max_waiting: u64,
 ) -> Result<(), Problem> {
     let waiting = intake.waiting().await.map_err(|error| {
-        tracing::error!(error = %error, "the queue could not be counted");
+        /// Every report would say so while the database is away.
+        static AWAY: Quiet = Quiet::new();
+        if let Some(kept_back) = AWAY.pass() {
+            tracing::error!(error = %error, log.kept_back = kept_back, "the queue could not be counted");
+        }
         if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
     })?;
     if waiting > max_waiting {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+mod backoff;
 pub mod catalog;
 mod error;
 pub mod formats;

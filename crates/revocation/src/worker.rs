@@ -4,8 +4,10 @@
 //! rows than there are free places for calls, because a lease begins to run out at the claim.
 
 mod decide;
+mod leaving;
 mod options;
 mod settler;
+mod woken;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,20 +16,20 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use portcullis_base::Randomness;
 use portcullis_base::fault::{Point, point};
-use portcullis_store::events::Event;
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::{Store, StoreError};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::backoff;
 use crate::identity::short;
 use crate::observer::Called;
 use crate::provider::{Attempt, Finding, Provider, Verdict};
 use crate::vault::{OpenError, Vault};
 
 pub use options::Options;
+use woken::woken;
 
 /// Rows claimed in one statement at the most.
 const CLAIM_AT_MOST: usize = 100;
@@ -137,16 +139,20 @@ impl Line {
     async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut events = self.shared.store.events().subscribe();
         let mut calls = JoinSet::new();
-        let mut backlog = false;
+        let (mut backlog, mut handed_back) = (false, false);
         // Without a settler every end would be lost.
         while !*stopped.borrow() && !self.settlements.is_closed() {
             // What was told before this claim is answered by it.
             events = events.resubscribe();
-            let next = self.claim(&mut calls, backlog).await;
+            let next = self.claim(&mut calls, backlog, &stopped).await;
             while calls.try_join_next().is_some() {}
             backlog = matches!(next, Ok(Next::Again));
             let pause = match next {
                 Ok(Next::Again) => continue,
+                Ok(Next::HandedBack) => {
+                    handed_back = true;
+                    continue;
+                }
                 Ok(Next::After(pause)) => pause,
                 Err(error) => {
                     tracing::warn!(revocation.provider = self.provider.name(), error = %error,
@@ -165,6 +171,10 @@ impl Line {
         drop(self.settlements);
         // The settler ends when the last sender is gone; a panic in it was logged by the runtime.
         drop(self.settler.await);
+        if handed_back {
+            // Whoever does not hear of it finds the rows at its next look.
+            drop(self.shared.store.tell_due().await);
+        }
     }
 
     /// How many calls have a place, at least one. In a backlog it waits a moment for half of them.
@@ -180,13 +190,22 @@ impl Line {
     }
 
     /// Claims for as many calls as have a place, and starts them.
-    async fn claim(&self, calls: &mut JoinSet<()>, backlog: bool) -> Result<Next, StoreError> {
+    async fn claim(
+        &self,
+        calls: &mut JoinSet<()>,
+        backlog: bool,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<Next, StoreError> {
         let options = &self.options;
         let free = self.free_places(backlog).await;
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let claimed = self.shared.store.claim(self.provider.name(), limit, options.lease()).await?;
         if !claimed.is_empty() {
             point(Point::Claimed);
+        }
+        if *stopped.borrow() {
+            self.hand_back(claimed).await;
+            return Ok(Next::HandedBack);
         }
         let full = claimed.len() == free;
         for row in claimed {
@@ -215,18 +234,7 @@ impl Line {
 enum Next {
     Again,
     After(Duration),
-}
-
-/// Returns when something may be due.
-async fn woken(events: &mut broadcast::Receiver<Event>) {
-    loop {
-        match events.recv().await {
-            Ok(Event::PatChanged(_) | Event::Beat) => {}
-            Ok(Event::Due | Event::Missed) | Err(RecvError::Lagged(_)) => return,
-            // The store is gone, and with it the queue; the poll finds that out.
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
-    }
+    HandedBack,
 }
 
 /// One call of a provider.
@@ -245,7 +253,8 @@ impl Call {
         if verdict.as_ref().is_some_and(|verdict| verdict.finding == Finding::Revoked) {
             point(Point::Called);
         }
-        let pause = decide::pause(&self.options, row.attempts, self.shared.random.as_ref());
+        let (base, cap) = (self.options.retry_base, self.options.retry_cap);
+        let pause = backoff::pause(base, cap, row.attempts, self.shared.random.as_ref());
         let settlement = decide::settle(&self.options, &row, verdict, pause);
         self.log(&row, &settlement);
         self.options.observer.called(&Called::of(self.provider.name(), &row, &settlement, took));
@@ -350,3 +359,6 @@ async fn housekeeping(shared: Arc<Shared>, names: Vec<String>, mut stopped: watc
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

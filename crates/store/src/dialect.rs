@@ -90,8 +90,13 @@ macro_rules! on {
 /// server that went silent sends no error, and TCP alone would wait for a quarter of an hour.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The same for taking in a batch, which may be large.
-pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(1);
+/// The same for taking in a batch of so many, at most a minute: many take their time, and who reports a few
+/// hears as soon as everybody else that the database is gone.
+pub(crate) fn patience_for(items: usize) -> Duration {
+    const EACH: Duration = Duration::from_millis(5);
+    let more = EACH.saturating_mul(u32::try_from(items).unwrap_or(u32::MAX));
+    PATIENCE.saturating_add(more).min(Duration::from_mins(1))
+}
 
 /// Runs `$body` on a connection of `$pool`. One that does not answer in time is thrown away, not
 /// given back: giving back would wait for it again. So is one on which something failed: where the

@@ -28,7 +28,23 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The database was written by a newer version, or a migration failed.
+    /// A newer version has migrated the database to what this one cannot work on.
+    #[error(
+        "the database is of a newer version: its migration {at} needs a program that knows migration {needs}, \
+         and this one knows them up to {known}; start a newer version"
+    )]
+    TooNew {
+        /// The migration that was applied.
+        at: i64,
+        /// What a program must know to live with it.
+        needs: i64,
+        /// What this one knows.
+        known: i64,
+    },
+    /// The database has a migration that no version of ours has.
+    #[error("the database has a migration {0} that this program's line of versions does not have")]
+    ForeignMigration(i64),
+    /// A migration failed, or one that was applied is not the one of this version.
     #[error("the database could not be brought to this version: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// The database does not keep text as UTF-8: a character that it cannot hold would keep a whole

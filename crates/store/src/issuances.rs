@@ -222,7 +222,7 @@ impl Store {
     }
 
     /// Tells every worker that something may be due, or due at another time.
-    async fn tell_due(&self) -> Result<(), StoreError> {
+    pub async fn tell_due(&self) -> Result<(), StoreError> {
         const NOTIFY: &str = "SELECT pg_notify('portcullis_due', '')";
         if self.is_shared() {
             on!(write self, conn => {

@@ -11,6 +11,7 @@ pub mod issuances;
 pub mod keys;
 pub mod ledger;
 mod lock;
+mod migrations;
 pub mod notices;
 mod open;
 pub mod pats;
@@ -20,6 +21,7 @@ pub mod retention;
 pub mod seals;
 
 pub use error::{StoreError, errors};
+pub use migrations::{Migration, Standing};
 pub use open::{ConnectOptions, Store};
 
 /// The fingerprint of a secret: the identity of its row. 32 bytes.

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -17,9 +16,7 @@ use crate::audit::append::Chain;
 use crate::dialect::{on, sql};
 use crate::events::{Events, PostgresListener};
 use crate::lock::{self, LockFile};
-
-static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
-static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+use crate::migrations::{self, Standing};
 
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE: Duration = Duration::from_secs(3);
@@ -107,6 +104,22 @@ impl Store {
         Ok(())
     }
 
+    /// What would be applied to the database at this address, and what a newer version has applied. Changes
+    /// nothing and takes no lock; refuses a database that [`Self::connect`] would refuse for its version.
+    pub async fn standing(url: &secrecy::SecretString) -> Result<Standing, StoreError> {
+        use secrecy::ExposeSecret as _;
+        let url = url.expose_secret();
+        if url.starts_with("sqlite:") {
+            let connect = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+            return migrations::of_sqlite(connect).await;
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::Address);
+        }
+        let connect = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+        migrations::of_postgres(&connect.application_name("portcullis")).await
+    }
+
     async fn connect_postgres(url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let connect = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Address)?
@@ -123,8 +136,7 @@ impl Store {
         if encoding != "UTF8" {
             return Err(StoreError::Encoding(encoding));
         }
-        // sqlx holds an advisory lock meanwhile: replicas may start at once.
-        POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
+        migrations::run_on_postgres(&pool).await?;
         let events = Events::default();
         PostgresListener::spawn(pool.clone(), connect, &events);
         Ok(Self(Arc::new(Inner::new(Backend::Postgres(pool), events))))
@@ -147,7 +159,7 @@ impl Store {
             .acquire_timeout(ACQUIRE)
             .connect_with(connect.clone())
             .await?;
-        SQLITE.run(&writer).await.map_err(StoreError::Migration)?;
+        migrations::run_on_sqlite(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE)

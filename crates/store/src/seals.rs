@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::dialect::{LONG_PATIENCE, Sql, patiently};
+use crate::dialect::{Sql, patience_for, patiently};
 use crate::open::Backend;
 use crate::queue::fingerprint;
 use crate::{Fingerprint, Store, StoreError};
@@ -65,10 +65,12 @@ impl Store {
         const FIND: &str = "SELECT fingerprint, key_version, sealed FROM revocations
             WHERE sealed IS NOT NULL AND key_version <> $1 AND fingerprint > $2
             ORDER BY fingerprint LIMIT $3";
+        // The whole table may have to be looked through.
+        let patience = patience_for(usize::MAX);
         let after = after.map_or(Vec::new(), |after| after.to_vec());
         macro_rules! find {
             ($pool:expr) => {
-                patiently!($pool, LONG_PATIENCE, conn =>
+                patiently!($pool, patience, conn =>
                     sqlx::query_as(FIND).bind(version).bind(&after).bind(i64::from(limit))
                         .fetch_all(&mut *conn).await?)
             };
@@ -90,7 +92,7 @@ impl Store {
         let list = seals.iter().map(each).collect::<serde_json::Value>().to_string();
         macro_rules! reseal {
             ($pool:expr) => {
-                patiently!($pool, LONG_PATIENCE, conn =>
+                patiently!($pool, patience_for(seals.len()), conn =>
                     sqlx::query(text).bind(&list).bind(version).execute(&mut *conn).await?
                         .rows_affected())
             };

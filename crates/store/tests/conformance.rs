@@ -25,6 +25,8 @@ mod queue;
 mod report;
 #[path = "conformance/retention.rs"]
 mod retention;
+#[path = "conformance/standby.rs"]
+mod standby;
 #[path = "conformance/sweep.rs"]
 mod sweep;
 #[path = "conformance/upgrade.rs"]
@@ -155,6 +157,8 @@ on_both_databases![
     outbox::what_came_first_is_collected_first,
     outbox::what_is_too_old_is_given_up_in_pieces,
     outbox::a_restart_changes_nothing_about_the_order,
+    upgrade::what_a_newer_version_added_is_borne_with,
+    upgrade::what_a_newer_version_took_away_keeps_this_one_off,
 ];
 
 #[tokio::test]

@@ -23,6 +23,7 @@ pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use docs::{Docs, Listener, document, paths, schema_of};
 pub use limits::{PerAddress, PerClient, PerKey, Rate};
 pub use observer::{Answered, Observer};
+pub use portcullis_base::Quiet;
 pub use preshared::Preshared;
 pub use problem::{Code, Problem};
 pub use routes::{Access, Audit, Guard, Route, RouteError, RouteTable, check, mount, places};

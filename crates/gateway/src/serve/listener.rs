@@ -10,6 +10,7 @@ use openssl::ssl::SslAcceptorBuilder;
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
 use tokio::task::JoinHandle;
 
+use super::drain::say_goodbye;
 use super::shared::Shared;
 use super::tls;
 use crate::admin::guard;
@@ -40,6 +41,7 @@ pub(super) fn listen(
     let (shared, observer) = (shared.clone(), shared.metrics.listener(name, &table));
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(say_goodbye))
             .wrap(from_fn(trace))
             .app_data(observer.clone())
             .configure(|config| shared.give(config))

@@ -17,6 +17,7 @@ use portcullis_store::Store;
 use portcullis_store::audit::AuditKey;
 use portcullis_web::Recorder;
 
+use super::drain::Drain;
 use super::reload::Reloadable;
 use crate::admin::Admins;
 use crate::auth::Chain;
@@ -30,6 +31,7 @@ use crate::serve::Certificates;
 /// What handlers take as app data.
 #[derive(Clone)]
 pub(super) struct Shared {
+    pub(super) drain: Data<Drain>,
     pub(super) store: Data<Store>,
     pub(super) pats: Data<Pats>,
     pub(super) chain: Data<Chain>,
@@ -79,6 +81,7 @@ pub(super) fn divided(parts: Parts, made: Made) -> (Shared, Engines) {
     let resigner = parts.resigner.map(|one| (Data::new(one.surface), Data::from(one.keys)));
     let (resigner, own_keys) = resigner.unzip();
     let shared = Shared {
+        drain: Data::new(Drain::default()),
         store: Data::new(parts.store),
         pats: Data::new(parts.pats),
         chain: Data::new(parts.chain),
@@ -120,6 +123,7 @@ impl Shared {
     /// Gives all that is there to the handlers of a listener.
     pub(super) fn give(&self, config: &mut ServiceConfig) {
         config
+            .app_data(self.drain.clone())
             .app_data(self.store.clone())
             .app_data(self.pats.clone())
             .app_data(self.chain.clone())

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_base::Randomness;
 use portcullis_store::notices::Notice;
 use portcullis_store::{Fingerprint, StoreError};
 use tokio::sync::{Notify, watch};
@@ -11,6 +10,7 @@ use tokio::time::Instant;
 
 use super::message::{self, Refusal};
 use super::{Format, Options, PAUSE, Shared, Webhook, rest};
+use crate::backoff;
 use crate::identity::short;
 use crate::observer::Told;
 
@@ -120,11 +120,11 @@ impl Line<'_> {
         self.failures = self.failures.saturating_add(1);
         let asked = refusal.after.unwrap_or_default().min(LONGEST_PAUSE);
         let (options, random) = (&self.shared.options, self.shared.random.as_ref());
-        let own = pause(options, self.failures, random).max(asked);
+        let pause = |times| backoff::pause(options.retry_base, options.retry_cap, times, random);
+        let own = pause(self.failures.into()).max(asked);
         // What is refused again and again waits longer than its webhook, which may take others.
         let tried = notices.iter().map(|notice| notice.attempts).max().unwrap_or(1);
-        let tried = u32::try_from(tried).unwrap_or(u32::MAX);
-        let again = pause(options, tried, random).max(own);
+        let again = pause(tried).max(own);
         let (late, others): (Vec<_>, Vec<_>) =
             notices.into_iter().partition(|notice| is_late(options, notice));
         tracing::warn!(
@@ -189,28 +189,9 @@ fn is_late(options: &Options, notice: &Notice) -> bool {
     notice.age >= options.give_up_after && notice.attempts >= TRY_AT_LEAST
 }
 
-/// Doubling, capped, and a random half of it taken away.
-fn pause(options: &Options, failures: u32, random: &dyn Randomness) -> Duration {
-    let doublings = failures.saturating_sub(1).min(20);
-    let whole = options.retry_base.saturating_mul(1 << doublings).min(options.retry_cap);
-    let mut byte = [0];
-    random.fill(&mut byte);
-    whole / 2 + (whole / 2) * u32::from(byte[0]) / 255
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portcullis_base::SystemRandomness;
-
-    #[test]
-    fn pauses_double_up_to_the_cap() {
-        for (failures, whole) in [(1, 1), (2, 2), (5, 16), (10, 300), (u32::MAX, 300)] {
-            let whole = Duration::from_secs(whole);
-            let found = pause(&Options::default(), failures, &SystemRandomness);
-            assert!(found >= whole / 2 && found <= whole, "{failures}: {found:?}");
-        }
-    }
 
     #[test]
     fn after_failures_a_message_is_shorter_and_never_empty() {

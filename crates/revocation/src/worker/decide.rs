@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use portcullis_base::Randomness;
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 
 use super::Options;
@@ -40,6 +39,12 @@ pub(super) fn settle(
         }
     };
     Settlement { about: verdict.about, ..settlement(row, outcome, code, verdict.reason) }
+}
+
+/// What to write for a row that was claimed and not asked about.
+pub(super) fn hand_back(row: &Claimed) -> Settlement {
+    let outcome = Outcome::Retry { after: Duration::ZERO, uncertain: false };
+    settlement(row, outcome, "handed_back", None)
 }
 
 fn retry(
@@ -81,20 +86,9 @@ fn settlement(
     }
 }
 
-/// The pause after this attempt: doubling, capped, and a random half of it taken away so that what
-/// failed together does not come back together.
-pub(super) fn pause(options: &Options, attempts: i64, random: &dyn Randomness) -> Duration {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
-    let whole = options.retry_base.saturating_mul(1 << doublings).min(options.retry_cap);
-    let mut byte = [0];
-    random.fill(&mut byte);
-    whole / 2 + (whole / 2) * u32::from(byte[0]) / 255
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portcullis_base::SystemRandomness;
 
     const HOUR: Duration = Duration::from_hours(1);
     const PAUSE: Duration = Duration::from_secs(2);
@@ -167,19 +161,5 @@ mod tests {
     fn a_seal_that_does_not_open_is_said_loudly() {
         let settlement = settle(&Options::default(), &row(1, Duration::ZERO, false), None, PAUSE);
         assert_eq!((settlement.outcome, settlement.code), (end(State::Failed), "seal"));
-    }
-
-    #[test]
-    fn pauses_double_up_to_the_cap_and_differ() {
-        let options = Options::default();
-        let pauses = |attempts| {
-            (0..200).map(|_| pause(&options, attempts, &SystemRandomness)).collect::<Vec<_>>()
-        };
-        for (attempts, whole) in [(1, 1), (2, 2), (5, 16), (11, 900), (i64::MAX, 900)] {
-            let whole = Duration::from_secs(whole);
-            let all = pauses(attempts);
-            assert!(all.iter().all(|p| *p >= whole / 2 && *p <= whole), "{attempts}");
-            assert!(all.iter().max() > all.iter().min());
-        }
     }
 }

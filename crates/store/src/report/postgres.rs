@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 
 use super::{NewRevocation, Reported, SIGHTINGS_KEPT};
-use crate::dialect::{LONG_PATIENCE, patiently};
+use crate::dialect::{patience_for, patiently};
 use crate::report;
 
 /// `$1…$10` and `$19` are the rows, `$11…$17` their sightings, `$18` how many sightings are kept, `$20` whether
@@ -56,7 +56,7 @@ pub(super) async fn report(
 ) -> Result<Reported, sqlx::Error> {
     let rows = Rows::from(batch);
     let seen = Seen::from(batch);
-    let told = patiently!(pool, LONG_PATIENCE, conn => sqlx::query_as(REPORT)
+    let told = patiently!(pool, patience_for(batch.len()), conn => sqlx::query_as(REPORT)
         .bind(rows.fingerprints)
         .bind(rows.token_types)
         .bind(rows.providers)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, SqlitePool};
 
 use super::{NewRevocation, Reported, SIGHTINGS_KEPT};
-use crate::dialect::{LONG_PATIENCE, patiently};
+use crate::dialect::{patience_for, patiently};
 use crate::report;
 
 const TOMBSTONE: &str = "UPDATE pat_tokens
@@ -44,7 +44,7 @@ pub(super) async fn report(
 ) -> Result<Reported, sqlx::Error> {
     let digests: Vec<&str> = batch.iter().filter_map(|i| i.pat_digest.as_deref()).collect();
     let (rows, seen) = (rows(batch), seen(batch));
-    let tombstoned = patiently!(writer, LONG_PATIENCE, conn => {
+    let tombstoned = patiently!(writer, patience_for(batch.len()), conn => {
         let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
         let tombstoned = if digests.is_empty() {
             Vec::new()

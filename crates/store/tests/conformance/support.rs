@@ -9,9 +9,9 @@ use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::report::{Entry, NewRevocation, Sighting};
 use portcullis_store::{ConnectOptions, Fingerprint, Store};
 use portcullis_test_support::PgDatabase;
-use sqlx::AssertSqlSafe;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use tempfile::TempDir;
 
 pub(crate) const LEASE: Duration = Duration::from_secs(40);
@@ -69,6 +69,34 @@ impl Database {
         let (one, other) = tokio::join!(Self::open(postgres), Store::connect(&two));
         other.unwrap().close().await;
         [Self::open(sqlite).await, one]
+    }
+
+    /// As a newer version leaves it, which has this migration more; closed.
+    pub(crate) async fn migrated_further(self, name: &'static str, sql: &'static str) -> Closed {
+        use secrecy::ExposeSecret as _;
+        self.store.close().await;
+        let url = self.options().url;
+        let further = |ours: Migrator| {
+            let next = ours.iter().map(|one| one.version).max().unwrap() + 1;
+            let kind = MigrationType::Simple;
+            let next = Migration::new(next, name.into(), kind, sql.into_sql_str(), false);
+            Migrator::with_migrations(ours.iter().cloned().chain([next]).collect())
+        };
+        match &self.place {
+            Place::Sqlite(_) => {
+                let pool = sqlx::SqlitePool::connect(url.expose_secret()).await.unwrap();
+                further(sqlx::migrate!("../../migrations/sqlite")).run(&pool).await.unwrap();
+                pool.close().await;
+            }
+            Place::Postgres(_) => {
+                let pool = sqlx::PgPool::connect(url.expose_secret()).await.unwrap();
+                further(sqlx::migrate!("../../migrations/postgres")).run(&pool).await.unwrap();
+                pool.close().await;
+            }
+        }
+        let Self { store, place } = self;
+        drop(store);
+        Closed(place)
     }
 
     async fn open(place: Place) -> Self {
@@ -171,6 +199,19 @@ impl Database {
 
     pub(crate) async fn state(&self, n: u8) -> String {
         self.store.revocation(&fp(n)).await.unwrap().unwrap().revocation.state
+    }
+}
+
+/// A database that nobody has open.
+pub(crate) struct Closed(Place);
+
+impl Closed {
+    pub(crate) fn options(&self) -> ConnectOptions {
+        options(&self.0)
+    }
+
+    pub(crate) async fn open(self) -> Database {
+        Database::open(self.0).await
     }
 }
 

@@ -1,8 +1,15 @@
 use portcullis_store::ledger::Move;
 use portcullis_store::queue::State;
+use portcullis_store::{ConnectOptions, Store, StoreError};
+use portcullis_test_support::{free_port, postgres, scratch_dir};
 
 use super::notices::{said, states};
 use super::support::{Bytes, Database, fp, item};
+
+/// What a version of tomorrow might add.
+const ADDS: &str = "ALTER TABLE revocations ADD COLUMN tomorrow TEXT;
+    ALTER TABLE pats ADD COLUMN tomorrow BIGINT NOT NULL DEFAULT 0;
+    CREATE TABLE tomorrow (n BIGINT PRIMARY KEY);";
 
 /// One that waits, two that are held, one that was given up, and one that is dead, as version 2 wrote them.
 fn rows(bytes: Bytes) -> String {
@@ -41,4 +48,60 @@ async fn rows_of_before_there_were_notices_go_on() {
         db.end(State::Revoked, false, "revoked").await;
         assert_eq!(states(&db).await, [said(2, "revoked"), said(4, "revoked")]);
     }
+}
+
+pub(crate) async fn what_a_newer_version_added_is_borne_with(db: Database) {
+    db.report(&[item(1), item(2)]).await;
+    let closed = db.migrated_further("tomorrows table", ADDS).await;
+    let standing = Store::standing(&closed.options().url).await.unwrap();
+    assert!(standing.pending.is_empty());
+    assert_eq!(standing.ahead.len(), 1);
+    assert_eq!(standing.ahead[0].description, "tomorrows table");
+    let db = closed.open().await;
+    db.report(&[item(3)]).await;
+    for _ in 1..=3 {
+        db.end(State::Revoked, false, "revoked").await;
+    }
+    assert_eq!(db.state(1).await, "revoked");
+    // And once more, as after a crash.
+    assert_eq!(db.reopened().await.state(3).await, "revoked");
+}
+
+pub(crate) async fn what_a_newer_version_took_away_keeps_this_one_off(db: Database) {
+    let closed = db.migrated_further("needs 9998 drop what it never needed", "SELECT 1;").await;
+    let refused = Store::connect(&closed.options()).await.unwrap_err();
+    let StoreError::TooNew { needs: 9998, known, at } = refused else { panic!("{refused:?}") };
+    assert_eq!(at, known + 1);
+    let said = refused.to_string();
+    assert!(said.contains("newer version") && said.contains("9998"), "{said}");
+    let refused = Store::standing(&closed.options().url).await;
+    assert!(matches!(refused, Err(StoreError::TooNew { .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_replicas_that_start_at_once_one_migrates() {
+    let database = postgres().await;
+    let options = ConnectOptions { url: database.url().into(), max_connections: 2 };
+    let empty = Store::standing(&options.url).await.unwrap();
+    assert!(empty.pending.len() >= 3 && empty.ahead.is_empty(), "{empty:?}");
+    let starts = (0..6).map(|_| {
+        let options = options.clone();
+        tokio::spawn(async move { Store::connect(&options).await.map(drop) })
+    });
+    for start in starts.collect::<Vec<_>>() {
+        start.await.unwrap().unwrap();
+    }
+    assert!(Store::standing(&options.url).await.unwrap().pending.is_empty());
+}
+
+#[tokio::test]
+async fn a_look_makes_nothing_and_says_what_is_not_there() {
+    let folder = scratch_dir();
+    let url = format!("sqlite://{}/none.db", folder.path().display());
+    assert!(Store::standing(&url.into()).await.unwrap().pending.len() >= 3);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let nobody = format!("postgres://nobody@127.0.0.1:{}/none", free_port());
+    assert!(Store::standing(&nobody.into()).await.unwrap_err().is_unavailable());
+    let odd = Store::standing(&"mysql://x/y".to_owned().into()).await;
+    assert!(matches!(odd, Err(StoreError::Address)), "{odd:?}");
 }

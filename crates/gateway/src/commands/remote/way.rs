@@ -123,6 +123,7 @@ mod tests {
                 admin_listen: listen.parse().unwrap(),
                 public_url: None,
                 workers: 0,
+                drain_delay: Duration::ZERO,
                 shutdown_grace: Duration::ZERO,
                 tls: None,
                 admin_tls: None,

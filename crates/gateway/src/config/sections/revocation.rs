@@ -58,6 +58,8 @@ const KEEP_AT_LEAST: Duration = Duration::from_hours(31 * 24);
 struct Keep(Option<Duration>);
 
 impl Setting for Keep {
+    const WHAT: &'static str = "a duration, or `forever`";
+
     fn read(value: &toml::Value) -> Result<Self, String> {
         parsed(value, "\"forever\" or 31 days and more, such as \"400d\"", |text| {
             if text == "forever" {

@@ -29,6 +29,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Worker threads of the server; 0 means one per core.
     pub workers: usize,
+    /// How long at a shutdown requests are still taken while `/ready` sends them elsewhere.
+    pub drain_delay: Duration,
     /// How long requests under way may take to finish at a shutdown.
     pub shutdown_grace: Duration,
     /// TLS of the public listener; without it, plain HTTP.
@@ -48,6 +50,8 @@ impl Server {
             admin_listen: section.or("admin_listen", loopback(8081)),
             public_url: section.optional("public_url"),
             workers: usize::try_from(section.number("workers", 0, 0..=1024)).unwrap_or_default(),
+            // Nobody is in front of a gateway without a configuration who would look at `/ready`.
+            drain_delay: section.duration("drain_delay", Duration::ZERO, Duration::ZERO..=HOUR),
             shutdown_grace: section.duration(
                 "shutdown_grace",
                 Duration::from_secs(20),

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint chaos fuzz bench bench-aws-lc
+.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint chaos fuzz bench bench-aws-lc metrics-reference
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -88,6 +88,9 @@ fuzz: ## Give strangers' parsers arbitrary bytes (FUZZ_SECONDS=600 each; needs c
 	  mkdir -p fuzz/corpus/$$target && (cd fuzz && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target \
 	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -print_final_stats=1) || exit 1; \
 	done
+
+metrics-reference: setup-build ## Write docs/reference/metrics.md anew, after a change of the list of metrics
+	$(CARGO) test -p portcullis-gateway --lib --locked -- --ignored write_the_reference
 
 bench: setup-test ## Measure, and write target/bench/report.json (ONLY="auth claims" runs parts alone)
 	$(CARGO) bench -p portcullis-bench --locked -- $(ONLY)

@@ -76,7 +76,8 @@ fn every_alert_says_what_to_do() {
 fn promtool_takes_the_rules() {
     let rules = Path::new(ROOT).join("packaging/prometheus/portcullis.rules.yml");
     // Where it is not installed the tests above are all there is.
-    let checked = std::process::Command::new("promtool").args(["check", "rules"]).arg(rules).output();
+    let checked =
+        std::process::Command::new("promtool").args(["check", "rules"]).arg(rules).output();
     if let Ok(output) = checked {
         assert!(output.status.success(), "{output:?}");
     }

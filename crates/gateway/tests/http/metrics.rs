@@ -45,7 +45,7 @@ impl Page {
     }
 
     fn get(&self, sample: &str) -> f64 {
-        self.0.get(sample).copied().unwrap_or(0.0)
+        self.0.get(&in_order(sample)).copied().unwrap_or(0.0)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -61,6 +61,14 @@ impl Page {
     fn series(&self) -> BTreeSet<&str> {
         self.0.keys().map(String::as_str).collect()
     }
+}
+
+/// The same sample with its labels in the order of their names.
+fn in_order(sample: &str) -> String {
+    let Some((name, labels)) = sample.split_once('{') else { return sample.to_owned() };
+    let mut labels: Vec<&str> = labels.strip_suffix("\"}").unwrap().split("\",").collect();
+    labels.sort_unstable();
+    format!("{name}{{{}\"}}", labels.join("\","))
 }
 
 /// Reads the text format, and is strict: every sample has a family that was described before it, with a type,
@@ -86,7 +94,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
                 _ => name == family.0,
             };
             assert!(fits && !family.1.is_empty(), "{line} in {family:?}");
-            let before = found.insert(sample.to_owned(), value.parse().unwrap());
+            let before = found.insert(in_order(sample), value.parse().unwrap());
             assert_eq!(before, None, "twice: {line}");
         }
     }
@@ -125,7 +133,7 @@ pub(crate) async fn everything_that_is_declared_is_told(database: Database) {
         + &issuer.toml("")
         + &format!(
             "[oidc_proxy]\njwks_file = \"{}\"\nsigning_key_ids = {{ ES256 = \"ours\" }}\n\
-             upstream_issuer = \"{}\"\n[[notifications]]\nname = \"hook\"\n\
+             upstream_issuer = \"{}\"\n[[notifications]]\nname = \"hook\"\nformat = \"json\"\n\
              url = \"http://127.0.0.1:1/Mark0fAToken\"\n",
             own_keys(&database),
             upstream.site.url(),
@@ -237,21 +245,23 @@ pub(crate) async fn what_a_revocation_came_to_is_counted(database: Database) {
         { "type": crate::support::GITLAB_TYPE, "token": token, "location": "x" },
     ]);
     gateway.report(&away).await;
-    let told = async |sample: &str| {
+    let told = async |name: &str, label: &str| {
         let page = Page::of(&gateway).await;
-        let found: f64 =
-            page.0.iter().filter(|(name, _)| name.starts_with(sample)).map(|(_, v)| v).sum();
-        (found > 0.0).then_some(())
+        let mut fit = page
+            .0
+            .iter()
+            .filter(|(sample, _)| sample.split('{').next() == Some(name) && sample.contains(label));
+        fit.any(|(_, value)| *value > 0.0).then_some(())
     };
-    for sample in [
-        "portcullis_provider_calls_total{provider=\"portcullis\",outcome=\"revoked\"",
-        "portcullis_provider_calls_total{provider=\"gitlab\",outcome=\"retry\"",
-        "portcullis_provider_call_duration_seconds_count{provider=\"gitlab\"}",
-        "portcullis_revocation_lateness_seconds_count{provider=\"portcullis\"}",
-        "portcullis_queue_waiting{provider=\"gitlab\"",
-        "portcullis_queue_oldest_overdue_seconds{provider=\"gitlab\"}",
+    for (name, label) in [
+        ("portcullis_provider_calls_total", "outcome=\"revoked\",provider=\"portcullis\""),
+        ("portcullis_provider_calls_total", "outcome=\"retry\",provider=\"gitlab\""),
+        ("portcullis_provider_call_duration_seconds_count", "provider=\"gitlab\""),
+        ("portcullis_revocation_lateness_seconds_count", "provider=\"portcullis\""),
+        ("portcullis_queue_waiting", "provider=\"gitlab\",state=\"due\""),
+        ("portcullis_queue_oldest_overdue_seconds", "provider=\"gitlab\""),
     ] {
-        eventually(PATIENCE, async || told(sample).await).await;
+        eventually(PATIENCE, async || told(name, label).await).await;
     }
     gateway.stop().await;
 }

@@ -224,6 +224,7 @@ fn these_are_all_the_keys() {
             "impersonation.sudo_user",
             "log.filter",
             "log.format",
+            "metrics.token",
             "notifications",
             "notifications[].ca_file",
             "notifications[].format",

@@ -129,3 +129,6 @@ async fn scraped(request: HttpRequest, metrics: Data<Metrics>) -> Result<HttpRes
     })?;
     Ok(HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,6 +181,12 @@ fn the_reference_is_what_the_code_says() {
     up_to_date(&file, &reference::page(EXAMPLE, &reading.known));
 }
 
+#[test]
+fn the_reference_of_metrics_is_that_of_their_list() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
+    up_to_date(&file, &portcullis_gateway::metrics::reference::markdown());
+}
+
 /// Whether a page that is made from the code is what the code would make; `make reference` makes it.
 fn up_to_date(file: &Path, made: &str) {
     if option_env!("PORTCULLIS_RENEW").is_some() {
@@ -250,6 +256,7 @@ fn these_are_all_the_keys() {
             "impersonation.sudo_user",
             "log.filter",
             "log.format",
+            "metrics.token",
             "notifications",
             "notifications[].ca_file",
             "notifications[].format",

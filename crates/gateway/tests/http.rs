@@ -24,6 +24,8 @@ mod leak;
 mod lent;
 #[path = "http/log.rs"]
 mod log;
+#[path = "http/metrics.rs"]
+mod metrics;
 #[path = "http/mixed.rs"]
 mod mixed;
 #[path = "http/notify/mod.rs"]
@@ -140,6 +142,11 @@ on_both_databases![
     sweep::what_is_carried_out_late_is_swept,
     sweep::only_orphans_of_this_installation_are_swept,
     sweep::a_gitlab_in_trouble_is_asked_again,
+    metrics::admins_and_scrapers_read_them_and_nobody_else,
+    metrics::everything_that_is_declared_is_told,
+    metrics::counters_move_as_things_happen,
+    metrics::what_a_revocation_came_to_is_counted,
+    metrics::nothing_that_a_caller_sends_becomes_a_label,
     five_ways::a_leaked_pat_dies_by_each,
     five_ways::a_lent_token_dies_by_each,
     five_ways::what_a_resigned_token_was_made_of_brings_no_more_by_each,

@@ -128,6 +128,7 @@ fn options() -> Options {
         retry_base: Duration::from_millis(20),
         retry_cap: Duration::from_millis(50),
         poll_interval: Duration::from_millis(100),
+        ..Options::default()
     }
 }
 

@@ -4,7 +4,7 @@ use super::list::{ALL, Described};
 
 const HEAD: &str = "# Metrics: reference
 
-<!-- Made from the table in crates/gateway/src/metrics/list.rs: `make metrics-reference` writes it anew. -->
+<!-- Made from the table in crates/gateway/src/metrics/list.rs: `make reference` writes it anew. -->
 
 What each is for, and how to scrape them: [metrics.md](../metrics.md). When to wake somebody:
 [alerts.md](../alerts.md). Labels have values of the gateway's own or of its configuration, never what a caller

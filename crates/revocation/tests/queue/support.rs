@@ -46,6 +46,7 @@ pub(crate) fn options() -> Options {
         retry_base: Duration::from_millis(20),
         retry_cap: Duration::from_millis(200),
         poll_interval: Duration::from_millis(200),
+        ..Options::default()
     }
 }
 

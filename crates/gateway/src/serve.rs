@@ -1,6 +1,8 @@
 //! Running the gateway: two listeners, one worker, until it is told to stop.
 
 mod banner;
+mod connections;
+mod descriptors;
 mod listener;
 mod routes;
 mod shared;
@@ -34,6 +36,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(|error| StartError::new("runtime", error))?;
+    descriptors::make_room(&loaded.config.server.limits);
     runtime.block_on(async move {
         let gateway = Gateway::start(&loaded).await?;
         banner::print(&loaded, &gateway);

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::intake::Intake;
-use portcullis_web::{Access, Audit, Problem, Route, RouteTable, announced_length, next_chunk};
+use portcullis_web::{Access, Audit, Chunks, Problem, Route, RouteTable, announced_length};
 use serde_json::json;
 
 use crate::batch::Batch;
@@ -55,7 +55,7 @@ async fn revoke(
         return Err(Problem::too_large(api.max_body));
     }
     refuse_while_too_deep(&api.intake, api.max_waiting).await?;
-    take_in(&api, &client, payload).await?;
+    take_in(&api, &client, Chunks::of(&request, payload)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -75,13 +75,9 @@ pub(crate) async fn refuse_while_too_deep(
 }
 
 /// Whatever is wrong with the body, the items before it are taken: any of them may be a live secret.
-async fn take_in(
-    api: &RevocationApi,
-    client: &Client,
-    mut payload: Payload,
-) -> Result<(), Problem> {
+async fn take_in(api: &RevocationApi, client: &Client, mut chunks: Chunks) -> Result<(), Problem> {
     let mut batch = Batch::new(api, client);
-    let broken = read_into(&mut batch, api, &mut payload).await?;
+    let broken = read_into(&mut batch, api, &mut chunks).await?;
     batch.commit().await?;
     batch.outcome(broken)
 }
@@ -91,12 +87,12 @@ async fn take_in(
 async fn read_into(
     batch: &mut Batch<'_>,
     api: &RevocationApi,
-    payload: &mut Payload,
+    chunks: &mut Chunks,
 ) -> Result<Option<Problem>, Problem> {
     let mut splitter = ArraySplitter::default();
     let mut length = 0;
     loop {
-        let chunk = match next_chunk(payload).await {
+        let chunk = match chunks.next().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(splitter.finish().err().map(invalid)),
             Err(problem) => return Ok(Some(problem)),

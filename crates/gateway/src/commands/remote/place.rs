@@ -4,8 +4,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use portcullis_base::http::is_safe;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use super::tls::PrivateCa;
 use crate::cli::RemoteArgs;
@@ -124,19 +125,10 @@ pub(super) fn said(url: &Url, goes: &str, output: &mut Output) -> Result<Url, St
     if url.query().is_some() || url.fragment().is_some() {
         return wrong("--url must have no query and no fragment");
     }
-    if url.scheme() == "http" && !is_loopback(url) {
+    if !is_safe(url) {
         output.warnings(&[format!("{goes} over the network unencrypted; use https")]);
     }
     Ok(url.clone())
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 pub(super) fn configured(listener: Listener, server: &Server) -> Result<Url, StartError> {
@@ -208,6 +200,8 @@ pub(super) fn kept(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
+    use portcullis_web::TrustedProxies;
     use std::time::Duration;
 
     #[test]
@@ -223,6 +217,8 @@ mod tests {
                 public_url: None,
                 workers: 0,
                 shutdown_grace: Duration::ZERO,
+                trusted_proxies: TrustedProxies::default(),
+                limits: Limits::default(),
             };
             assert_eq!(configured(Listener::Admin, &server).unwrap().as_str(), url);
             assert!(configured(Listener::Public, &server).is_err(), "nobody knows the port");

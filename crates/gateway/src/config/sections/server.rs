@@ -7,12 +7,14 @@ use std::time::Duration;
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::seal::MasterKey;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use portcullis_web::TrustedProxies;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::super::files;
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
+use super::limits::{Limits, trusted_proxies};
 use crate::data_dir::DataDir;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -30,6 +32,10 @@ pub struct Server {
     pub workers: usize,
     /// How long requests under way may take to finish at a shutdown.
     pub shutdown_grace: Duration,
+    /// Who is believed when it says for whom it asks.
+    pub trusted_proxies: TrustedProxies,
+    /// What clients may take.
+    pub limits: Limits,
 }
 
 impl Server {
@@ -45,6 +51,8 @@ impl Server {
                 Duration::from_secs(20),
                 Duration::ZERO..=HOUR,
             ),
+            trusted_proxies: trusted_proxies(section),
+            limits: section.table("limits", Limits::read).unwrap_or_default(),
         };
         server.check(section);
         server

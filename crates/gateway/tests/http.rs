@@ -58,7 +58,7 @@ mod support;
 #[path = "http/sweep.rs"]
 mod sweep;
 
-use abuse::{addresses, bodies, connections, flood, heads};
+use abuse::{addresses, bodies, connections, heads};
 use broker::{
     answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
 };

@@ -235,6 +235,7 @@ def floods(gateway, token):
 
 
 def main():
+    sys.stdout.reconfigure(line_buffering=True)
     binary = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "target/release/portcullis")
     with tempfile.TemporaryDirectory() as folder:
         gateway = Gateway(binary, folder)

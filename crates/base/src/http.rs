@@ -8,6 +8,7 @@ use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use thiserror::Error;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
 /// How an outbound client behaves. Redirects are never followed: where a request with a secret in
@@ -122,9 +123,52 @@ pub fn client(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
     builder.build().map_err(ClientError::Build)
 }
 
+/// Whether an address is this machine, whatever a name server says: a loopback address, or `localhost`. Names
+/// below `localhost` (RFC 6761, section 6.3) are not, since many resolvers ask the network for them.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether what goes there, and what comes from there, is safe from others on the way: https, or http on
+/// loopback.
+pub fn is_safe(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn safe_is_https_or_this_machine() {
+        for (url, safe) in [
+            ("https://a.example/keys", true),
+            ("http://127.0.0.1:1/keys", true),
+            ("http://127.9.9.9/", true),
+            ("http://0x7f.1/", true),
+            ("http://[::1]/", true),
+            ("http://LOCALHOST:8080/", true),
+            ("http://a.localhost/", false),
+            ("http://localhost./", false),
+            ("http://a.example/keys", false),
+            ("http://127.0.0.1.example/", false),
+            ("http://localhost.example/", false),
+            ("http://localhost@a.example/", false),
+            ("http://10.0.0.1/", false),
+            ("http://[::ffff:127.0.0.1]/", false),
+            ("http://0.0.0.0/", false),
+            ("ftp://localhost/", false),
+            ("file:///etc/keys", false),
+            ("data:,", false),
+        ] {
+            assert_eq!(is_safe(&Url::parse(url).unwrap()), safe, "{url}");
+        }
+    }
 
     #[test]
     fn the_defaults_make_a_client() {

@@ -56,6 +56,9 @@ pub async fn record_once(
 }
 
 /// The key of the log, where there is a log.
-pub(crate) async fn key(store: &Store, master: &MasterKey) -> Result<Option<AuditKey>, VaultError> {
+pub(crate) async fn key(
+    store: &Store,
+    master: &MasterKeys,
+) -> Result<Option<AuditKey>, VaultError> {
     Ok(kept_key(store, master, KEY).await?.map(|key| AuditKey::new(&key)))
 }

@@ -1,6 +1,8 @@
 //! Running the gateway: two listeners, one worker, until it is told to stop.
 
 mod banner;
+mod connections;
+mod descriptors;
 pub(crate) mod drain;
 mod listener;
 mod master_key;
@@ -49,6 +51,7 @@ pub fn run(loaded: &Loaded, sources: &Sources, filter: LogFilter) -> Result<(), 
         .enable_all()
         .build()
         .map_err(|error| StartError::new("runtime", error))?;
+    descriptors::make_room(&loaded.config.server.limits);
     runtime.block_on(async move {
         // Before all else: until then the signal ends the process.
         let hangups = signal(SignalKind::hangup()).map_err(|e| StartError::new("runtime", e))?;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "http/abuse/mod.rs"]
+mod abuse;
 #[path = "http/auth.rs"]
 mod auth;
 #[path = "http/broker/mod.rs"]
@@ -60,6 +62,7 @@ mod sweep;
 #[path = "http/tls/mod.rs"]
 mod tls;
 
+use abuse::{addresses, bodies, connections, heads};
 use broker::{
     answers, changes, credentials, ends, keys, limits, logs, moved, once, policy, trouble, watch,
 };
@@ -241,6 +244,17 @@ on_both_databases![
 
 on![
     on_sqlite_alone, sqlite:
+    addresses::a_stranger_is_believed_nothing,
+    addresses::behind_a_trusted_proxy_each_client_counts_for_itself,
+    bodies::a_body_that_drips_or_stands_still_ends,
+    bodies::a_slow_body_that_goes_on_is_taken,
+    bodies::a_body_without_end_is_refused,
+    connections::what_only_stands_is_closed,
+    connections::idle_connections_hold_nobody_up,
+    connections::too_many_connections_wait_and_are_served_later,
+    connections::an_address_has_so_many_and_a_trusted_proxy_more,
+    heads::a_huge_head_is_refused_and_the_next_client_served,
+    heads::garbage_in_a_pipeline_ends_it,
     partner_out::the_keys_of_all_vendors_are_one_document,
     partner_out::the_pages_lines_work_when_pasted,
     resign::what_comes_in_is_answered_as_by_the_origin,

@@ -9,6 +9,8 @@ mod body;
 mod credentials;
 #[path = "proxies/forged.rs"]
 mod forged;
+#[path = "proxies/front.rs"]
+mod front;
 #[path = "proxies/paths.rs"]
 mod paths;
 #[path = "proxies/process.rs"]

@@ -1,12 +1,14 @@
 //! One request's items on their way into the queue.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use portcullis_revocation::QueueError;
 use portcullis_revocation::identity::short;
 use portcullis_revocation::intake::Report;
 use portcullis_web::{Account, Problem, Quiet};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +19,15 @@ use crate::{NAMED, RevocationApi};
 /// Rejections that are listed one by one; more are only counted.
 const LISTED: usize = 1000;
 
+/// Bytes of reports that one request gathers before it commits them.
+const MOST: usize = 8 << 20;
+/// Bytes that all requests gather before each commits what it has.
+const MOST_OF_ALL: usize = 64 << 20;
+/// Less than that is never worth a commit.
+const LEAST: usize = 64 << 10;
+/// What a report takes beside its texts.
+const OVERHEAD: usize = 256;
+
 /// What has been read of a body, and what became of it.
 pub(crate) struct Batch<'a> {
     api: &'a RevocationApi,
@@ -26,6 +37,8 @@ pub(crate) struct Batch<'a> {
     named: Vec<String>,
     began: Instant,
     waiting: Vec<Report>,
+    /// Bytes of what waits and of what is doubtful.
+    held: usize,
     /// What this client may not report, each with its index: taken only where it is ours.
     doubtful: Vec<(u64, Report)>,
     index: u64,
@@ -59,6 +72,7 @@ impl<'a> Batch<'a> {
             named: Vec::new(),
             began: Instant::now(),
             waiting: Vec::new(),
+            held: 0,
             doubtful: Vec::new(),
             index: 0,
             accepted: 0,
@@ -70,6 +84,9 @@ impl<'a> Batch<'a> {
 
     /// Takes the next item of the body.
     pub(crate) fn add(&mut self, judged: Judged) {
+        if let Judged::Report(report) = &judged {
+            self.hold(report);
+        }
         match judged {
             Judged::Skipped => self.skipped += 1,
             Judged::Rejected(rejection) => self.reject(self.index, rejection),
@@ -81,7 +98,21 @@ impl<'a> Batch<'a> {
 
     /// Whether a commit's worth of items has gathered.
     pub(crate) fn is_full(&self) -> bool {
+        let crowded = || self.api.gathered.load(Ordering::Relaxed) > MOST_OF_ALL;
         self.waiting.len() + self.doubtful.len() >= self.api.max_batch
+            || self.held >= MOST
+            || (self.held >= LEAST && crowded())
+    }
+
+    fn hold(&mut self, report: &Report) {
+        let location = report.location.as_ref().map_or(0, String::len);
+        let texts = report.token_type.len() + report.secret.expose_secret().len() + location;
+        self.held += texts + OVERHEAD;
+        self.api.gathered.fetch_add(texts + OVERHEAD, Ordering::Relaxed);
+    }
+
+    fn let_go(&mut self) {
+        self.api.gathered.fetch_sub(std::mem::take(&mut self.held), Ordering::Relaxed);
     }
 
     /// Commits what has gathered, in pieces of a commit's worth.
@@ -97,6 +128,7 @@ impl<'a> Batch<'a> {
             self.accepted += count;
             self.account.touched("accepted", self.accepted);
         }
+        self.let_go();
         Ok(())
     }
 
@@ -188,5 +220,11 @@ impl<'a> Batch<'a> {
             );
         }
         if error.is_unavailable() { Problem::unavailable() } else { Problem::internal() }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }

@@ -5,7 +5,7 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_revocation::intake::Intake;
 use portcullis_web::{
-    Access, Account, Audit, Problem, Quiet, Route, RouteTable, announced_length, next_chunk, note,
+    Access, Account, Audit, Chunks, Problem, Quiet, Route, RouteTable, announced_length, note,
 };
 
 use crate::batch::Batch;
@@ -58,7 +58,8 @@ async fn revoke(
         return Err(Problem::too_large(api.max_body));
     }
     refuse_while_too_deep(&api.intake, api.max_waiting).await?;
-    take_in(&api, &client, &note(&request), payload).await?;
+    let chunks = Chunks::of(&request, payload);
+    take_in(&api, &client, &note(&request), chunks).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -86,10 +87,10 @@ async fn take_in(
     api: &RevocationApi,
     client: &Client,
     account: &Account,
-    mut payload: Payload,
+    mut chunks: Chunks,
 ) -> Result<(), Problem> {
     let mut batch = Batch::new(api, client, account);
-    let broken = read_into(&mut batch, api, &mut payload).await?;
+    let broken = read_into(&mut batch, api, &mut chunks).await?;
     batch.commit().await?;
     batch.outcome(broken)
 }
@@ -99,12 +100,12 @@ async fn take_in(
 async fn read_into(
     batch: &mut Batch<'_>,
     api: &RevocationApi,
-    payload: &mut Payload,
+    chunks: &mut Chunks,
 ) -> Result<Option<Problem>, Problem> {
     let mut splitter = ArraySplitter::default();
     let mut length = 0;
     loop {
-        let chunk = match next_chunk(payload).await {
+        let chunk = match chunks.next().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => return Ok(splitter.finish().err().map(invalid)),
             Err(problem) => return Ok(Some(problem)),

@@ -13,6 +13,7 @@ mod public_keys;
 mod splitter;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use portcullis_revocation::intake::Intake;
@@ -58,6 +59,8 @@ pub struct RevocationApi {
     max_batch: usize,
     max_body: u64,
     max_waiting: u64,
+    /// Bytes of reports that all requests together have read and not committed.
+    gathered: AtomicUsize,
 }
 
 impl RevocationApi {
@@ -71,6 +74,7 @@ impl RevocationApi {
             max_batch: config.max_batch,
             max_body: config.max_body,
             max_waiting: config.max_waiting,
+            gathered: AtomicUsize::new(0),
         }
     }
 

@@ -23,7 +23,7 @@ use url::Url;
 
 pub use fetch::{KeysError, usable_keys};
 pub use handlers::routes;
-pub use keys::{Insecure, is_safe};
+pub use keys::Insecure;
 
 use keys::Keys;
 use signature::Names;

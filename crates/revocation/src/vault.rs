@@ -197,8 +197,26 @@ pub async fn own_key(
         let wrapped = keys.all()[now.at].wrap(name, fresh.as_slice(), random)?;
         store.keep_key(name, &wrapped).await?
     };
-    match keys.wrapper(name, &wrapped)? {
-        Some(at) => Ok(keys.all()[at].unwrap(name, &wrapped)?),
+    unwrapped(&keys, name, &wrapped)
+}
+
+/// The same where it was made before; makes nothing.
+pub async fn kept_key(
+    store: &Store,
+    keys: impl Into<MasterKeys>,
+    name: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+    let Some(wrapped) = store.key(name).await? else { return Ok(None) };
+    unwrapped(&keys.into(), name, &wrapped).map(Some)
+}
+
+fn unwrapped(
+    keys: &MasterKeys,
+    name: &str,
+    wrapped: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    match keys.wrapper(name, wrapped)? {
+        Some(at) => Ok(keys.all()[at].unwrap(name, wrapped)?),
         None => Err(VaultError::Foreign(name.to_owned())),
     }
 }
@@ -224,19 +242,6 @@ fn open(
         }
     }
     Ok(None)
-}
-
-/// The same where it was made before; makes nothing.
-pub async fn kept_key(
-    store: &Store,
-    master: &MasterKey,
-    name: &str,
-) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
-    let Some(wrapped) = store.key(name).await? else { return Ok(None) };
-    master.unwrap(name, &wrapped).map(Some).map_err(|error| match error {
-        SealError::DoesNotOpen => VaultError::WrongMasterKey,
-        error => error.into(),
-    })
 }
 
 fn associated(key_version: i32, fingerprint: &Fingerprint) -> [u8; 36] {

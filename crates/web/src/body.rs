@@ -1,40 +1,28 @@
 //! Bodies, bounded.
 
-use std::time::Duration;
-
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::{Bytes, Payload};
-use futures_util::StreamExt as _;
+use actix_web::web::Payload;
 use portcullis_base::secret::Zeroizing;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::Problem;
 
-/// How long the next part of a body may take. Without a bound, a client that falls silent would
-/// hold its connection for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
+mod chunks;
+mod room;
+
+pub use chunks::{BodyLimits, Chunks};
 
 /// The length that the request announces, where it does.
 pub fn announced_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// The next part of a body, `None` at its end. A transfer that breaks off is 400 `body`, one that
-/// stands still 408 `body_timeout`.
-pub async fn next_chunk(payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
-    let Ok(next) = actix_web::rt::time::timeout(PATIENCE, payload.next()).await else {
-        let detail = "the body stood still for too long";
-        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail));
-    };
-    next.transpose().map_err(|_| Problem::bad_request("body", "the body broke off"))
-}
-
 /// Reads a body of at most `limit` bytes. It is overwritten when dropped, since it may hold secrets.
+/// While there is no room for it beside those of others, it is 503.
 pub async fn body(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let too_large = || Problem::too_large(limit as u64);
@@ -44,9 +32,14 @@ pub async fn body(
     // With room for all that is announced, since a buffer that grows leaves copies behind.
     let announced = announced_length(request).and_then(|length| usize::try_from(length).ok());
     let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit.min(16 * 1024))));
-    while let Some(chunk) = next_chunk(&mut payload).await? {
+    let mut chunks = Chunks::of(request, payload);
+    let mut taken = chunks.share();
+    while let Some(chunk) = chunks.next().await? {
         if chunk.len() > limit - body.len() {
             return Err(too_large());
+        }
+        if !taken.grow(chunk.len()) {
+            return Err(Problem::unavailable());
         }
         body.extend_from_slice(&chunk);
     }
@@ -89,6 +82,8 @@ mod tests {
     use actix_web::FromRequest as _;
     use actix_web::error::PayloadError;
     use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
+    use futures_util::StreamExt as _;
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
@@ -142,5 +137,16 @@ mod tests {
         assert_eq!(read(request, "").await.unwrap_err().code(), "too_large");
         let exact = format!("{:64}", r#"{"name":"x"}"#);
         assert_eq!(read(TestRequest::post(), exact).await.unwrap().name, "x");
+    }
+
+    #[actix_web::test]
+    async fn without_room_one_is_asked_to_come_later() {
+        let limits = BodyLimits::new(std::time::Duration::from_secs(1), 1, 12);
+        let text = r#"{"name":"x"}"#;
+        let request = || TestRequest::post().app_data(limits.clone());
+        assert_eq!(read(request(), text).await.unwrap().name, "x");
+        assert_eq!(read(request(), text).await.unwrap().name, "x", "it was given back");
+        let problem = read(request(), format!("{text} ")).await.unwrap_err();
+        assert_eq!(problem.code(), "unavailable");
     }
 }

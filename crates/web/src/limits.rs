@@ -99,7 +99,8 @@ impl PerAddress {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -13,11 +13,12 @@ use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 use portcullis_base::{Randomness as _, SystemRandomness};
 use tracing::Instrument as _;
 
-use crate::Problem;
+use crate::activity::UnderWay;
 use crate::observer::Watch;
+use crate::{Problem, client_address};
 
-/// Logs one line for each request: method, pattern, status and time; never the query, a header or
-/// the body. The answer carries the `X-Request-Id` of the line. The listener's
+/// Logs one line for each request: method, pattern, status, time and the client's address; never the
+/// query, a header or the body. The answer carries the `X-Request-Id` of the line. The listener's
 /// [`Observer`](crate::Observer), where it has one, hears of it.
 pub async fn trace(
     request: ServiceRequest,
@@ -29,6 +30,7 @@ pub async fn trace(
     let span = tracing::info_span!("request", request.id = %id);
     let method = request.method().clone();
     request.extensions_mut().insert(RequestId(id.clone()));
+    let _under_way = UnderWay::of(request.request());
     let mut response = next.call(request).instrument(span.clone()).await?;
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
@@ -40,6 +42,7 @@ pub async fn trace(
         http.method = %method,
         http.route = response.request().match_pattern().as_deref().unwrap_or("-"),
         http.status = response.status().as_u16(),
+        client.address = client_address(response.request()).map(tracing::field::display),
         http.us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
         "answered"
     );

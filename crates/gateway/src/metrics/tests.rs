@@ -1,7 +1,6 @@
 //! What is written beside the code about metrics is true.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use super::list::ALL;

@@ -1,6 +1,8 @@
 //! One listener: its address, its routes, its limits.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -10,6 +12,7 @@ use openssl::ssl::SslAcceptorBuilder;
 use portcullis_web::{RouteTable, answer_early_errors, mount, trace};
 use tokio::task::JoinHandle;
 
+use super::connections::Connections;
 use super::drain::say_goodbye;
 use super::shared::Shared;
 use super::tls;
@@ -39,22 +42,32 @@ pub(super) fn listen(
     let Listener { name, address, table, acceptor } = listener;
     portcullis_web::check(&table).map_err(|error| StartError::new("routes", error))?;
     let (shared, observer) = (shared.clone(), shared.metrics.listener(name, &table));
+    let limits = &config.limits;
+    let (proxies, bodies) = (config.trusted_proxies.clone(), limits.of_bodies());
+    let connections = Connections::new(limits, proxies.clone());
+    let watched = Arc::clone(&connections);
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(say_goodbye))
             .wrap(from_fn(trace))
             .app_data(observer.clone())
+            .app_data(proxies.clone())
+            .app_data(bodies.clone())
             .configure(|config| shared.give(config))
             .configure(answer_early_errors)
             .configure(|config| mount(&table, guard, config))
     })
     .disable_signals()
+    .backlog(limits.backlog)
+    .max_connections(limits.max_connections.div_ceil(workers(config)))
+    .client_request_timeout(limits.request_timeout)
+    .keep_alive(limits.keep_alive)
+    .on_connect(move |io, data| watched.opened(io, data))
     .shutdown_timeout(whole_seconds(config.shutdown_grace));
-    let server = match config.workers {
-        0 => server,
-        workers => server.workers(workers),
-    };
-    let server = server.tls_handshake_timeout(tls::HANDSHAKE).max_connection_rate(tls::HANDSHAKES);
+    let server = server
+        .workers(workers(config))
+        .tls_handshake_timeout(tls::HANDSHAKE)
+        .max_connection_rate(tls::HANDSHAKES);
     let bound = match acceptor {
         Some(acceptor) => server.bind_openssl(address, acceptor),
         None => server.bind(address),
@@ -63,7 +76,22 @@ pub(super) fn listen(
     // One address was asked for, so one is bound.
     let at = bound.addrs().first().copied().unwrap_or(address);
     let running = bound.run();
-    Ok((at, (running.handle(), tokio::spawn(running))))
+    let handle = running.handle();
+    let served = tokio::spawn(async move {
+        tokio::select! {
+            ended = running => ended,
+            never = connections.watch() => match never {},
+        }
+    });
+    Ok((at, (handle, served)))
+}
+
+/// Said to actix, since its limit of connections is one for each.
+fn workers(config: &Server) -> usize {
+    match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        workers => workers,
+    }
 }
 
 fn whole_seconds(grace: Duration) -> u64 {

@@ -97,7 +97,9 @@ pub(crate) async fn no_name_of_ours_is_struck_out_by_the_client(kind: Kind) {
         let connection = format!("Connection: {listed}");
         let outcome = world.ask(&["GET / HTTP/1.1", &connection, &world.ann]).await;
         match kind {
-            Kind::Nginx => assert_eq!(told(&outcome.served()), ann(), "{listed}"),
+            Kind::Nginx | Kind::Front => {
+                assert_eq!(told(&outcome.served()), ann(), "{listed}");
+            }
             Kind::Caddy => assert_eq!(outcome.refused(), 400, "{listed}"),
         }
     }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use crate::process::Process;
 
 const NGINX: &str = include_str!("../../../../docs/proxies/nginx.conf");
+const FRONT: &str = include_str!("../../../../docs/proxies/nginx-front.conf");
 const CADDY: &str = include_str!("../../../../docs/proxies/Caddyfile");
 
 /// Somebody else may take a port between its choice and its use.
@@ -22,6 +23,8 @@ const ATTEMPTS: u32 = 10;
 pub(crate) enum Kind {
     Nginx,
     Caddy,
+    /// nginx in front of the gateway itself, with no service.
+    Front,
 }
 
 /// A proxy in front of a service, gone when dropped.
@@ -40,6 +43,7 @@ impl Proxy {
             let folder = scratch_dir();
             let mut process = match kind {
                 Kind::Nginx => nginx(folder.path(), address, gateway, service),
+                Kind::Front => front(folder.path(), address, gateway),
                 Kind::Caddy => caddy(folder.path(), address, gateway, service),
             };
             if listens(&mut process, address).await {
@@ -87,18 +91,30 @@ fn at(file: &str, changes: &[(&str, usize, String)]) -> String {
 
 /// One process that keeps what it writes in its folder.
 fn nginx(folder: &Path, own: SocketAddr, gateway: SocketAddr, service: SocketAddr) -> Process {
+    let service = ("http://127.0.0.1:3000;", 2, format!("http://{service};"));
+    any_nginx(folder, own, gateway, NGINX, &[service])
+}
+
+fn front(folder: &Path, own: SocketAddr, gateway: SocketAddr) -> Process {
+    any_nginx(folder, own, gateway, FRONT, &[])
+}
+
+fn any_nginx(
+    folder: &Path,
+    own: SocketAddr,
+    gateway: SocketAddr,
+    file: &str,
+    more: &[(&str, usize, String)],
+) -> Process {
     let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {what}; "))
         .concat();
-    let text = at(
-        NGINX,
-        &[
-            ("\nhttp {\n", 1, format!("\nhttp {{ access_log off; {places}\n")),
-            ("listen 80;", 1, format!("listen {own};")),
-            ("server 127.0.0.1:8080;", 1, format!("server {gateway};")),
-            ("http://127.0.0.1:3000;", 2, format!("http://{service};")),
-        ],
-    );
+    let changes = [
+        ("\nhttp {\n", 1, format!("\nhttp {{ access_log off; {places}\n")),
+        ("listen 80;", 1, format!("listen {own};")),
+        ("server 127.0.0.1:8080;", 1, format!("server {gateway};")),
+    ];
+    let text = at(&at(file, &changes), more);
     fs::write(folder.join("nginx.conf"), text).unwrap();
     let prefix = folder.to_str().unwrap();
     let alone = "daemon off; master_process off; pid nginx.pid; error_log stderr;";

@@ -1,6 +1,7 @@
 //! Addresses that keys may be fetched from.
 
-use url::{Host, Url};
+use portcullis_base::http::is_safe;
+use url::Url;
 
 use super::KeyError;
 
@@ -13,20 +14,7 @@ pub(super) fn parse(text: &str) -> Result<Url, KeyError> {
 
 /// Keys that came over a wire that others write to are anybody's keys.
 pub(super) fn check(url: &Url) -> Result<(), KeyError> {
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(url) => Ok(()),
-        _ => Err(KeyError::Insecure),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    is_safe(url).then_some(()).ok_or(KeyError::Insecure)
 }
 
 /// The address as a log may show it: without user, password and query.

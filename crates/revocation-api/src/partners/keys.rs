@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use portcullis_web::is_safe;
 use reqwest::Client;
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use super::document::{LONGEST_IDENTIFIER, Published};
 use super::fetch;
@@ -24,17 +25,6 @@ const FAILURE_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("must be an https URL")]
 pub struct Insecure;
-
-/// Whether keys may be fetched from there: by https, or on loopback.
-pub fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
-}
 
 /// What is known of an identifier.
 #[derive(Debug)]

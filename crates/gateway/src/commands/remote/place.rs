@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use portcullis_base::http::ClientOptions;
+use portcullis_base::http::{ClientOptions, is_safe};
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use super::tls::PrivateCa;
 use super::way::{self, Way};
@@ -132,19 +132,10 @@ pub(super) fn said(url: &Url, goes: &str, output: &mut Output) -> Result<Url, St
     if url.query().is_some() || url.fragment().is_some() {
         return wrong("--url must have no query and no fragment");
     }
-    if url.scheme() == "http" && !is_loopback(url) {
+    if !is_safe(url) {
         output.warnings(&[format!("{goes} over the network unencrypted; use https")]);
     }
     Ok(url.clone())
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// A token that stands in a file alone, and the file's name.

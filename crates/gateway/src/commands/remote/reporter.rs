@@ -1,6 +1,6 @@
 //! The gateway as a client of the revocation API finds it, and that client's token.
 
-use portcullis_base::http::client;
+use portcullis_base::http::{client, is_safe};
 use portcullis_base::secret::SecretString;
 use url::Url;
 
@@ -69,7 +69,7 @@ impl Reporter {
     /// Whether what goes there can be read on its way.
     pub(in crate::commands) fn is_exposed(&self) -> bool {
         let url = &self.remote.place.url;
-        url.scheme() == "http" && !place::is_loopback(url)
+        !is_safe(url)
     }
 }
 

@@ -109,6 +109,8 @@ pub(super) fn ca(path: &Path) -> Result<Vec<u8>, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
+    use portcullis_web::TrustedProxies;
     use std::time::Duration;
 
     #[test]
@@ -127,6 +129,8 @@ mod tests {
                 shutdown_grace: Duration::ZERO,
                 tls: None,
                 admin_tls: None,
+                trusted_proxies: TrustedProxies::default(),
+                limits: Limits::default(),
             };
             assert_eq!(Way::configured(Listener::Admin, &server).unwrap().url.as_str(), url);
             assert!(Way::configured(Listener::Public, &server).is_err(), "nobody knows the port");

@@ -1,12 +1,12 @@
 //! `[gerrit]`: callers whose requests a Gerrit had signed.
 
 use actix_web::http::header::HeaderName;
+use portcullis_base::http::is_safe;
 use portcullis_jwt_verify::GERRIT_HEADER;
 use url::Url;
 
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
-use super::oidc::is_safe;
 use super::server::CaFile;
 
 /// Where Google publishes the certificates of its service accounts.

@@ -3,6 +3,7 @@
 mod jwt;
 mod rules;
 
+use portcullis_base::http::is_safe;
 use portcullis_base::secret::SecretString;
 use portcullis_impersonation::policy::Grant;
 use portcullis_jwt_verify::rules::Rules;
@@ -13,7 +14,6 @@ pub(super) use rules::{json_of_node, read_claims};
 
 use super::super::section::Section;
 use super::intake::{Mount, RateLimit};
-use super::oidc::is_safe;
 use super::server::CaFile;
 
 const PER_USER: RateLimit = RateLimit { per_second: 1, burst: 20 };

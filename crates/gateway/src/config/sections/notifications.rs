@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use portcullis_base::http::is_safe;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use portcullis_revocation::notify::Format;
 use portcullis_store::queue::State;
@@ -10,7 +11,6 @@ use url::Url;
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
 use super::intake::is_name;
-use super::providers::is_loopback;
 use super::revocation::{NOT_A_TYPE, is_type};
 use super::server::CaFile;
 
@@ -121,7 +121,7 @@ fn url(section: &mut Section<'_>) -> Option<SecretString> {
     }
     let secret = section.secret("url")?;
     let fits = Url::parse(secret.expose_secret()).is_ok_and(|url| {
-        let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+        let safe = is_safe(&url);
         let plain = url.username().is_empty() && url.password().is_none();
         safe && plain && url.has_host() && url.fragment().is_none()
     });

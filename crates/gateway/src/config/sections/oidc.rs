@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_base::SystemClock;
+use portcullis_base::http::is_safe;
 use portcullis_jwt_verify::sources::JwksFile;
 use url::Url;
 
 use super::super::section::Section;
-use super::providers::is_loopback;
 use super::server::CaFile;
 
 /// The longest issuer, in bytes: it becomes a part of every identity.
@@ -138,11 +138,6 @@ fn check_url(section: &mut Section<'_>, keys: &KeysFrom) -> bool {
         section.problem("jwks_url", "must be an https URL");
     }
     safe
-}
-
-/// Whoever can change keys on their way can be anybody.
-pub(super) fn is_safe(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 fn check_file(section: &mut Section<'_>, keys: &KeysFrom) -> bool {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
-use portcullis_revocation_api::partners::{GITHUB_KEYS, Programme, is_safe};
+use portcullis_base::http::is_safe;
+use portcullis_revocation_api::partners::{GITHUB_KEYS, Programme};
 use url::Url;
 
 use super::super::section::Section;

@@ -6,6 +6,7 @@ mod partner;
 
 use std::collections::BTreeMap;
 
+use portcullis_base::http::is_safe;
 use portcullis_revocation::formats::{DOCTOR_TYPE, Format, NOTED_TYPES, PAT_TYPE};
 use portcullis_revocation::gitlab::GitlabProvider;
 use portcullis_revocation::intake::OWN_PROVIDER;
@@ -104,7 +105,7 @@ fn read_one(section: &mut Section<'_>, formats: &BTreeMap<String, String>) -> Op
 
 /// Warns where secrets would travel in the clear.
 fn warn_unencrypted(section: &mut Section<'_>, key: &str, url: &Url) {
-    if url.scheme() == "http" && !is_loopback(url) {
+    if !is_safe(url) {
         section.warn(key, "tokens travel to it unencrypted: use https");
     }
 }
@@ -141,15 +142,6 @@ fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {
         }
     }
     types
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
 
 /// One name each, and our own provider once.

@@ -7,12 +7,14 @@ use std::time::Duration;
 use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::seal::MasterKey;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
+use portcullis_web::TrustedProxies;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::super::files;
 use super::super::section::Section;
 use super::super::setting::{Setting, parsed};
+use super::limits::{Limits, trusted_proxies};
 use super::tls::Tls;
 use crate::data_dir::DataDir;
 
@@ -37,6 +39,10 @@ pub struct Server {
     pub tls: Option<Tls>,
     /// TLS of the operators' listener: that of `tls` where nothing else is said.
     pub admin_tls: Option<Tls>,
+    /// Who is believed when it says for whom it asks.
+    pub trusted_proxies: TrustedProxies,
+    /// What clients may take.
+    pub limits: Limits,
 }
 
 impl Server {
@@ -57,6 +63,8 @@ impl Server {
                 Duration::from_secs(20),
                 Duration::ZERO..=HOUR,
             ),
+            trusted_proxies: trusted_proxies(section),
+            limits: section.table("limits", Limits::read).unwrap_or_default(),
         };
         server.check(section);
         server

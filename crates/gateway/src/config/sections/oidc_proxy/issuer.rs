@@ -1,10 +1,10 @@
 //! How our issuer is called.
 
+use portcullis_base::http::is_safe;
 use portcullis_oidc_proxy::IssuerName;
 use url::Url;
 
 use super::super::super::section::Section;
-use super::super::oidc::is_safe;
 use super::super::server::Server;
 
 /// `issuer`, or else what `server` says. `None` only with a problem noted, or where `server` has one.

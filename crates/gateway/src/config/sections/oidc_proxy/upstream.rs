@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_base::SystemClock;
+use portcullis_base::http::is_safe;
 use portcullis_base::secret::{ExposeSecret as _, SecretString};
 use portcullis_jwt_verify::sources::JwksFile;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::super::super::section::Section;
-use super::super::oidc::{KeysFrom, is_authority, is_safe};
+use super::super::oidc::{KeysFrom, is_authority};
 use super::super::server::CaFile;
 use super::{DAY, seconds};
 

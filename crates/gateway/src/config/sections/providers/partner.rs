@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use portcullis_base::http::is_safe;
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_revocation::http::Rate;
 use portcullis_revocation::partner::{PublicKey, SigningKey};
@@ -9,7 +10,6 @@ use url::Url;
 
 use super::super::super::files;
 use super::super::super::section::Section;
-use super::super::oidc::is_safe;
 use super::super::server::CaFile;
 use super::http::rate;
 use super::{RESERVED, check_name, name_of, types};

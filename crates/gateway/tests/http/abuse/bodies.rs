@@ -1,0 +1,73 @@
+//! Bodies that do not come, or do not end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Good, SHORT, Wire, start, status};
+use crate::raw::{chunk, raw};
+use crate::support::{Database, PAT_TYPE, REPORTING};
+
+fn head(length: usize) -> String {
+    format!(
+        "POST /v1/revoke_tokens HTTP/1.1\r\nHost: a\r\nAuthorization: {REPORTING}\r\n\
+         Content-Length: {length}\r\n\r\n"
+    )
+}
+
+fn problem(answer: &str) -> Value {
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+/// What came before it is taken, as always.
+pub(crate) async fn a_body_that_drips_or_stands_still_ends(database: Database) {
+    let gateway = start(&database, "", SHORT).await;
+    let good = Good::of(&gateway).await;
+    let leaked = gateway.mint().await.token;
+    let item = json!({"type": PAT_TYPE, "token": leaked});
+    for (drip, begin) in [(" ", format!("[{item},")), ("", "[".to_owned()), ("", String::new())] {
+        let mut wire = Wire::open(gateway.address()).await;
+        wire.send(head(64 << 20) + &begin).await;
+        let answer = wire.end(drip).await;
+        let problem = problem(&answer);
+        assert_eq!((status(&answer), &problem["code"]), ("408", &json!("body_timeout")));
+        assert_eq!(problem["accepted"], u8::from(begin.len() > 1), "{answer}");
+        good.is_served().await;
+    }
+    assert_eq!(gateway.auth(&leaked).await.status, 401, "its report was committed");
+    gateway.stop().await;
+}
+
+/// It takes three times as long as a part of it may.
+pub(crate) async fn a_slow_body_that_goes_on_is_taken(database: Database) {
+    let gateway = start(&database, "", SHORT).await;
+    let items = json!([{"type": PAT_TYPE, "token": gateway.mint().await.token}]).to_string();
+    let body = format!("{:1$}{items}", "", 60_000 - items.len());
+    let mut wire = Wire::open(gateway.address()).await;
+    wire.send(head(body.len())).await;
+    for part in body.as_bytes().chunks(2000) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(wire.send(part).await);
+    }
+    assert_eq!(status(&wire.answer().await), "204");
+    gateway.stop().await;
+}
+
+pub(crate) async fn a_body_without_end_is_refused(database: Database) {
+    let rest = "[revocation_api]\nmax_body = \"1MiB\"\n";
+    let gateway = start(&database, "", rest).await;
+    let good = Good::of(&gateway).await;
+    for (credential, code) in [(REPORTING, "413"), ("nobody", "401")] {
+        let authorization = format!("Authorization: {credential}");
+        let head =
+            ["POST /v1/revoke_tokens HTTP/1.1", &authorization, "Transfer-Encoding: chunked"];
+        let endless =
+            std::iter::once(chunk(b"[")).chain(std::iter::repeat_with(|| chunk(&[b' '; 8192])));
+        let (answered, text) = raw(gateway.address(), &head, endless).await;
+        assert_eq!(answered.to_string(), code, "{text}");
+        good.is_served().await;
+    }
+    gateway.stop().await;
+}

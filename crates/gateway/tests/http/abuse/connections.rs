@@ -1,0 +1,113 @@
+//! Connections that stand, and connections without number.
+
+use super::{Good, SHORT, Wire, start, status};
+use crate::support::{Database, PATIENCE, eventually};
+
+const REQUEST: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Nothing, a head that never ends, the same once a request was answered, and a body that never ends and
+/// that nobody reads.
+pub(crate) async fn what_only_stands_is_closed(database: Database) {
+    let gateway = start(&database, "", SHORT).await;
+    let good = Good::of(&gateway).await;
+    let unread = "POST /auth HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let announced = "POST /auth HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+    let second = format!("{REQUEST}GET /health HTTP/1.1\r\n");
+    let ends = [
+        ("", "", vec!["408"]),
+        ("GET /health HTTP/1.1\r\n", "X-A: a\r\n", vec!["408"]),
+        (REQUEST, "", vec!["200"]),
+        (&second, "X-A: a\r\n", vec!["200"]),
+        (unread, "1\r\nx\r\n", vec!["401"]),
+        (announced, "x", vec!["401"]),
+    ];
+    let ends = ends.map(|(begin, drip, expected)| {
+        let (begin, to) = (begin.to_owned(), gateway.address());
+        async move {
+            let mut wire = Wire::open(to).await;
+            wire.send(&begin).await;
+            let text = wire.end(drip).await;
+            let answers: Vec<_> = text.match_indices("HTTP/1.1 ").collect();
+            let answers: Vec<_> = answers.iter().map(|(at, _)| &text[at + 9..at + 12]).collect();
+            assert_eq!(answers, expected, "{begin:?} {drip:?}");
+        }
+    });
+    tokio::join!(futures_util::future::join_all(ends), good.is_served());
+    good.is_served().await;
+    gateway.stop().await;
+}
+
+pub(crate) async fn idle_connections_hold_nobody_up(database: Database) {
+    let gateway =
+        start(&database, "", "[server.limits]\nmax_connections_per_address = 600\n").await;
+    let good = Good::of(&gateway).await;
+    let mut idle = Vec::new();
+    for n in 0..500 {
+        let mut wire = Wire::open(gateway.address()).await;
+        // A fifth of them has begun a request, a fifth has had an answer.
+        match n % 5 {
+            0 => assert!(wire.send("GET /auth HTTP/1.1\r\n").await),
+            1 => {
+                wire.send(REQUEST).await;
+                assert_eq!(status(&wire.answer().await), "200");
+            }
+            _ => {}
+        }
+        idle.push(wire);
+    }
+    for _ in 0..20 {
+        good.is_served().await;
+        let mut wire = Wire::open(gateway.address()).await;
+        wire.send(REQUEST).await;
+        assert_eq!(status(&wire.answer().await), "200");
+    }
+    drop(idle);
+    gateway.stop().await;
+}
+
+pub(crate) async fn too_many_connections_wait_and_are_served_later(database: Database) {
+    let gateway = start(&database, "", &format!("{SHORT}max_connections = 4\n")).await;
+    let mut silent = Vec::new();
+    for _ in 0..12 {
+        silent.push(Wire::open(gateway.address()).await);
+    }
+    let mut late = Wire::open(gateway.address()).await;
+    late.send(REQUEST).await;
+    let first = tokio::time::timeout(std::time::Duration::from_millis(300), late.answer()).await;
+    assert!(first.is_err(), "nobody is closed yet, so it waits: {first:?}");
+    assert_eq!(status(&late.answer().await), "200", "those before it had their time");
+    for mut wire in silent {
+        assert!(matches!(wire.end("").await.get(9..12), Some("408")));
+    }
+    let mut after = Wire::open(gateway.address()).await;
+    after.send(REQUEST).await;
+    assert_eq!(status(&after.answer().await), "200");
+    gateway.stop().await;
+}
+
+pub(crate) async fn an_address_has_so_many_and_a_trusted_proxy_more(database: Database) {
+    let server = "trusted_proxies = [\"127.0.0.9\"]";
+    let limits = "[server.limits]\nmax_connections_per_address = 3\n";
+    let gateway = start(&database, server, limits).await;
+    let to = gateway.address();
+    let served = async |last| {
+        let mut wire = Wire::open_from(last, to).await;
+        wire.send(REQUEST).await;
+        let answer = wire.answer().await;
+        assert!(answer.is_empty() || status(&answer) == "200", "{answer}");
+        (!answer.is_empty()).then_some(wire)
+    };
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        kept.push(served(2).await.expect("the first three"));
+    }
+    assert!(served(2).await.is_none(), "closed without an answer");
+    assert!(served(3).await.is_some(), "another address");
+    let mut of_the_proxy = Vec::new();
+    for _ in 0..10 {
+        of_the_proxy.push(served(9).await.expect("each is somebody else's"));
+    }
+    kept.pop();
+    eventually(PATIENCE, async || served(2).await).await;
+    gateway.stop().await;
+}

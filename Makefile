@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint chaos fuzz bench bench-aws-lc
+.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop openapi lint chaos fuzz bench bench-aws-lc
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -49,7 +49,7 @@ test: setup-test ## Run every test, on SQLite and on a private Postgres
 	$(FAULTY)
 	$(CARGO) test --workspace --locked
 
-test-interop: setup-interop $(LIBRARIES)/python/installed $(LIBRARIES)/node/installed ## Have PyJWT, jwcrypto and jose verify our tokens
+test-interop: setup-interop $(LIBRARIES)/python/installed $(LIBRARIES)/node/installed ## Have PyJWT, jwcrypto and jose verify our tokens, and schemathesis our API
 	$(CARGO) test --workspace --locked --test interop
 
 $(LIBRARIES)/python/installed: $(INTEROP)/requirements.txt | setup-interop
@@ -61,6 +61,9 @@ $(LIBRARIES)/node/installed: $(INTEROP)/node/package.json $(INTEROP)/node/packag
 	rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
 	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+openapi: setup-build ## Write docs/openapi.json anew from the code
+	$(CARGO) test -p portcullis-gateway --locked --test http -- --ignored openapi::renew
 
 lint: setup-build ## Check format, lints, documentation, dependencies and scripts
 	$(CARGO) fmt --all --check

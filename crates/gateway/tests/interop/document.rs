@@ -1,0 +1,97 @@
+//! The OpenAPI document, held against the gateway that serves it by programs that others wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use portcullis_fake_gitlab::{FakeGitlab, JobSpec};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::client::{installed, scripts};
+use crate::support::broker::{AUDIENCE, gitlab};
+use crate::support::everything::everything;
+use crate::support::{ADMIN, Database, REPORTING, TestGateway, client_toml, send};
+
+/// A document, and the address of the listener that serves it.
+struct Served {
+    file: PathBuf,
+    url: String,
+}
+
+/// A limit that nobody reaches: what is asked here is asked in a hurry.
+const NO_LIMIT: &str = "{ per_second = 100000, burst = 100000 }";
+
+async fn start(gitlab: &FakeGitlab, database: &Database) -> TestGateway {
+    let limits = format!("user_limit = {NO_LIMIT}\nproject_limit = {NO_LIMIT}");
+    let client = client_toml("gitlab", REPORTING, &format!("rate_limit = {NO_LIMIT}"));
+    let all = everything(gitlab, database.folder(), &limits) + &client;
+    TestGateway::start(database, &all).await
+}
+
+/// What a listener serves, without the paths of the other one.
+async fn served(gateway: &TestGateway, folder: &Path, name: &str) -> Served {
+    let (request, address) = match name {
+        "public" => (gateway.request(Method::GET, "/openapi.json"), gateway.address()),
+        _ => (gateway.admin_request(Method::GET, "/openapi.json"), gateway.admin_address()),
+    };
+    let mut document = send(request).await.json();
+    let own = |item: &Value| item["servers"].as_array().unwrap().iter().any(|at| at["url"] == "/");
+    document["paths"].as_object_mut().unwrap().retain(|_, item| own(item));
+    let file = folder.join(format!("{name}.json"));
+    fs::write(&file, document.to_string()).unwrap();
+    Served { file, url: format!("http://{address}") }
+}
+
+/// Runs a program that was installed for these tests; its words are the test's.
+async fn run(program: &str, arguments: Vec<String>, variables: Vec<(&'static str, String)>) {
+    let mut command = Command::new(installed().join("python/bin").join(program));
+    command.args(arguments).envs(variables);
+    for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(proxy);
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program}: {}", output.status);
+}
+
+#[tokio::test]
+async fn it_is_openapi() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+    run("openapi-spec-validator", vec![document.to_owned()], Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_public_listener_answers_as_documented() {
+    holds("public").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operators_listener_answers_as_documented() {
+    holds("operators").await;
+}
+
+async fn holds(listener: &str) {
+    let (gitlab, database) = (gitlab(), Database::sqlite().await);
+    let gateway = start(&gitlab, &database).await;
+    let Served { file, url } = served(&gateway, database.folder(), listener).await;
+    let job = gitlab.mint_id_token(&JobSpec { audience: AUDIENCE.to_owned(), ..JobSpec::default() });
+    let variables = vec![
+        ("ADMIN_TOKEN", ADMIN.to_owned()),
+        ("CLIENT_TOKEN", REPORTING.to_owned()),
+        ("JOB_TOKEN", job),
+        ("PAT", gateway.mint().await.token),
+    ];
+    let settings = scripts().join("schemathesis.toml");
+    let arguments = [
+        "--config-file",
+        settings.to_str().unwrap(),
+        "run",
+        file.to_str().unwrap(),
+        "--url",
+        url.as_str(),
+    ];
+    run("schemathesis", arguments.map(str::to_owned).to_vec(), variables).await;
+    gateway.stop().await;
+}

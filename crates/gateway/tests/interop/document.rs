@@ -23,7 +23,7 @@ struct Served {
 const NO_LIMIT: &str = "{ per_second = 100000, burst = 100000 }";
 
 async fn start(gitlab: &FakeGitlab, database: &Database) -> TestGateway {
-    let limits = format!("user_limit = {NO_LIMIT}\nproject_limit = {NO_LIMIT}");
+    let limits = format!("per_user = {NO_LIMIT}\nper_project = {NO_LIMIT}");
     let client = client_toml("gitlab", REPORTING, &format!("rate_limit = {NO_LIMIT}"));
     let all = everything(gitlab, database.folder(), &limits) + &client;
     TestGateway::start(database, &all).await

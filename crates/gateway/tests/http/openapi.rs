@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::broker::gitlab;
-use crate::support::everything::everything;
+use crate::support::everything::{NOWHERE, everything};
 use crate::support::{Database, TestGateway, send};
 
 /// The document of a gateway that has every surface.
@@ -18,7 +18,7 @@ const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi
 
 async fn fresh() -> Value {
     let (gitlab, database) = (gitlab(), Database::sqlite().await);
-    let config = database.load(&everything(&gitlab, database.folder(), "")).config;
+    let config = database.load(&everything(&gitlab, database.folder(), "", NOWHERE)).config;
     whole(&config, "https://gw.example.com", "http://127.0.0.1:8081")
 }
 
@@ -63,7 +63,10 @@ async fn every_route_says_what_it_takes_and_gives() {
                 let about = answer["description"].as_str().unwrap();
                 assert!(!about.is_empty() && !about.ends_with(": "), "{method} {path} {status}");
             }
-            assert!(ids.insert(operation["operationId"].to_string()), "{method} {path}: named twice");
+            assert!(
+                ids.insert(operation["operationId"].to_string()),
+                "{method} {path}: named twice"
+            );
         }
     }
     assert!(operations > 40, "{operations}");
@@ -73,7 +76,7 @@ async fn every_route_says_what_it_takes_and_gives() {
 #[tokio::test]
 async fn nothing_in_the_document_stands_for_two_things() {
     let (gitlab, database) = (gitlab(), Database::sqlite().await);
-    let config = database.load(&everything(&gitlab, database.folder(), "")).config;
+    let config = database.load(&everything(&gitlab, database.folder(), "", NOWHERE)).config;
     let (public, admin) = (public_routes(&config), admin_routes());
     let whole = whole(&config, "", "");
     let alone = |route: &Route| {

@@ -7,7 +7,7 @@ use portcullis_web::{Access, Audit, Route, RouteTable};
 use reqwest::{Method, RequestBuilder};
 
 use crate::support::broker::gitlab;
-use crate::support::everything::everything;
+use crate::support::everything::{NOWHERE, everything};
 use crate::support::{Database, REPORTING, TestGateway, send};
 
 /// Reviewed by hand: a route that appears, goes or changes hands is written down here.
@@ -86,7 +86,8 @@ fn path(pattern: &str) -> String {
 #[tokio::test]
 async fn these_are_all_the_routes() {
     let (database, gitlab) = (Database::sqlite().await, gitlab());
-    let [(public, _), (admin, _)] = tables(&database, &everything(&gitlab, database.folder(), ""));
+    let [(public, _), (admin, _)] =
+        tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE));
     let mut expected: Vec<&str> = PUBLIC.lines().chain(RESIGNER.lines()).collect();
     expected.sort_unstable();
     assert_eq!(listed(&public), expected.join("\n"));
@@ -103,7 +104,7 @@ async fn these_are_all_the_routes() {
 #[tokio::test]
 async fn whatever_changes_something_has_a_caller_and_an_entry() {
     let (database, gitlab) = (Database::sqlite().await, gitlab());
-    for (table, _) in tables(&database, &everything(&gitlab, database.folder(), "")) {
+    for (table, _) in tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE)) {
         for route in table {
             let reads = ["GET", "HEAD", "ANY"].contains(&route.method.as_str());
             assert!(reads || route.access != Access::Public, "{} {}", route.method, route.path);
@@ -117,9 +118,11 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
     let gitlab = gitlab();
     for credential in [None, Some("other")] {
         let gateway =
-            TestGateway::start(&database, &everything(&gitlab, database.folder(), "")).await;
+            TestGateway::start(&database, &everything(&gitlab, database.folder(), "", NOWHERE))
+                .await;
         let pat = gateway.mint().await.token;
-        for (table, call) in tables(&database, &everything(&gitlab, database.folder(), "")) {
+        for (table, call) in tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE))
+        {
             for route in table {
                 let mut request = call(&gateway, method(&route), &path(&route.path));
                 if credential.is_some() {
@@ -157,8 +160,9 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
 
 pub(crate) async fn other_methods_are_refused_with_those_allowed(database: Database) {
     let gitlab = gitlab();
-    let gateway = TestGateway::start(&database, &everything(&gitlab, database.folder(), "")).await;
-    for (table, call) in tables(&database, &everything(&gitlab, database.folder(), "")) {
+    let gateway =
+        TestGateway::start(&database, &everything(&gitlab, database.folder(), "", NOWHERE)).await;
+    for (table, call) in tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE)) {
         let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for route in table {
             paths.entry(path(&route.path)).or_default().insert(route.method.to_string());

@@ -11,10 +11,14 @@ use portcullis_test_support::{SigningKey, private_jwks};
 
 use super::broker::{AUDIENCE, broker_toml};
 
+/// Where nobody listens.
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:1/keys";
+
 /// The configuration of one that lends tokens of this GitLab, signs its jobs' tokens anew, lets its jobs
 /// report, tells a vendor, and listens to both programmes. Its files are in `folder`; a new surface adds its
-/// section here. `broker` are more keys of that section.
-pub(crate) fn everything(gitlab: &FakeGitlab, folder: &Path, broker: &str) -> String {
+/// section here. `broker` are more keys of that section, and at `keys` are
+/// the programmes' keys.
+pub(crate) fn everything(gitlab: &FakeGitlab, folder: &Path, broker: &str, keys: &str) -> String {
     let file = folder.join("everything.json");
     if !file.exists() {
         let keys = [SigningKey::generate("ES256", "ours")];
@@ -28,8 +32,8 @@ pub(crate) fn everything(gitlab: &FakeGitlab, folder: &Path, broker: &str) -> St
              upstream_issuer = \"{gitlab_url}\"\n\
              [revocation_api.jobs]\nissuer = \"{gitlab_url}\"\naudiences = [\"{AUDIENCE}\"]\n\
              [[auth.oidc]]\nissuer = \"{gitlab_url}\"\naudiences = [\"{AUDIENCE}\"]\n\
-             [partners.github]\nkeys_url = \"http://127.0.0.1:1/keys\"\n\
-             [partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n\
+             [partners.github]\nkeys_url = \"{keys}\"\n\
+             [partners.gitlab]\nkeys_url = \"{keys}\"\n\
              [[revocation.providers]]\nkind = \"partner\"\nname = \"acme\"\n\
              url = \"http://127.0.0.1:1/leaks\"\ntypes = [\"acme_token\"]\nsigning_key = '''{}'''\n\
              [revocation.formats]\nacme_token = \"^acme_[0-9]{{10}}$\"\n",

@@ -34,7 +34,7 @@ fn programme() -> Inbox {
     let pem = String::from_utf8(key.public_key_to_pem().unwrap()).unwrap();
     let document =
         json!({ "public_keys": [{ "key_identifier": "1", "key": pem, "is_current": true }] });
-    Inbox::start(move |_| Some(Reply { body: document.to_string(), ..Reply::status(200) }))
+    Inbox::start(move |_| Some(Reply { body: document.to_string().into(), ..Reply::status(200) }))
 }
 
 async fn start(gitlab: &FakeGitlab, database: &Database, keys: &Inbox) -> TestGateway {
@@ -142,6 +142,7 @@ async fn holds(listener: &str) {
         ("CLIENT_TOKEN", REPORTING.to_owned()),
         ("JOB_TOKEN", job),
         ("PAT", gateway.mint().await.token),
+        ("SCHEMATHESIS_HOOKS", scripts().join("hooks.py").display().to_string()),
     ];
     let settings = scripts().join("schemathesis.toml");
     let arguments = [

@@ -49,7 +49,7 @@ test: setup-test ## Run every test, on SQLite and on a private Postgres
 	$(FAULTY)
 	$(CARGO) test --workspace --locked
 
-test-interop: setup-interop $(LIBRARIES)/python/installed $(LIBRARIES)/node/installed ## Have PyJWT, jwcrypto and jose verify our tokens
+test-interop: setup-interop $(LIBRARIES)/python/installed $(LIBRARIES)/node/installed ## Have PyJWT, jwcrypto and jose verify our tokens, and schemathesis our API
 	$(CARGO) test --workspace --locked --test interop
 
 $(LIBRARIES)/python/installed: $(INTEROP)/requirements.txt | setup-interop
@@ -80,8 +80,9 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 docs: setup-build ## Make the site of the documentation, at target/book/html (builds mdBook the first time)
 	@scripts/book.sh
 
-reference: setup-build ## Make the pages of docs/reference anew, from the code
+reference: setup-build ## Make docs/reference and docs/openapi.json anew, from the code
 	PORTCULLIS_RENEW=1 $(CARGO) test --locked -p portcullis-gateway --test example
+	PORTCULLIS_RENEW=1 $(CARGO) test --locked -p portcullis-gateway --test http -- openapi::the_committed
 
 chaos: setup-test ## Kill real gateways under load and look for losses (ARGS="--long", "--seed N")
 	$(FAULTY)

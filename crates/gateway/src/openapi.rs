@@ -36,7 +36,7 @@ impl Documents {
         let public = public_routes(config);
         let listener = Listener { table: &public, url: "/".to_owned(), about: PUBLIC };
         let public = Document::new(&document(&info(), &[listener]));
-        Self { public, admin: Document::new(&whole(config, "/")) }
+        Self { public, admin: Document::new(&whole(config, &public_url(config), "/")) }
     }
 }
 
@@ -53,21 +53,25 @@ impl Document {
 }
 
 const PUBLIC: &str = "The public listener";
+const OPERATORS: &str = "The operators' listener";
 
-/// The document of both listeners, where the operators' one is at `admin`. The public one is where the world
-/// knows it, or else where it listens.
-pub fn whole(config: &Config, admin: &str) -> Value {
-    let server = &config.server;
-    let public_url = server.public_url.as_ref().map_or_else(
-        || format!("http://{}", server.listen),
-        |url| url.as_str().trim_end_matches('/').to_owned(),
-    );
-    let (public, operators) = (public_routes(config), admin_routes());
+/// The document of both listeners, which are at these addresses.
+pub fn whole(config: &Config, public: &str, operators: &str) -> Value {
+    let tables = (public_routes(config), admin_routes());
     let listeners = [
-        Listener { table: &public, url: public_url, about: PUBLIC },
-        Listener { table: &operators, url: admin.to_owned(), about: "The operators' listener" },
+        Listener { table: &tables.0, url: public.to_owned(), about: PUBLIC },
+        Listener { table: &tables.1, url: operators.to_owned(), about: OPERATORS },
     ];
     document(&info(), &listeners)
+}
+
+/// Where the world knows the public listener, or else where it listens.
+fn public_url(config: &Config) -> String {
+    let server = &config.server;
+    server.public_url.as_ref().map_or_else(
+        || format!("http://{}", server.listen),
+        |url| url.as_str().trim_end_matches('/').to_owned(),
+    )
 }
 
 fn info() -> Value {

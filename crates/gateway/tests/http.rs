@@ -36,6 +36,8 @@ mod notify;
 mod odd;
 #[path = "http/oidc.rs"]
 mod oidc;
+#[path = "http/openapi.rs"]
+mod openapi;
 #[path = "http/outbound.rs"]
 mod outbound;
 #[path = "http/partner_out.rs"]
@@ -238,6 +240,7 @@ on_both_databases![
     resign::a_forged_token_is_nobodys,
     resign::an_upstream_token_that_leaks_brings_nothing_more,
     resign::used_and_leaked_stand_beside_each_other,
+    openapi::each_listener_serves_its_own_document,
     routes::nobody_enters_without_the_credential,
     routes::other_methods_are_refused_with_those_allowed,
 ];

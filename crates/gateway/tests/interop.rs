@@ -5,6 +5,8 @@
 
 #[path = "interop/client.rs"]
 mod client;
+#[path = "interop/document.rs"]
+mod document;
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod support;
 #[path = "interop/world.rs"]

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portcullis_fake_gitlab::FakeGitlab;
 use portcullis_gateway::serve::{admin_routes, public_routes};
-use portcullis_web::{Access, Route, RouteTable};
+use portcullis_web::{Access, Audit, Route, RouteTable};
 use reqwest::{Method, RequestBuilder};
 
-use crate::partner_out::{key, partner_toml};
-use crate::support::broker::{broker_toml, gitlab};
+use crate::support::broker::gitlab;
+use crate::support::everything::{NOWHERE, everything};
 use crate::support::{Database, REPORTING, TestGateway, send};
 
 /// Reviewed by hand: a route that appears, goes or changes hands is written down here.
@@ -18,6 +17,7 @@ ANY /auth/{tail:.*} ForwardAuth Nothing
 DELETE /token Job Entry(\"impersonation.end\")
 DELETE /v1/pats/{id} Admin Entry(\"pat.revoke\")
 GET /health Public Nothing
+GET /openapi.json Public Nothing
 GET /ready Public Nothing
 GET /token Job Entry(\"impersonation.issue\")
 GET /v1/pats Admin Nothing
@@ -25,6 +25,7 @@ GET /v1/pats/{id} Admin Nothing
 GET /v1/public_keys Public Nothing
 GET /v1/revocable_token_types RevocationClient Nothing
 HEAD /health Public Nothing
+HEAD /openapi.json Public Nothing
 HEAD /ready Public Nothing
 HEAD /v1/public_keys Public Nothing
 PATCH /v1/pats/{id} Admin Entry(\"pat.change\")
@@ -44,11 +45,13 @@ POST /token UpstreamToken Entry(\"oidc_proxy.issue\")";
 const ADMIN: &str = "\
 GET /health Public Nothing
 GET /metrics Metrics Nothing
+GET /openapi.json Public Nothing
 GET /ready Public Nothing
 GET /v1/audit/head Admin Nothing
 GET /v1/revocations Admin Nothing
 GET /v1/revocations/{fingerprint} Admin Nothing
 HEAD /health Public Nothing
+HEAD /openapi.json Public Nothing
 HEAD /ready Public Nothing
 POST /v1/revocations Admin Entry(\"revocation.report\")
 POST /v1/revocations/{fingerprint}/approve Admin Entry(\"revocation.approve\")
@@ -64,12 +67,6 @@ fn listed(table: &[Route]) -> String {
 
 /// The routes of both listeners, each with a way to call it.
 type Call = fn(&TestGateway, Method, &str) -> RequestBuilder;
-
-/// A gateway that has every surface.
-fn everything(gitlab: &FakeGitlab) -> String {
-    let intakes = "[partners.github]\n[partners.gitlab]\nkeys_url = \"http://127.0.0.1:1/keys\"\n";
-    broker_toml(gitlab, "") + &partner_toml("http://127.0.0.1:1", &key(), "") + intakes
-}
 
 fn tables(database: &Database, rest: &str) -> [(RouteTable, Call); 2] {
     let public = public_routes(&database.load(rest).config);
@@ -91,8 +88,11 @@ fn path(pattern: &str) -> String {
 #[tokio::test]
 async fn these_are_all_the_routes() {
     let (database, gitlab) = (Database::sqlite().await, gitlab());
-    let [(public, _), (admin, _)] = tables(&database, &everything(&gitlab));
-    assert_eq!(listed(&public), PUBLIC);
+    let [(public, _), (admin, _)] =
+        tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE));
+    let mut expected: Vec<&str> = PUBLIC.lines().chain(RESIGNER.lines()).collect();
+    expected.sort_unstable();
+    assert_eq!(listed(&public), expected.join("\n"));
     assert_eq!(listed(&admin), ADMIN);
     assert_eq!(listed(&portcullis_oidc_proxy::routes("/")), RESIGNER);
     let below = portcullis_oidc_proxy::routes("/a/b");
@@ -102,13 +102,29 @@ async fn these_are_all_the_routes() {
     assert_eq!(listed(&without), "", "broker and partners are there where they are configured");
 }
 
+/// What may change something is recorded, and not open to anybody.
+#[tokio::test]
+async fn whatever_changes_something_has_a_caller_and_an_entry() {
+    let (database, gitlab) = (Database::sqlite().await, gitlab());
+    for (table, _) in tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE)) {
+        for route in table {
+            let reads = ["GET", "HEAD", "ANY"].contains(&route.method.as_str());
+            assert!(reads || route.access != Access::Public, "{} {}", route.method, route.path);
+            assert!(reads || route.audit != Audit::Nothing, "{} {}", route.method, route.path);
+        }
+    }
+}
+
 /// With nothing, and with a credential that is good elsewhere.
 pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
     let gitlab = gitlab();
     for credential in [None, Some("other")] {
-        let gateway = TestGateway::start(&database, &everything(&gitlab)).await;
+        let gateway =
+            TestGateway::start(&database, &everything(&gitlab, database.folder(), "", NOWHERE))
+                .await;
         let pat = gateway.mint().await.token;
-        for (table, call) in tables(&database, &everything(&gitlab)) {
+        for (table, call) in tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE))
+        {
             for route in table {
                 let mut request = call(&gateway, method(&route), &path(&route.path));
                 if credential.is_some() {
@@ -128,12 +144,12 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
                     Access::Public => 200,
                     // It is the body that is proven, and nothing is to be shown beside it.
                     Access::Partner => 400,
+                    Access::UpstreamToken => 415,
                     Access::Admin
                     | Access::ForwardAuth
                     | Access::Job
                     | Access::Metrics
-                    | Access::RevocationClient
-                    | Access::UpstreamToken => 401,
+                    | Access::RevocationClient => 401,
                 };
                 if route.access == Access::Partner {
                     assert_eq!(answer.code(), "missing_header");
@@ -148,8 +164,9 @@ pub(crate) async fn nobody_enters_without_the_credential(database: Database) {
 
 pub(crate) async fn other_methods_are_refused_with_those_allowed(database: Database) {
     let gitlab = gitlab();
-    let gateway = TestGateway::start(&database, &everything(&gitlab)).await;
-    for (table, call) in tables(&database, &everything(&gitlab)) {
+    let gateway =
+        TestGateway::start(&database, &everything(&gitlab, database.folder(), "", NOWHERE)).await;
+    for (table, call) in tables(&database, &everything(&gitlab, database.folder(), "", NOWHERE)) {
         let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for route in table {
             paths.entry(path(&route.path)).or_default().insert(route.method.to_string());

@@ -14,6 +14,16 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop");
 /// The status of a script whose library refuses the token. What else goes wrong has another.
 const REFUSED: i32 = 3;
 
+/// What `make test-interop` installed.
+pub(crate) fn installed() -> &'static Path {
+    Path::new(INSTALLED)
+}
+
+/// Our scripts and settings for it.
+pub(crate) fn scripts() -> &'static Path {
+    Path::new(SCRIPTS)
+}
+
 /// A library that verifies tokens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Client {
@@ -54,7 +64,7 @@ impl Client {
     }
 
     fn command(self) -> Command {
-        let (installed, scripts) = (Path::new(INSTALLED), Path::new(SCRIPTS));
+        let (installed, scripts) = (installed(), scripts());
         let python = |script: &str| {
             let program = installed.join("python/bin/python");
             assert!(program.exists(), "PyJWT and jwcrypto are missing: run `make test-interop`");

@@ -3,6 +3,7 @@
 //! A test binary that needs only a part of this says `#[expect(dead_code, reason = "…")] mod support;`.
 
 pub(crate) mod broker;
+pub(crate) mod everything;
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;

@@ -214,7 +214,7 @@ fn a_dry_run_of_migrate_tells_and_makes_nothing() {
     let output = portcullis(dir.path(), &["migrate", "--dry-run"]);
     assert_eq!(stdout(&output), "the database is at this version\n");
     let output = portcullis(dir.path(), &["migrate", "--dry-run", "--json"]);
-    assert_eq!(stdout(&output), "{\"ahead\":[],\"pending\":[]}\n");
+    assert_eq!(stdout(&output), "{\"pending\":[],\"ahead\":[]}\n");
 }
 
 #[test]

@@ -130,10 +130,9 @@ async fn wherever_it_is_cut_off_the_next_start_works_on_sqlite() {
 
 pub(crate) fn config(folder: &Path, url: &str, keys: &str, more: &str) {
     let text = format!(
-        "{}[database]\nurl = \"{url}\"\n[secrets]\nadmin_tokens = [\"an-admin-token-0123456789-abcdef\"]\n\
+        "{more}[database]\nurl = \"{url}\"\n[secrets]\nadmin_tokens = [\"an-admin-token-0123456789-abcdef\"]\n\
          {keys}\n[[revocation_api.clients]]\nname = \"gitlab\"\n\
-         token = \"a-reporting-token-0123456789-abc\"\n",
-        more
+         token = \"a-reporting-token-0123456789-abc\"\n"
     );
     write(&folder.join("portcullis.toml"), &text);
 }

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod doctor;
 mod explain;
+mod health;
 mod jwt;
 mod keys;
 mod listing;
@@ -60,6 +61,7 @@ fn dispatch(
         Command::Explain { sources, claims } => {
             return explain::run(&sources.sources(environment), claims.as_ref(), output);
         }
+        Command::Health(args) => health::run(args, environment, output),
         Command::Serve(args) => serve::run(&args.sources(environment), random),
         Command::Migrate(args) => migrate::run(&args.sources(environment), output),
         Command::Secrets(SecretsCommand::Show { name, sources }) => {

@@ -21,13 +21,12 @@ impl Remote {
         args: &HealthArgs,
         environment: &Environment,
     ) -> Result<Self, StartError> {
-        let (url, config) = match &args.url {
-            Some(url) => (place::checked(url)?, None),
-            None => {
-                let reading = config::read(&args.sources.sources(environment));
-                let config = reading.config.map_err(StartError::Config)?;
-                (place::configured(Listener::Public, &config.server)?, Some(config))
-            }
+        let (url, config) = if let Some(url) = &args.url {
+            (place::checked(url)?, None)
+        } else {
+            let reading = config::read(&args.sources.sources(environment));
+            let config = reading.config.map_err(StartError::Config)?;
+            (place::configured(Listener::Public, &config.server)?, Some(config))
         };
         let (private_ca, ca_pem) = place::private_ca(config);
         let options =

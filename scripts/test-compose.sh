@@ -72,7 +72,9 @@ trap take_away EXIT
 
 start_docker
 up=yes
-debian_image && rust_image && postgres_image
+debian_image
+rust_image
+postgres_image
 step "stand-ins for three base images are made of Debian's packages and this machine's Rust"
 docker-compose build gateway >"$work/build.log" 2>&1 || fail "the image: $(tail -n 15 "$work/build.log")"
 step "docker-compose build: $image, $(docker image inspect -f '{{.Size}}' "$image" | numfmt --to=iec) in all," \

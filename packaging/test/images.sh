@@ -4,11 +4,14 @@
 
 readonly BASE=portcullis-test/debian RUST=portcullis-test/rust POSTGRES=portcullis-test/postgres
 
+# The client that Debian does not make says at each build that another builder will come.
+build() { docker build --quiet "$@" >/dev/null 2>"$work/build-base.log" || fail "$(cat "$work/build-base.log")"; }
+
 have() { docker image inspect "$1" >/dev/null 2>&1; }
 
 # The smallest bookworm, from wherever this machine has its packages.
 debian_image() {
-  have "$BASE" && return
+  ! have "$BASE" || return 0
   local mirror
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1 || true)
   # The mirror may be one of another suite (security's); debootstrap's own is as good then.
@@ -24,7 +27,7 @@ debian_image() {
 
 # Debian's own Rust is older than ours needs: the toolchain is this machine's, without its documentation.
 rust_image() {
-  have "$RUST" && return
+  ! have "$RUST" || return 0
   local sysroot config
   sysroot=$(rustc --print sysroot)
   mkdir -p "$work/context/cargo"
@@ -33,11 +36,11 @@ rust_image() {
   [ ! -e "$config" ] || cp "$config" "$work/context/cargo/"
   tar -c -C "$HERE" rust.Dockerfile -C "$work/context" cargo \
     --transform 's,^\./,toolchain/,' -C "$sysroot" ./bin ./lib |
-    docker build --quiet --build-arg BASE="$BASE" -t "$RUST" -f rust.Dockerfile - >/dev/null
+    build --build-arg BASE="$BASE" -t "$RUST" -f rust.Dockerfile -
 }
 
 postgres_image() {
-  have "$POSTGRES" && return
+  ! have "$POSTGRES" || return 0
   tar -c -C "$HERE" postgres.Dockerfile postgres-entrypoint.sh |
-    docker build --quiet --build-arg BASE="$BASE" -t "$POSTGRES" -f postgres.Dockerfile - >/dev/null
+    build --build-arg BASE="$BASE" -t "$POSTGRES" -f postgres.Dockerfile -
 }

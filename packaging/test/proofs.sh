@@ -28,7 +28,7 @@ alone() {
   local name=portcullis-test-alone port token pat
   docker run --detach --name "$name" --read-only --cap-drop ALL --security-opt no-new-privileges \
     --publish 127.0.0.1::8080 "$image" >/dev/null
-  wait_for 60 "the image alone to be healthy" is "$name" healthy
+  wait_for 180 "the image alone to be healthy" is "$name" healthy
   port=$(docker port "$name" 8080)
   token=$(docker exec "$name" portcullis secrets show admin_token)
   pat=$(mint "http://$port" "$token")
@@ -36,7 +36,7 @@ alone() {
   docker stop --time 35 "$name" >/dev/null
   [ "$(docker inspect -f '{{.State.ExitCode}}' "$name")" = 0 ] || fail "docker stop is no clean end"
   docker start "$name" >/dev/null
-  wait_for 60 "the image alone to be healthy again" is "$name" healthy
+  wait_for 180 "the image alone to be healthy again" is "$name" healthy
   port=$(docker port "$name" 8080)
   expect 200 "/auth after a restart" "http://$port/auth" -H "$(bearer "$pat")"
   docker rm --force --volumes "$name" >/dev/null
@@ -54,7 +54,7 @@ brought_up() {
   step "compose-secrets.sh: $(find "$PORTCULLIS_SECRETS" -type f | wc -l) files, 0600, the same after a second run"
   docker-compose up --detach --no-build >"$work/up.log" 2>&1 || fail "up: $(tail -n 5 "$work/up.log")"
   gateway=$(container gateway) postgres=$(container postgres)
-  wait_for 90 "the gateway to be healthy" is "$gateway" healthy
+  wait_for 180 "the gateway to be healthy" is "$gateway" healthy
   is "$postgres" healthy || fail "the gateway is healthy, and Postgres $(health "$postgres")"
   step "docker-compose up: Postgres is healthy, then the gateway"
   expect 200 /ready "$public/ready"
@@ -97,7 +97,7 @@ loop() {
 
 restarted() {
   docker-compose restart --timeout 35 gateway >/dev/null 2>&1
-  wait_for 60 "the restarted gateway to be healthy" is "$gateway" healthy
+  wait_for 180 "the restarted gateway to be healthy" is "$gateway" healthy
   expect 200 "/auth with the other PAT" "$public/auth" -H "$(bearer "$good")"
   expect 401 "/auth with what leaked" "$public/auth" -H "$(bearer "$leaked")"
   step "the gateway is restarted: one PAT is still good, the other one still dead"
@@ -111,11 +111,11 @@ without_database() {
   grep -qi '^retry-after:' "$work/head" || fail "503 without Retry-After"
   expect 503 "the list of PATs" "$public/v1/pats" -H "$(bearer "$(kept admin_token)")"
   expect 200 "/health" "$public/health"
-  wait_for 60 "the gateway to be unhealthy" is "$gateway" unhealthy
+  wait_for 180 "the gateway to be unhealthy" is "$gateway" unhealthy
   step "Postgres is killed: /ready and /v1/pats say 503, with Retry-After; /health 200; the container is unhealthy"
   docker-compose start postgres >/dev/null 2>&1
-  wait_for 60 "/ready to say 200 again" answers 200 "$public/ready"
-  wait_for 60 "the gateway to be healthy again" is "$gateway" healthy
+  wait_for 180 "/ready to say 200 again" answers 200 "$public/ready"
+  wait_for 180 "the gateway to be healthy again" is "$gateway" healthy
   expect 200 "/auth with the other PAT" "$public/auth" -H "$(bearer "$good")"
   expect 401 "/auth with what leaked" "$public/auth" -H "$(bearer "$leaked")"
   [ "$(docker inspect -f '{{.State.StartedAt}}' "$gateway")" = "$started" ] || fail "the gateway was restarted"

@@ -186,6 +186,25 @@ fn the_image_is_built_with_a_rust_that_is_new_enough() {
     assert_eq!(build.as_str(), Some(default.as_str()));
 }
 
+/// With the binary where it is, because systemd looks. A machine without systemd has nobody to ask.
+#[test]
+fn systemd_understands_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("portcullis.service");
+    let text = file("packaging/systemd/portcullis.service");
+    let shipped = "ExecStart=/usr/local/bin/portcullis serve";
+    assert!(text.contains(shipped));
+    let here = format!("ExecStart={} serve", env!("CARGO_BIN_EXE_portcullis"));
+    fs::write(&unit, text.replace(shipped, &here)).unwrap();
+    let drop_in = folder.path().join("portcullis.service.d/postgres.conf");
+    fs::create_dir(drop_in.parent().unwrap()).unwrap();
+    fs::write(drop_in, file("packaging/systemd/portcullis.service.d/postgres.conf")).unwrap();
+    match Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output() {
+        Ok(output) => assert!(output.status.success() && output.stderr.is_empty(), "{output:?}"),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+    }
+}
+
 #[test]
 fn the_unit_gives_a_stop_its_time_and_its_credentials_are_a_good_configuration() {
     let unit = file("packaging/systemd/portcullis.service");

@@ -7,7 +7,9 @@ as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
 chown postgres:postgres "$PGDATA" /var/run/postgresql
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   install -m 0600 -o postgres "$POSTGRES_PASSWORD_FILE" /tmp/password
-  as_postgres initdb --username="$POSTGRES_USER" --pwfile=/tmp/password \
+  # As there, the words of the arguments are split.
+  # shellcheck disable=SC2086
+  as_postgres initdb ${POSTGRES_INITDB_ARGS:-} --username="$POSTGRES_USER" --pwfile=/tmp/password \
     --auth-local=trust --auth-host=scram-sha-256 >/dev/null
   rm /tmp/password
   as_postgres sh -c 'echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"'

@@ -30,7 +30,7 @@ alone() {
     --publish 127.0.0.1::8080 "$image" >/dev/null
   wait_for 180 "the image alone to be healthy" is "$name" healthy
   port=$(docker port "$name" 8080)
-  token=$(docker exec "$name" portcullis secrets show admin_token)
+  token=$(docker exec "$name" portcullis secrets show admin_token 2>>"$work/alone.log")
   pat=$(mint "http://$port" "$token")
   expect 200 "/auth of the image alone" "http://$port/auth" -H "$(bearer "$pat")"
   docker stop --time 35 "$name" >/dev/null

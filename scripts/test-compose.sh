@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image and brings docker-compose.yml up for real, on a Debian machine and as root; a line a step, and the first
 # one that does not hold ends it. All of it is taken away again; --keep leaves the images, so that the next run is quick.
+# In a daemon that ran before, the build's own layers stay as its cache, until `docker image prune`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -135,7 +135,7 @@ secret() {
   docker inspect "$image" >"$work/seen-image"
   docker history --no-trunc "$image" >"$work/seen-history"
   cat "/proc/$(docker inspect -f '{{.State.Pid}}' "$gateway")/environ" >"$work/seen-environment"
-  grep -q portcullis_gateway::serve "$work/seen-logs" || fail "the log is not there to be searched"
+  grep -q '"message":"started"' "$work/seen-logs" || fail "the log is not there to be searched"
   for what in "$PORTCULLIS_SECRETS"/* <(echo "$leaked") <(echo "$good"); do
     what=$(cat "$what")
     [ "${#what}" -ge 43 ] || fail "a secret is too short to be one"

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop lint docs reference chaos fuzz bench bench-aws-lc
+.PHONY: help setup setup-build setup-test setup-interop run demo test test-interop test-compose lint docs reference chaos fuzz bench bench-aws-lc
 
 CARGO ?= cargo
 # Passed on to `portcullis serve`: make run ARGS="--config portcullis.toml"
@@ -22,7 +22,7 @@ FAULTY = $(CARGO) build --locked -p portcullis-gateway --features fault-injectio
 INTEROP = crates/gateway/tests/interop
 LIBRARIES = target/interop
 
-SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+SCRIPTS := .ci/run $(wildcard scripts/*.sh packaging/test/*.sh)
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,9 @@ test: setup-test ## Run every test, on SQLite and on a private Postgres
 test-interop: setup-interop $(LIBRARIES)/python/installed $(LIBRARIES)/node/installed ## Have PyJWT, jwcrypto and jose verify our tokens, and schemathesis our API
 	$(CARGO) test --workspace --locked --test interop
 
+test-compose: ## Build the image and bring docker-compose.yml up for real (Debian, as root; ARGS=--keep)
+	@scripts/test-compose.sh $(ARGS)
+
 $(LIBRARIES)/python/installed: $(INTEROP)/requirements.txt | setup-interop
 	rm -rf $(@D) && python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps -r $<
@@ -76,6 +79,11 @@ lint: setup-build ## Check format, lints, documentation, dependencies and script
 	       "(cargo install cargo-deny --locked)"; \
 	fi
 	@for script in $(SCRIPTS); do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
+	@if command -v shellcheck >/dev/null; then \
+	  echo "shellcheck of the same"; shellcheck --severity=warning --external-sources $(SCRIPTS); \
+	else \
+	  echo "shellcheck is not installed, so scripts are checked for their syntax alone"; \
+	fi
 
 docs: setup-build ## Make the site of the documentation, at target/book/html (builds mdBook the first time)
 	@scripts/book.sh

@@ -5,6 +5,7 @@
 #   setup.sh test     what the tests need besides
 #   setup.sh interop  what the libraries need that verify our tokens in a test
 #   setup.sh aws-lc   what AWS-LC needs to be built
+#   setup.sh compose  what brings the image and docker-compose.yml up in a test
 set -euo pipefail
 
 packages=()
@@ -66,6 +67,15 @@ check_aws_lc() {
     need libclang-dev "AWS-LC's bindings are made with it"
 }
 
+check_compose() {
+  has dockerd || need docker.io "builds and runs the image; no service of it is started"
+  # Debian's docker.io only recommends it.
+  has iptables || need iptables "dockerd joins the containers' networks with it"
+  has docker-compose || need docker-compose "reads docker-compose.yml"
+  has debootstrap || need debootstrap "puts the base images together from Debian's packages"
+  has curl || need curl "asks the gateway"
+}
+
 install_packages() {
   local update="apt-get update" install="apt-get install -y --no-install-recommends ${packages[*]}"
   local sudo=""
@@ -102,7 +112,7 @@ start_nothing() {
 disable_services() {
   local service
   has systemctl || return 0
-  for service in nginx caddy; do
+  for service in nginx caddy docker; do
     case " ${packages[*]} " in *" $service "*) $sudo systemctl disable --quiet "$service" || true ;; esac
   done
 }
@@ -118,6 +128,7 @@ case "${1:-}" in
   test) check_test ;;
   interop) check_interop ;;
   aws-lc) check_aws_lc ;;
-  *) echo "usage: setup.sh build|test|interop|aws-lc" >&2; exit 2 ;;
+  compose) check_compose ;;
+  *) echo "usage: setup.sh build|test|interop|aws-lc|compose" >&2; exit 2 ;;
 esac
 [ "${#packages[@]}" -eq 0 ] || install_packages

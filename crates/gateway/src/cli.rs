@@ -1,6 +1,7 @@
 //! The command line.
 
 mod doctor;
+mod health;
 mod jwt;
 mod keys;
 mod remote;
@@ -14,6 +15,7 @@ use portcullis_base::secret::SecretString;
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
 pub use doctor::DoctorArgs;
+pub use health::HealthArgs;
 pub use jwt::{JwtCommand, VerifyArgs};
 pub use keys::{KeyPlace, KeysCommand, NewKeyArgs, RotateArgs};
 pub use remote::{
@@ -57,6 +59,8 @@ pub enum Command {
     /// Play GitLab's part against a running gateway: address, TLS, token, types, a harmless report; and print
     /// what to set in GitLab
     Doctor(DoctorArgs),
+    /// Ask a running gateway whether it lives, or is ready: one line, and 0 or 1
+    Health(HealthArgs),
     /// Bring the database to this version
     Migrate {
         /// Where the database is named.

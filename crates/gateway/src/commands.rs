@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod doctor;
 mod explain;
+mod health;
 mod jwt;
 mod keys;
 mod listing;
@@ -62,6 +63,7 @@ fn dispatch(
         Command::Explain { sources, claims } => {
             return explain::run(&sources.sources(environment), claims.as_ref(), output);
         }
+        Command::Health(args) => health::run(args, environment, output),
         Command::Serve(args) => serve::run(&args.sources(environment), random),
         Command::Backup { sources, out } => backup::run(&sources.sources(environment), out, output),
         Command::Migrate { sources, dry_run } => {

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
@@ -48,17 +48,17 @@ where
 {
     let filter = EnvFilter::try_new(&log.filter).map_err(|e| StartError::new("log", e))?;
     let (filter, handle) = reload::Layer::new(filter);
-    let filter = FilterExt::<Registry>::and(filter, filter_fn(may_be_written));
+    // Of the whole, not of the layer: a layer's own filter keeps its last answer for the thread's next line, and drops that
+    // line where the question came from the crate `log` (sqlx asks so) and no line of its own followed.
+    let filtered = Registry::default().with(filter).with(filter_fn(may_be_written));
     // Otherwise it would say on standard error that it could not write to standard error, and panic in
     // whatever task had something to log.
     let layer = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(writer);
     let logger: Logger = match log.format {
-        LogFormat::Human => {
-            Box::new(Registry::default().with(layer.with_ansi(terminal).with_filter(filter)))
-        }
+        LogFormat::Human => Box::new(filtered.with(layer.with_ansi(terminal))),
         LogFormat::Json => {
             let layer = layer.with_ansi(false).json().flatten_event(true);
-            Box::new(Registry::default().with(layer.with_filter(filter)))
+            Box::new(filtered.with(layer))
         }
     };
     Ok((logger, LogFilter(handle)))
@@ -76,6 +76,9 @@ fn may_be_written(meta: &Metadata<'_>) -> bool {
 mod tests {
     use super::*;
     use std::sync::{Arc, Mutex, PoisonError};
+    use tracing::callsite::Callsite;
+    use tracing::metadata::Kind;
+    use tracing::subscriber::Interest;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -104,6 +107,45 @@ mod tests {
         });
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    /// What sqlx asks for before each statement.
+    struct Statement;
+
+    static STATEMENT: Metadata<'static> = tracing::metadata! {
+        name: "statement",
+        target: "sqlx::query",
+        level: Level::DEBUG,
+        fields: &[],
+        callsite: &Statement,
+        kind: Kind::EVENT,
+    };
+
+    impl Callsite for Statement {
+        fn set_interest(&self, _: Interest) {}
+
+        fn metadata(&self) -> &Metadata<'_> {
+            &STATEMENT
+        }
+    }
+
+    /// A question by the crate `log` goes straight to the subscriber, and no line follows it.
+    #[test]
+    fn a_question_whether_a_line_would_be_written_costs_no_other_line() {
+        for filter in ["info", "info,portcullis_store=debug", "debug"] {
+            let lines = Lines::default();
+            let log = Log { format: LogFormat::Json, filter: filter.to_owned() };
+            let copy = lines.clone();
+            let subscriber = subscriber(&log, false, move || copy.clone()).unwrap();
+            tracing::subscriber::with_default(subscriber, || {
+                for _ in 0..3 {
+                    tracing::dispatcher::get_default(|logger| logger.enabled(&STATEMENT));
+                    tracing::info!("ours");
+                }
+            });
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            assert_eq!(text.lines().count(), 3, "{filter}: {text}");
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ use std::process::{Command, Output, Stdio};
 use portcullis_test_support::{SigningKey, private_jwks};
 use tempfile::TempDir;
 
+#[path = "cli/packaging.rs"]
+mod packaging;
+
 const TOKEN: &str = "a-token-of-22-or-more-characters";
 
 fn portcullis(dir: &Path, arguments: &[&str]) -> Output {

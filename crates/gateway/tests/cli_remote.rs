@@ -6,6 +6,8 @@
 mod binary;
 #[path = "cli_remote/doctor.rs"]
 mod doctor;
+#[path = "cli_remote/health.rs"]
+mod health;
 #[path = "cli_remote/own_tls.rs"]
 mod own_tls;
 #[path = "cli_remote/pats.rs"]

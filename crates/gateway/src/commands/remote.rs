@@ -3,6 +3,7 @@
 mod answer;
 mod error;
 mod place;
+mod probe;
 mod raw;
 mod reporter;
 mod reporting;

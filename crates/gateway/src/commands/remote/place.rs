@@ -122,6 +122,15 @@ pub(super) fn private_ca(config: Option<Config>) -> (PrivateCa, Option<Vec<u8>>)
 
 /// The address of `--url`, if it is one; `goes` is what is not for everybody on the way to read.
 pub(super) fn said(url: &Url, goes: &str, output: &mut Output) -> Result<Url, StartError> {
+    let url = checked(url)?;
+    if !is_safe(&url) {
+        output.warnings(&[format!("{goes} over the network unencrypted; use https")]);
+    }
+    Ok(url)
+}
+
+/// The address of `--url`, if it is one.
+pub(super) fn checked(url: &Url) -> Result<Url, StartError> {
     let wrong = |text| Err(StartError::new("url", text));
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return wrong("--url must be an http or https URL");
@@ -131,9 +140,6 @@ pub(super) fn said(url: &Url, goes: &str, output: &mut Output) -> Result<Url, St
     }
     if url.query().is_some() || url.fragment().is_some() {
         return wrong("--url must have no query and no fragment");
-    }
-    if !is_safe(url) {
-        output.warnings(&[format!("{goes} over the network unencrypted; use https")]);
     }
     Ok(url.clone())
 }

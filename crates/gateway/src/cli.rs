@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod doctor;
 mod jwt;
 mod keys;
@@ -13,6 +14,7 @@ use portcullis_base::secret::SecretString;
 
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
+pub use audit::AuditCommand;
 pub use doctor::DoctorArgs;
 pub use jwt::{JwtCommand, VerifyArgs};
 pub use keys::{KeyPlace, KeysCommand, NewKeyArgs, RotateArgs};
@@ -59,6 +61,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Bring the database to this version
     Migrate(SourceArgs),
+    /// Prove the audit log, and take it elsewhere; beside a running gateway, or without one
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look at the gateway's own secrets
     #[command(subcommand)]
     Secrets(SecretsCommand),

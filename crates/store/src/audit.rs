@@ -18,7 +18,7 @@ mod walk;
 
 pub use append::Batch;
 pub use checkpoint::Checkpoint;
-pub use key::{AuditKey, MAC, Mac};
+pub use key::{AuditKey, MAC, Mac, Running};
 pub use read::{ChainRow, Head, Row};
 pub use retain::Retained;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portcullis_base::{Clock, SystemClock};
-use portcullis_store::Store;
 use portcullis_store::audit::{AuditKey, Batch, CLOSE, HEADS, Told};
+use portcullis_store::{Store, StoreError};
 use portcullis_web::{Call, Place, Recorder};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -230,9 +230,7 @@ impl Writer {
         while let Err(error) = self.store.record(&mut batch).await {
             self.shared.stuck.store(true, Ordering::Relaxed);
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
-            let cause = std::error::Error::source(&error).map(tracing::field::display);
-            tracing::warn!(error = %error, cause, audit.entries = batch.told.len(),
-                "the audit log could not be written; trying again");
+            warn_of(&error, batch.told.len());
             if *self.stopped.borrow() {
                 // Whoever stops the process has said how long it may take.
                 tracing::error!(audit.entries = batch.told.len(), "entries of the audit log are lost");
@@ -243,9 +241,15 @@ impl Writer {
         self.shared.stuck.store(false, Ordering::Relaxed);
         for waits in written.into_iter().flatten() {
             // Its caller may have left.
-            drop(waits.send(()));
+            let _ = waits.send(());
         }
     }
+}
+
+fn warn_of(error: &StoreError, entries: usize) {
+    let cause = std::error::Error::source(error).map(tracing::field::display);
+    tracing::warn!(error = %error, cause, audit.entries = entries,
+        "the audit log could not be written; trying again");
 }
 
 /// Once an hour, by one replica.

@@ -181,6 +181,13 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// No more entries of the chain that was under way, if one was.
+    pub fn pause_if(&mut self, walk: Option<Walk>) {
+        if let Some(walk) = walk {
+            self.pause(walk);
+        }
+    }
+
     /// No more entries of this chain, for now.
     pub fn pause(&mut self, mut walk: Walk) {
         let mut found = Vec::new();

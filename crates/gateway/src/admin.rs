@@ -26,7 +26,8 @@ impl Admins {
     /// These tokens.
     pub(crate) fn new(tokens: Vec<SecretString>) -> Self {
         // What an operator can find in the configuration, and nothing of the token.
-        let named = tokens.into_iter().zip(0..).map(|(token, n)| (token, format!("admin_tokens[{n}]")));
+        let named =
+            tokens.into_iter().zip(0..).map(|(token, n)| (token, format!("admin_tokens[{n}]")));
         let tokens = Preshared::new(named);
         Self { tokens, failures: PerAddress::new(FAILURES) }
     }

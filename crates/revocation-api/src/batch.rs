@@ -9,9 +9,9 @@ use portcullis_revocation::intake::Report;
 use portcullis_web::{Account, Problem};
 use serde_json::json;
 
-use crate::{NAMED, RevocationApi};
 use crate::clients::Client;
 use crate::items::{Judged, Rejection};
+use crate::{NAMED, RevocationApi};
 
 /// Rejections that are listed one by one; more are only counted.
 const LISTED: usize = 1000;
@@ -36,11 +36,7 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(
-        api: &'a RevocationApi,
-        client: &'a Client,
-        account: &'a Account,
-    ) -> Self {
+    pub(crate) fn new(api: &'a RevocationApi, client: &'a Client, account: &'a Account) -> Self {
         Self {
             api,
             client,

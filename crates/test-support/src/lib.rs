@@ -12,7 +12,7 @@ mod vendor;
 use std::net::{Ipv4Addr, TcpListener};
 
 pub use cluster::Cluster;
-pub use database::{PgDatabase, postgres};
+pub use database::{PgDatabase, execute, postgres};
 pub use inbox::{Inbox, Post};
 pub use signer::{SigningKey, base64url, jwks, private_jwks};
 pub use site::{Reply, Site};

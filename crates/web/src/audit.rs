@@ -248,7 +248,10 @@ mod tests {
             audit,
             summary: "",
         };
-        vec![route("/act/{status}", Audit::Entry("thing.act")), route("/see/{status}", Audit::Nothing)]
+        vec![
+            route("/act/{status}", Audit::Entry("thing.act")),
+            route("/see/{status}", Audit::Nothing),
+        ]
     }
 
     /// The status that is answered, and what is kept of the call.
@@ -276,7 +279,11 @@ mod tests {
         let (status, calls) = ask(Kept { fails: true, ..Kept::default() }, "/act/201").await;
         assert_eq!((status, calls.len()), (503, 1), "what is not recorded is not answered");
         let (status, calls) = ask(Kept { full: true, ..Kept::default() }, "/act/201").await;
-        assert_eq!((status, calls.len()), (503, 0), "nothing is done without a place for its entry");
+        assert_eq!(
+            (status, calls.len()),
+            (503, 0),
+            "nothing is done without a place for its entry"
+        );
         let (status, calls) = ask(Kept::default(), "/act/1").await;
         assert_eq!((status, calls[0].0, calls[0].1.code), (400, true, Some("half")));
     }
@@ -292,7 +299,11 @@ mod tests {
         ] {
             let (_, calls) = ask(Kept::default(), path).await;
             let told: Vec<_> = calls.iter().map(|(kept, call)| (*kept, call.outcome)).collect();
-            assert_eq!(told, outcome.map(|one| (false, one)).into_iter().collect::<Vec<_>>(), "{path}");
+            assert_eq!(
+                told,
+                outcome.map(|one| (false, one)).into_iter().collect::<Vec<_>>(),
+                "{path}"
+            );
         }
     }
 

@@ -49,7 +49,11 @@ impl Heads {
         let read: Self = serde_json::from_slice(text).map_err(|_| BadHeads::Shape)?;
         let heads: Option<Vec<Head>> = read.chains.iter().map(End::head).collect();
         let heads = heads.ok_or(BadHeads::Shape)?;
-        if hex::encode(mac(key, read.at, &heads)) == read.mac { Ok(heads) } else { Err(BadHeads::Mac) }
+        if hex::encode(mac(key, read.at, &heads)) == read.mac {
+            Ok(heads)
+        } else {
+            Err(BadHeads::Mac)
+        }
     }
 
     /// How many chains there are.
@@ -102,7 +106,8 @@ mod tests {
         assert_eq!(Heads::open(&key, text.as_bytes()), Ok(heads));
         let other = AuditKey::new(&[9; 32]);
         assert_eq!(Heads::open(&other, text.as_bytes()), Err(BadHeads::Mac));
-        for (from, to) in [("\"seq\":7", "\"seq\":6"), ("\"at\":5", "\"at\":6"), ("true", "false")] {
+        for (from, to) in [("\"seq\":7", "\"seq\":6"), ("\"at\":5", "\"at\":6"), ("true", "false")]
+        {
             let changed = text.replace(from, to);
             assert_ne!(changed, text);
             assert_eq!(Heads::open(&key, changed.as_bytes()), Err(BadHeads::Mac), "{from}");

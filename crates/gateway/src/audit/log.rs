@@ -214,7 +214,8 @@ impl Writer {
 
     async fn tell_refused(&mut self, all: bool) {
         let now = self.shared.clock.now_ms();
-        let told = self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).over(now, all);
+        let told =
+            self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).over(now, all);
         let mut batch = told.into_iter().map(|told| Queued { told, written: None }).collect();
         self.write(&mut batch).await;
     }
@@ -233,7 +234,10 @@ impl Writer {
             warn_of(&error, batch.told.len());
             if *self.stopped.borrow() {
                 // Whoever stops the process has said how long it may take.
-                tracing::error!(audit.entries = batch.told.len(), "entries of the audit log are lost");
+                tracing::error!(
+                    audit.entries = batch.told.len(),
+                    "entries of the audit log are lost"
+                );
                 return;
             }
             tokio::time::sleep(PAUSE).await;
@@ -265,7 +269,9 @@ async fn retain(store: Store, key: AuditKey, keep: Duration) {
                 }
             }
             Ok(false) => {}
-            Err(error) => tracing::warn!(error = %error, "the duty of the audit log could not be taken"),
+            Err(error) => {
+                tracing::warn!(error = %error, "the duty of the audit log could not be taken")
+            }
         }
         tokio::time::sleep(HOUR).await;
     }

@@ -47,5 +47,6 @@ pub enum AuditCommand {
 }
 
 fn moment(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "not a time such as 2026-11-21T09:30:00Z".into())
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "not a time such as 2026-11-21T09:30:00Z".into())
 }

@@ -1,11 +1,11 @@
 //! What the audit log holds of calls.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use portcullis_gateway::serve::{admin_routes, public_routes};
+use portcullis_test_support::{execute, free_port};
 use portcullis_web::{Access, Audit};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::support::broker::{broker_toml, gitlab};
 use crate::support::{ADMIN, Database, PAT_TYPE, TestGateway, eventually, in_future, send};
 
-const HOLD: &str = "[revocation.modes]\ngitleaks_rule_id_gitpod_personal_access_token = \"approve\"\n";
+const HOLD: &str =
+    "[revocation.modes]\ngitleaks_rule_id_gitpod_personal_access_token = \"approve\"\n";
 
 fn of<'a>(entries: &'a [Value], event: &str) -> Vec<&'a Value> {
     entries.iter().filter(|entry| entry["event"] == event).collect()
@@ -25,7 +26,12 @@ pub(crate) async fn every_change_has_its_entry_when_it_is_answered(database: Dat
     let path = format!("/{}", pat.id);
     for (method, below, body, event) in [
         (Method::PATCH, "", Some(json!({ "name": "other" })), "pat.change"),
-        (Method::POST, "/regenerate", Some(json!({ "expires_at": in_future(Duration::from_hours(1)) })), "pat.regenerate"),
+        (
+            Method::POST,
+            "/regenerate",
+            Some(json!({ "expires_at": in_future(Duration::from_hours(1)) })),
+            "pat.regenerate",
+        ),
         (Method::DELETE, "", None, "pat.revoke"),
     ] {
         let answer = gateway.pats(method, &format!("{path}{below}"), body).await;
@@ -45,16 +51,25 @@ pub(crate) async fn every_change_has_its_entry_when_it_is_answered(database: Dat
     let entries = gateway.audited().await;
     let [entry] = of(&entries, "revocation.report")[..] else { panic!("{entries:?}") };
     assert_eq!(entry["by"], json!({ "method": "revocation_client", "name": "gitlab" }));
-    assert_eq!((&entry["outcome"], &entry["code"]), (&"done".into(), &"some_items_rejected".into()));
-    assert_eq!((&entry["touched"]["accepted"], &entry["touched"]["rejected"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&entry["outcome"], &entry["code"]),
+        (&"done".into(), &"some_items_rejected".into())
+    );
+    assert_eq!(
+        (&entry["touched"]["accepted"], &entry["touched"]["rejected"]),
+        (&1.into(), &1.into())
+    );
     let row = gateway.ended().await;
     let short = &row["fingerprint"].as_str().unwrap()[..8];
     assert_eq!(entry["touched"]["fingerprints"], json!([short]));
     let entries = gateway.audited().await;
     assert!(!entries.iter().any(|entry| entry.to_string().contains("secret-place")));
     let [end] = of(&entries, "revocation.end")[..] else { panic!("{entries:?}") };
-    assert_eq!(end["ends"], json!([{ "provider": "portcullis", "state": "revoked",
-        "code": row["code"], "fingerprints": [short] }]));
+    assert_eq!(
+        end["ends"],
+        json!([{ "provider": "portcullis", "state": "revoked",
+        "code": row["code"], "fingerprints": [short] }])
+    );
     gateway.stop().await;
 }
 
@@ -122,14 +137,14 @@ pub(crate) async fn a_flood_of_refused_calls_is_a_few_entries(database: Database
 pub(crate) async fn without_a_log_nothing_is_changed(database: Database) {
     let gateway = TestGateway::start(&database, HOLD).await;
     let pat = gateway.mint().await;
-    execute(&database, "ALTER TABLE audit_entries RENAME TO hidden").await;
+    execute(&database.url, "ALTER TABLE audit_entries RENAME TO hidden").await;
     // The first one finds out, and its entry waits; the next is turned away before it does anything.
     let body = json!({ "name": "n", "owner": "user:eve", "scopes": [], "expires_at": in_future(Duration::from_hours(1)) });
     assert_eq!(gateway.pats(Method::POST, "", Some(body.clone())).await.code(), "unavailable");
     let turned_away = gateway.pats(Method::DELETE, &format!("/{}", pat.id), None).await;
     assert_eq!((turned_away.status, turned_away.header("retry-after")), (503, Some("5")));
     assert_eq!(gateway.auth(&pat.token).await.status, 200, "it is not revoked");
-    execute(&database, "ALTER TABLE hidden RENAME TO audit_entries").await;
+    execute(&database.url, "ALTER TABLE hidden RENAME TO audit_entries").await;
     eventually(Duration::from_secs(10), async || {
         let answer = gateway.pats(Method::DELETE, &format!("/{}", pat.id), None).await;
         (answer.status == 204).then_some(())
@@ -139,18 +154,6 @@ pub(crate) async fn without_a_log_nothing_is_changed(database: Database) {
     let events: Vec<&Value> = entries.iter().map(|entry| &entry["event"]).collect();
     assert_eq!(events, ["audit.open", "pat.create", "pat.create", "pat.revoke"], "in their order");
     gateway.stop().await;
-}
-
-async fn execute(database: &Database, sql: &'static str) {
-    if database.url.starts_with("sqlite") {
-        let pool = sqlx::SqlitePool::connect(&database.url).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        pool.close().await;
-    } else {
-        let pool = sqlx::PgPool::connect(&database.url).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        pool.close().await;
-    }
 }
 
 pub(crate) async fn a_large_report_is_one_entry(database: Database) {
@@ -169,13 +172,16 @@ pub(crate) async fn a_large_report_is_one_entry(database: Database) {
 
 /// Kills the shipped binary while it makes PATs, and asks the same binary what the log says.
 pub(crate) async fn killed_under_load_nothing_answered_is_missing(database: Database) {
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (public, admin) = (free(), free());
+    let (public, admin) = (free_port(), free_port());
     let file = database.configuration((public, admin), "");
     let mut answered = Vec::new();
     for _ in 0..2 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        let child = child.args(["serve", "--config"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = child
+            .args(["serve", "--config"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut child = child.current_dir(database.folder()).env_clear().spawn().unwrap();
         let http = portcullis_base::http::client(&Default::default()).unwrap();
         eventually(Duration::from_secs(20), async || {
@@ -198,7 +204,10 @@ pub(crate) async fn killed_under_load_nothing_answered_is_missing(database: Data
     let rest = database.load("");
     let entries = crate::support::audit::Log::of(&rest).entries().await.unwrap();
     for id in answered {
-        assert!(of(&entries, "pat.create").iter().any(|entry| entry["touched"]["pat"] == *id), "{id}");
+        assert!(
+            of(&entries, "pat.create").iter().any(|entry| entry["touched"]["pat"] == *id),
+            "{id}"
+        );
     }
 }
 

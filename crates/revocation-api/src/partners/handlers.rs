@@ -4,9 +4,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use portcullis_web::{
-    Access, Audit, By, Problem, Route, RouteTable, body, client_address, note,
-};
+use portcullis_web::{Access, Audit, By, Problem, Route, RouteTable, body, client_address, note};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 

@@ -52,8 +52,7 @@ impl Store {
         clock: &dyn Clock,
         about: &Map<String, Value>,
     ) -> Result<Mac, StoreError> {
-        const LAST: &str =
-            "SELECT c.number, c.chain, c.checkpoint, e.mac FROM audit_chains c
+        const LAST: &str = "SELECT c.number, c.chain, c.checkpoint, e.mac FROM audit_chains c
              LEFT JOIN audit_entries e ON e.chain = c.chain AND e.seq = 0
              ORDER BY c.number DESC LIMIT 1";
         const REGISTER: &str = "INSERT INTO audit_chains (number, chain) VALUES ($1, $2)";

@@ -58,8 +58,11 @@ impl Store {
             let (old, whole) = pass(key, &mut walk, &rows, before);
             if !whole {
                 retained.kept_as_evidence += 1;
-                tracing::error!(audit.chain = hex::encode(chain), audit.seq = walk.last(),
-                    "the audit log is not whole here; nothing of this chain is taken away");
+                tracing::error!(
+                    audit.chain = hex::encode(chain),
+                    audit.seq = walk.last(),
+                    "the audit log is not whole here; nothing of this chain is taken away"
+                );
             }
             if old > 0
                 && let (Some(mac), Some(opening)) = (walk.mac().filter(|_| whole), walk.opening())

@@ -144,7 +144,17 @@ impl<'a> Verifier<'a> {
     pub fn new(key: &'a AuditKey, heads: &[Head], tell: &'a mut dyn FnMut(Defect)) -> Self {
         let known = heads.iter().map(|head| (head.chain, head.seq)).collect();
         let (walks, places) = (BTreeMap::new(), PLACES);
-        Self { key, tell, walks, known, last_number: 0, before: None, places, to_come: Vec::new(), entries: 0 }
+        Self {
+            key,
+            tell,
+            walks,
+            known,
+            last_number: 0,
+            before: None,
+            places,
+            to_come: Vec::new(),
+            entries: 0,
+        }
     }
 
     /// The next chain of the register. `None` where it cannot be gone along.
@@ -159,8 +169,10 @@ impl<'a> Verifier<'a> {
             self.before = None;
             return None;
         };
-        let opened =
-            row.checkpoint.as_ref().map(|sealed| Checkpoint::open(self.key, row.number, &chain, sealed));
+        let opened = row
+            .checkpoint
+            .as_ref()
+            .map(|sealed| Checkpoint::open(self.key, row.number, &chain, sealed));
         if opened == Some(None) {
             self.wrong(Some(row.number), Some(row.chain.clone()), Fault::BadCheckpoint);
         }
@@ -240,7 +252,13 @@ impl<'a> Verifier<'a> {
                 Fault::Foreign | Fault::Edited => self.elsewhere(walk, &row).unwrap_or(fault),
                 other => other,
             };
-            (self.tell)(Defect { number, chain: Some(walk.chain.to_vec()), seq: Some(seq), at, fault });
+            (self.tell)(Defect {
+                number,
+                chain: Some(walk.chain.to_vec()),
+                seq: Some(seq),
+                at,
+                fault,
+            });
         }
     }
 
@@ -252,7 +270,8 @@ impl<'a> Verifier<'a> {
             let last = passed.last().max(self.known.get(chain).copied().unwrap_or(0));
             (0..=last.saturating_add(1000)).map(|seq| (*chain, seq))
         });
-        let to_come = self.to_come.iter().flat_map(|(chain, last)| (0..=*last).map(|seq| (*chain, seq)));
+        let to_come =
+            self.to_come.iter().flat_map(|(chain, last)| (0..=*last).map(|seq| (*chain, seq)));
         let mut tried = 0;
         let budget = usize::try_from(self.places).unwrap_or(0);
         let mut places = own.chain(whole).chain(to_come).take(budget).inspect(|_| tried += 1);

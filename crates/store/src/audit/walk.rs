@@ -83,7 +83,12 @@ impl Walk {
     }
 
     /// Passes an entry. Whether it is whole, and what is found to be wrong here or before.
-    pub(crate) fn step(&mut self, key: &AuditKey, row: &Row, found: &mut Vec<(Found, Row)>) -> bool {
+    pub(crate) fn step(
+        &mut self,
+        key: &AuditKey,
+        row: &Row,
+        found: &mut Vec<(Found, Row)>,
+    ) -> bool {
         let whole = row.is_of(key, &self.chain, row.seq);
         self.judge(Some((row, whole)), found);
         let mut wrong = |seq, fault| {

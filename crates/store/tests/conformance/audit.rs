@@ -67,7 +67,8 @@ async fn tamper(db: &Database, sql: &str) {
         true => format!("'\\x{}'::bytea", hex::encode(bytes)),
         false => format!("x'{}'", hex::encode(bytes)),
     };
-    let sql = sql.replace("?1", &bytes(&ONE)).replace("?2", &bytes(&TWO)).replace("?0", &bytes(&[9; 32]));
+    let sql =
+        sql.replace("?1", &bytes(&ONE)).replace("?2", &bytes(&TWO)).replace("?0", &bytes(&[9; 32]));
     let ConnectOptions { url, .. } = db.options();
     let url = url.expose_secret();
     if db.store.is_shared() {
@@ -112,7 +113,11 @@ pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
         let other = AuditKey::new(&[8; 32]);
         hex::encode(other.of_entry(&TWO, 11, 5, &NOTHING_BEFORE, "{}"))
     };
-    let foreign = if db.store.is_shared() { format!("'\\x{foreign}'::bytea") } else { format!("x'{foreign}'") };
+    let foreign = if db.store.is_shared() {
+        format!("'\\x{foreign}'::bytea")
+    } else {
+        format!("x'{foreign}'")
+    };
     let copy = "INSERT INTO audit_entries SELECT";
     let cases: Vec<(&str, String, String, Vec<(i64, i64, Fault)>)> = vec![
         (
@@ -178,7 +183,9 @@ pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
     ];
     for (what, sql, undo, expected) in cases {
         // The last one of a chain has no successor that would name it: its own MAC is restored below.
-        let last = (what.contains("middle")).then(|| "CREATE TABLE kept AS SELECT mac FROM audit_entries WHERE chain = ?2 AND seq = 10");
+        let last = (what.contains("middle")).then(
+            || "CREATE TABLE kept AS SELECT mac FROM audit_entries WHERE chain = ?2 AND seq = 10",
+        );
         if let Some(keep) = last {
             tamper(&db, keep).await;
         }
@@ -295,7 +302,11 @@ pub(crate) async fn what_is_old_goes_and_leaves_a_checkpoint(db: Database) {
     record(&db.store, 1000..1010).await;
     let heads = db.store.audit_heads(&key(), 0, 100).await.unwrap();
     let retained = db.store.retain_audit(&key(), 1004).await.unwrap();
-    assert_eq!((retained.removed, retained.kept_as_evidence), (5, 0), "1000 to 1003, and the opening");
+    assert_eq!(
+        (retained.removed, retained.kept_as_evidence),
+        (5, 0),
+        "1000 to 1003, and the opening"
+    );
     assert_eq!(wrong(&db.store).await, []);
     let (defects, passed) = verify(&db.store, &heads).await;
     assert_eq!((defects, passed[0].removed), (vec![], Some(4)));
@@ -367,7 +378,13 @@ mod encoding {
 
     fn place() -> impl Strategy<Value = Place> {
         let few = |n: u8| prop_oneof![Just([n; 16]), Just([n + 1; 16])];
-        (few(1), 0..3_i64, 0..3_i64, prop_oneof![Just([1; 32]), Just([2; 32])], "[\\x00-\\x02]{0,3}")
+        (
+            few(1),
+            0..3_i64,
+            0..3_i64,
+            prop_oneof![Just([1; 32]), Just([2; 32])],
+            "[\\x00-\\x02]{0,3}",
+        )
     }
 
     fn mac((chain, seq, at, prev, entry): &Place) -> Mac {

@@ -62,7 +62,8 @@ pub(super) struct End {
 const ENTRY: &str = ",\"entry\":";
 
 pub(super) fn chain(row: &ChainRow) -> String {
-    let checkpoint = row.checkpoint.as_ref().map_or(Value::Null, |sealed| hex::encode(sealed).into());
+    let checkpoint =
+        row.checkpoint.as_ref().map_or(Value::Null, |sealed| hex::encode(sealed).into());
     format!(
         "{{\"number\":{},\"chain\":\"{}\",\"checkpoint\":{checkpoint}}}\n",
         row.number,
@@ -80,7 +81,8 @@ pub(super) fn entry(row: &Row) -> String {
         hex::encode(&row.prev),
         hex::encode(&row.mac)
     );
-    let fits = !row.entry.contains(['\n', '\r']) && serde_json::from_str::<Value>(&row.entry).is_ok();
+    let fits =
+        !row.entry.contains(['\n', '\r']) && serde_json::from_str::<Value>(&row.entry).is_ok();
     let _ = if fits {
         writeln!(line, "{ENTRY}{}}}", row.entry)
     } else {
@@ -126,7 +128,8 @@ mod tests {
             let row = Row { seq: -1, at: 5, entry: text.into(), prev: vec![1], mac: vec![] };
             let line = entry(&row);
             assert_eq!(line.lines().count(), 1, "{line}");
-            let Line::Entry(read) = serde_json::from_str(line.trim_end_matches('\n')).unwrap() else {
+            let Line::Entry(read) = serde_json::from_str(line.trim_end_matches('\n')).unwrap()
+            else {
                 panic!("{line}")
             };
             assert_eq!(read.row(line.trim_end_matches('\n')), Some(row), "{line}");

@@ -224,7 +224,10 @@ fn in_words(defect: &Defect) -> String {
         Fault::Edited => "edited after it was written".to_owned(),
         Fault::Foreign => "not written by this log's key".to_owned(),
         Fault::Moved { chain, seq } => {
-            format!("moved or copied here: it was written as entry {seq} of chain {}", hex::encode(chain))
+            format!(
+                "moved or copied here: it was written as entry {seq} of chain {}",
+                hex::encode(chain)
+            )
         }
         Fault::Unlinked => "does not follow the entry before it".to_owned(),
         Fault::Repeated => "its number came before".to_owned(),

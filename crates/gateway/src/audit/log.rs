@@ -270,7 +270,7 @@ async fn retain(store: Store, key: AuditKey, keep: Duration) {
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(error = %error, "the duty of the audit log could not be taken")
+                tracing::warn!(error = %error, "the duty of the audit log could not be taken");
             }
         }
         tokio::time::sleep(HOUR).await;

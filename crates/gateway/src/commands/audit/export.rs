@@ -82,7 +82,6 @@ async fn export<W: Write>(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
 fn unwritten(error: io::Error) -> StartError {
     StartError::new("output", error)
 }

@@ -34,8 +34,8 @@ pub(super) struct Begin {
 #[derive(Debug, Deserialize)]
 pub(super) struct Chain {
     number: i64,
-    #[serde(with = "hex")]
-    chain: Vec<u8>,
+    #[serde(with = "hex", rename = "chain")]
+    id: Vec<u8>,
     checkpoint: Option<String>,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn entry(row: &Row) -> String {
 impl Chain {
     pub(super) fn row(self) -> Option<ChainRow> {
         let checkpoint = self.checkpoint.map(hex::decode).transpose().ok()?;
-        Some(ChainRow { number: self.number, chain: self.chain, checkpoint })
+        Some(ChainRow { number: self.number, chain: self.id, checkpoint })
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use portcullis_base::http::{ClientOptions, client};
 use portcullis_gateway::serve::{admin_routes, public_routes};
 use portcullis_test_support::{execute, free_port};
 use portcullis_web::{Access, Audit};
@@ -183,7 +184,7 @@ pub(crate) async fn killed_under_load_nothing_answered_is_missing(database: Data
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = child.current_dir(database.folder()).env_clear().spawn().unwrap();
-        let http = portcullis_base::http::client(&Default::default()).unwrap();
+        let http = client(&ClientOptions::default()).unwrap();
         eventually(Duration::from_secs(20), async || {
             http.get(format!("http://127.0.0.1:{public}/ready")).send().await.ok()
         })

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod doctor;
 mod health;
 mod jwt;
@@ -14,6 +15,7 @@ use portcullis_base::secret::SecretString;
 
 use crate::config::{Environment, Sources};
 use crate::data_dir::{self, DataDir, SecretName};
+pub use audit::AuditCommand;
 pub use doctor::DoctorArgs;
 pub use health::HealthArgs;
 pub use jwt::{JwtCommand, VerifyArgs};
@@ -79,6 +81,9 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Prove the audit log, and take it elsewhere; beside a running gateway, or without one
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look at the gateway's own secrets, and change the master key
     #[command(subcommand)]
     Secrets(SecretsCommand),

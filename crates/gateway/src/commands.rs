@@ -1,5 +1,6 @@
 //! What each command does: one file each.
 
+mod audit;
 mod backup;
 mod check;
 mod demo;
@@ -36,7 +37,7 @@ use crate::config::Environment;
 use crate::error::StartError;
 use output::Output;
 
-/// Runs one command to its end. Exit status 0, or 1 with the reason on standard error; of `report` also 2.
+/// Runs one command to its end. Exit status 0, or 1 with the reason on standard error; of `report` and `audit verify` also 2.
 pub fn run(cli: &Cli, environment: &Environment) -> ExitCode {
     let mut output = Output::new(cli.json);
     let code = dispatch(cli, environment, &mut output).unwrap_or_else(|error| {
@@ -55,6 +56,7 @@ fn dispatch(
 ) -> Result<ExitCode, StartError> {
     let random = &SystemRandomness;
     match &cli.command {
+        Command::Audit(command) => return audit::run(command, environment, output),
         Command::Check { sources, online } => {
             return check::run(&sources.sources(environment), *online, output);
         }

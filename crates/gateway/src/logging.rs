@@ -136,7 +136,7 @@ mod tests {
             let lines = Lines::default();
             let log = Log { format: LogFormat::Json, filter: filter.to_owned() };
             let copy = lines.clone();
-            let subscriber = subscriber(&log, false, move || copy.clone()).unwrap();
+            let (subscriber, _) = subscriber(&log, false, move || copy.clone()).unwrap();
             tracing::subscriber::with_default(subscriber, || {
                 for _ in 0..3 {
                     tracing::dispatcher::get_default(|logger| logger.enabled(&STATEMENT));

@@ -205,6 +205,7 @@ fn these_are_all_the_keys() {
     assert_eq!(
         all(&reading.known),
         [
+            "audit.retention",
             "auth.methods",
             "auth.oidc",
             "auth.oidc[].audiences",

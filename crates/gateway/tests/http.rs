@@ -4,6 +4,8 @@
 
 #[path = "http/abuse/mod.rs"]
 mod abuse;
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/auth.rs"]
 mod auth;
 #[path = "http/broker/mod.rs"]
@@ -96,6 +98,12 @@ macro_rules! on_both_databases {
 }
 
 on_both_databases![
+    audit::every_change_has_its_entry_when_it_is_answered,
+    audit::every_route_that_is_audited_leaves_an_entry,
+    audit::a_flood_of_refused_calls_is_a_few_entries,
+    audit::without_a_log_nothing_is_changed,
+    audit::a_large_report_is_one_entry,
+    audit::killed_under_load_nothing_answered_is_missing,
     leak::a_leaked_pat_is_dead_at_the_204,
     auth::only_a_good_pat_passes,
     auth::an_expired_pat_is_refused_though_it_is_remembered,

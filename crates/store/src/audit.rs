@@ -18,7 +18,7 @@ mod walk;
 
 pub use append::Batch;
 pub use checkpoint::Checkpoint;
-pub use key::{AuditKey, MAC, Mac};
+pub use key::{AuditKey, MAC, Mac, Running};
 pub use read::{ChainRow, Head, Row};
 pub use retain::Retained;
 
@@ -50,7 +50,10 @@ impl Told {
         let name = serde_json::Value::from(event);
         let mut entry = format!("{{\"event\":{name}");
         for (member, value) in members.iter().filter(|(member, _)| *member != "event") {
-            entry += &format!(",{}:{value}", serde_json::Value::from(member.as_str()));
+            entry += ",";
+            entry += &serde_json::Value::from(member.as_str()).to_string();
+            entry += ":";
+            entry += &value.to_string();
         }
         entry.push('}');
         Self { at, entry }

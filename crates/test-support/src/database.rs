@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use url::Url;
 
 use crate::cluster::{self, Cluster};
@@ -62,6 +62,21 @@ impl Drop for PgDatabase {
         // A database that stays behind is no reason for a test to fail.
         drop(dropping.join());
     }
+}
+
+/// Runs statements on a database of either kind, as somebody would who has reached it.
+///
+/// # Panics
+/// Where the database does not take them.
+pub async fn execute(url: &str, sql: &'static str) {
+    let done = if url.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(url).await.expect("the database opens");
+        sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
+    } else {
+        let mut connection = PgConnection::connect(url).await.expect("the database opens");
+        sqlx::raw_sql(sql).execute(&mut connection).await.map(drop)
+    };
+    done.expect("the statement is taken");
 }
 
 async fn run(server: &str, statement: String) -> Result<(), sqlx::Error> {

@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 pub use authority::{Authority, Issued, Life};
 pub use cluster::Cluster;
-pub use database::{PgDatabase, postgres};
+pub use database::{PgDatabase, execute, postgres};
 pub use inbox::{Inbox, Post};
 pub use signer::{SigningKey, base64url, jwks, private_jwks};
 pub use site::{Reply, Site};

@@ -133,10 +133,12 @@ async fn record(
     };
     match place {
         Some(place) if call.outcome == Outcome::Done => {
-            if !place.keep(call).await {
-                let unavailable = Problem::unavailable().error_response();
-                return Ok(response.into_response(unavailable));
-            }
+            let written = place.keep(call).await;
+            return Ok(if written {
+                response
+            } else {
+                response.into_response(Problem::unavailable().error_response())
+            });
         }
         Some(_) => recorder.refused(call),
         None if matches!(status.as_u16(), 401 | 403 | 429) => recorder.refused(call),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portcullis_base::{Clock, SystemClock};
-use portcullis_store::Store;
 use portcullis_store::audit::{AuditKey, Batch, CLOSE, HEADS, Told};
+use portcullis_store::{Store, StoreError};
 use portcullis_web::{Call, Place, Recorder};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -231,9 +231,7 @@ impl Writer {
         while let Err(error) = self.store.record(&mut batch).await {
             self.shared.stuck.store(true, Ordering::Relaxed);
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(error = %error, cause, audit.entries = batch.told.len(),
-                "the audit log could not be written; trying again");
+            warn_of(&error, batch.told.len());
             if *self.stopped.borrow() {
                 // Whoever stops the process has said how long it may take.
                 tracing::error!(
@@ -252,6 +250,12 @@ impl Writer {
     }
 }
 
+fn warn_of(error: &StoreError, entries: usize) {
+    let cause = std::error::Error::source(error).map(tracing::field::display);
+    tracing::warn!(error = %error, cause, audit.entries = entries,
+        "the audit log could not be written; trying again");
+}
+
 /// Once an hour, by one replica.
 async fn retain(store: Store, key: AuditKey, keep: Duration) {
     let holder = format!("{:p}.{}", &raw const store, std::process::id());
@@ -266,7 +270,7 @@ async fn retain(store: Store, key: AuditKey, keep: Duration) {
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(error = %error, "the duty of the audit log could not be taken")
+                tracing::warn!(error = %error, "the duty of the audit log could not be taken");
             }
         }
         tokio::time::sleep(HOUR).await;

@@ -17,13 +17,23 @@ pub(super) fn show(
     let reading = config::read(sources);
     output.warnings(&reading.warnings);
     let config = reading.config.map_err(StartError::Config)?;
-    let secret = match configured(name, &config)? {
-        Some(secret) => secret,
-        None => kept(name, sources, output)?,
-    };
+    let secret = find(name, &config, sources, output)?;
     let secret = secret.expose_secret();
     output.result(secret, &json!({"name": name.as_str(), "secret": secret}));
     Ok(())
+}
+
+/// The secret in force; makes nothing.
+pub(super) fn find(
+    name: SecretName,
+    config: &Config,
+    sources: &Sources,
+    output: &mut Output,
+) -> Result<SecretString, StartError> {
+    match configured(name, config)? {
+        Some(secret) => Ok(secret),
+        None => kept(name, sources, output),
+    }
 }
 
 fn configured(name: SecretName, config: &Config) -> Result<Option<SecretString>, StartError> {

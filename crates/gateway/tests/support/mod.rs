@@ -2,6 +2,7 @@
 //!
 //! A test binary that needs only a part of this says `#[expect(dead_code, reason = "…")] mod support;`.
 
+pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod everything;
 
@@ -163,6 +164,7 @@ async fn started(config: &Loaded) -> Gateway {
 pub(crate) struct TestGateway {
     gateway: Gateway,
     http: reqwest::Client,
+    audit: audit::Log,
 }
 
 impl TestGateway {
@@ -176,11 +178,17 @@ impl TestGateway {
     pub(crate) async fn of(loaded: &Loaded) -> Self {
         let gateway = started(loaded).await;
         let options = ClientOptions { timeout: PATIENCE, ..ClientOptions::default() };
-        Self { gateway, http: client(&options).unwrap() }
+        Self { gateway, http: client(&options).unwrap(), audit: audit::Log::of(loaded) }
     }
 
     pub(crate) async fn stop(self) {
         self.gateway.stop().await;
+        self.audit.assert_whole_and_clean().await;
+    }
+
+    /// The audit log so far.
+    pub(crate) async fn audited(&self) -> Vec<Value> {
+        self.audit.entries().await.unwrap()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -96,7 +96,7 @@ impl Chain {
     ) -> Told {
         let by = ("by".to_owned(), json!({ "method": "worker" }));
         let members = members.map(|(name, value)| (name.to_owned(), value));
-        self.tell(event, &Map::from_iter(members.into_iter().chain([by])))
+        self.tell(event, &members.into_iter().chain([by]).collect())
     }
 }
 

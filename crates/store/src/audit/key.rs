@@ -58,7 +58,9 @@ impl AuditKey {
 
     fn over(&self, parts: &[&[u8]]) -> Mac {
         let mut running = Running(self.hmac());
-        parts.iter().for_each(|part| running.add(part));
+        for part in parts {
+            running.add(part);
+        }
         running.end()
     }
 

@@ -42,16 +42,13 @@ impl Store {
         retained: &mut Retained,
     ) -> Result<(), StoreError> {
         let Ok(chain) = ChainId::try_from(row.chain.as_slice()) else { return Ok(()) };
-        let left = match &row.checkpoint {
-            None => None,
-            Some(sealed) => match Checkpoint::open(key, row.number, &chain, sealed) {
-                Some(left) => Some(left),
-                None => {
-                    retained.kept_as_evidence += 1;
-                    return Ok(());
-                }
-            },
-        };
+        let sealed = row.checkpoint.as_ref();
+        let left = sealed.map(|sealed| Checkpoint::open(key, row.number, &chain, sealed));
+        if left == Some(None) {
+            retained.kept_as_evidence += 1;
+            return Ok(());
+        }
+        let left = left.flatten();
         let mut walk = Walk::new(chain, left.as_ref(), false);
         loop {
             let rows = self.audit_entries(&chain, walk.last(), PAGE).await?;

@@ -63,9 +63,10 @@ async fn wrong(store: &Store) -> Vec<(Option<i64>, Option<i64>, Fault)> {
 
 /// Runs statements as somebody would who has the database and not the key. `?1` and `?2` are the chains.
 async fn tamper(db: &Database, sql: &str) {
-    let bytes = |bytes: &[u8]| match db.store.is_shared() {
-        true => format!("'\\x{}'::bytea", hex::encode(bytes)),
-        false => format!("x'{}'", hex::encode(bytes)),
+    let shared = db.store.is_shared();
+    let bytes = |bytes: &[u8]| {
+        let digits = hex::encode(bytes);
+        if shared { format!("'\\x{digits}'::bytea") } else { format!("x'{digits}'") }
     };
     let sql =
         sql.replace("?1", &bytes(&ONE)).replace("?2", &bytes(&TWO)).replace("?0", &bytes(&[9; 32]));
@@ -107,6 +108,9 @@ pub(crate) async fn what_nobody_touched_is_whole(db: Database) {
     reader.close().await;
 }
 
+/// What is done, by which statements, what undoes it, and what is found: chain's number, entry, fault.
+type Case = (&'static str, String, String, Vec<(i64, i64, Fault)>);
+
 pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
     let db = written(db).await;
     let foreign = {
@@ -119,7 +123,7 @@ pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
         format!("x'{foreign}'")
     };
     let copy = "INSERT INTO audit_entries SELECT";
-    let cases: Vec<(&str, String, String, Vec<(i64, i64, Fault)>)> = vec![
+    let cases: Vec<Case> = vec![
         (
             "an edited entry",
             "UPDATE audit_entries SET entry = '{\"event\":\"test.event\",\"n\":99}' WHERE chain = ?1 AND seq = 5".into(),
@@ -134,8 +138,8 @@ pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
         ),
         (
             "a deleted row",
-            format!("CREATE TABLE kept AS SELECT * FROM audit_entries WHERE chain = ?1 AND seq BETWEEN 3 AND 4;
-                     DELETE FROM audit_entries WHERE chain = ?1 AND seq BETWEEN 3 AND 4"),
+            "CREATE TABLE kept AS SELECT * FROM audit_entries WHERE chain = ?1 AND seq BETWEEN 3 AND 4;
+                     DELETE FROM audit_entries WHERE chain = ?1 AND seq BETWEEN 3 AND 4".into(),
             format!("{copy} * FROM kept; DROP TABLE kept"),
             vec![(1, 3, Fault::Missing { to: 4 })],
         ),
@@ -183,8 +187,8 @@ pub(crate) async fn every_tampering_is_found_with_its_place(db: Database) {
     ];
     for (what, sql, undo, expected) in cases {
         // The last one of a chain has no successor that would name it: its own MAC is restored below.
-        let last = (what.contains("middle")).then(
-            || "CREATE TABLE kept AS SELECT mac FROM audit_entries WHERE chain = ?2 AND seq = 10",
+        let last = what.contains("middle").then_some(
+            "CREATE TABLE kept AS SELECT mac FROM audit_entries WHERE chain = ?2 AND seq = 10",
         );
         if let Some(keep) = last {
             tamper(&db, keep).await;
@@ -267,7 +271,7 @@ pub(crate) async fn the_ends_of_the_queue_are_recorded_with_them(db: Database) {
     tamper(&db, "ALTER TABLE audit_entries RENAME TO hidden").await;
     let claimed = db.store.claim("gitlab", 10, super::support::LEASE).await.unwrap();
     let end = super::support::end(&claimed[0], State::Revoked, false, "revoked");
-    assert!(db.store.settle(&[end.clone()]).await.is_err());
+    assert!(db.store.settle(std::slice::from_ref(&end)).await.is_err());
     assert_eq!(db.state(3).await, "pending");
     tamper(&db, "ALTER TABLE hidden RENAME TO audit_entries").await;
     assert_eq!(db.store.settle(&[end]).await.unwrap().len(), 1);

@@ -7,6 +7,7 @@ use portcullis_base::secret::SecretString;
 
 use super::Remote;
 use super::place::{self, Listener, Place};
+use super::way::Way;
 use crate::cli::HealthArgs;
 use crate::config::{self, Environment};
 use crate::error::StartError;
@@ -21,19 +22,23 @@ impl Remote {
         args: &HealthArgs,
         environment: &Environment,
     ) -> Result<Self, StartError> {
-        let (url, config) = if let Some(url) = &args.url {
-            (place::checked(url)?, None)
+        let (way, config) = if let Some(url) = &args.url {
+            (Way::to(place::checked(url)?), None)
         } else {
             let reading = config::read(&args.sources.sources(environment));
             let config = reading.config.map_err(StartError::Config)?;
-            (place::configured(Listener::Public, &config.server)?, Some(config))
+            (Way::configured(Listener::Public, &config.server)?, Some(config))
         };
         let (private_ca, ca_pem) = place::private_ca(config);
-        let options =
-            ClientOptions { timeout: TIMEOUT, connect_timeout: TIMEOUT, ca_pem, proxy: None };
+        let options = ClientOptions {
+            timeout: TIMEOUT,
+            connect_timeout: TIMEOUT,
+            proxy: None,
+            ..way.options(ca_pem)
+        };
         let http = client(&options).map_err(|error| StartError::new("http-client", error))?;
         let (token, origin) = (SecretString::from(String::new()), String::new());
-        let place = Place { url, listener: Listener::Public, token, origin, private_ca };
+        let place = Place { url: way.url, listener: Listener::Public, token, origin, private_ca };
         Ok(Self { http, place })
     }
 }

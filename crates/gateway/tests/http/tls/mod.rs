@@ -184,11 +184,12 @@ pub(crate) async fn what_is_under_way_ends_well_when_it_stops(database: Database
     began.await.unwrap();
     let idle = tokio::net::TcpStream::connect(at).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    let stopping = tokio::spawn(gateway.stop());
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    go.send(()).unwrap();
-    assert_eq!(calling.await.unwrap().unwrap(), 204);
-    stopping.await.unwrap();
+    let going_on = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        go.send(()).unwrap();
+        assert_eq!(calling.await.unwrap().unwrap(), 204);
+    };
+    tokio::join!(gateway.stop(), going_on);
     assert!(world.wire().get(at, "/health", "").await.is_err(), "nobody listens");
     drop(idle);
 }

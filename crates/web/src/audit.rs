@@ -250,6 +250,7 @@ mod tests {
             access: Access::Admin,
             audit,
             summary: "",
+            docs: || crate::Docs::new(""),
         };
         vec![
             route("/act/{status}", Audit::Entry("thing.act")),
@@ -262,7 +263,7 @@ mod tests {
         let calls = Arc::clone(&kept.calls);
         let recorder: Arc<dyn Recorder> = Arc::new(kept);
         let app = App::new().wrap(from_fn(trace)).app_data(Data::from(recorder));
-        let app = init_service(app.configure(|config| mount(&table(), config))).await;
+        let app = init_service(app.configure(|config| mount(&table(), |_| None, config))).await;
         let request = TestRequest::with_uri(path).to_request();
         let call = call_service(&app, request);
         let status = call.now_or_never().map_or(0, |response| response.status().as_u16());
@@ -318,7 +319,8 @@ mod tests {
 
     #[actix_web::test]
     async fn without_a_recorder_nothing_is_done() {
-        let app = init_service(App::new().configure(|config| mount(&table(), config))).await;
+        let app =
+            init_service(App::new().configure(|config| mount(&table(), |_| None, config))).await;
         let request = TestRequest::with_uri("/act/201").to_request();
         assert_eq!(call_service(&app, request).await.status(), 500);
     }

@@ -115,6 +115,7 @@ mod tests {
             access: Access::Public,
             audit: Audit::Nothing,
             summary: "",
+            docs: || crate::Docs::new(""),
         };
         vec![
             route("/z/{tail:.*}", || web::to(|| async { "tail" })),
@@ -130,7 +131,7 @@ mod tests {
         let table = table();
         assert_eq!(places(&table), ["/a", "/b/{id}", "/z/{tail:.*}"]);
         let app = App::new().wrap(from_fn(trace)).app_data(Data::from(observer));
-        let app = init_service(app.configure(|config| mount(&table, config))).await;
+        let app = init_service(app.configure(|config| mount(&table, |_| None, config))).await;
         for (method, path, told) in [
             ("GET", "/a", "Some(0) GET 200 None"),
             ("BREW", "/a", "Some(0) BREW 405 Some(\"method_not_allowed\")"),

@@ -50,6 +50,9 @@ use world::World;
 /// How long what still runs in the background may take to notice that it is over.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
+/// How often the directory is removed from under those who still write into it.
+const REMOVALS: u32 = 100;
+
 /// How a demo ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -104,8 +107,14 @@ async fn leave_at_the_second(directory: PathBuf) {
     let Ok(mut signals) = Signals::listen() else { return };
     signals.any().await;
     signals.any().await;
-    // Nothing can be said about a failure: the way out is blocked.
-    drop(std::fs::remove_dir_all(directory));
+    // The gateway still writes there, and may put a file into a folder that was just emptied. Nothing can be
+    // said about a failure: the way out is blocked.
+    for _ in 0..REMOVALS {
+        if std::fs::remove_dir_all(&directory).is_ok() || !directory.exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     std::process::exit(1);
 }
 

@@ -146,7 +146,7 @@ impl Recorder for Handle {
         if let Some(told) = refused.take(now, call.clone())
             && shared.queue.try_send(Queued { told, written: None }).is_err()
         {
-            refused.not_told(&call);
+            refused.not_told(call);
         }
     }
 }
@@ -184,11 +184,12 @@ impl Writer {
         let mut tick = tokio::time::interval(TICK);
         let mut witnessed = Instant::now();
         let mut batch = Vec::with_capacity(AT_MOST);
+        let mut closed = false;
         loop {
             let next = tokio::select! {
                 count = self.queued.recv_many(&mut batch, AT_MOST) => Next::Write(count),
                 _ = tick.tick() => Next::Look,
-                _ = self.stopped.wait_for(|stopped| *stopped) => Next::Close,
+                _ = self.stopped.wait_for(|stopped| *stopped), if !closed => Next::Close,
             };
             match next {
                 Next::Write(0) => break,
@@ -200,7 +201,11 @@ impl Writer {
                         self.witness().await;
                     }
                 }
-                Next::Close => self.queued.close(),
+                // Whoever has a place still may use it.
+                Next::Close => {
+                    closed = true;
+                    self.queued.close();
+                }
             }
         }
         self.tell_refused(true).await;

@@ -87,7 +87,8 @@ impl HeadRow {
 }
 
 impl Store {
-    /// Where the chains end that are beyond this number, the youngest `limit` of them, in their order.
+    /// Where the chains end that are beyond this number, the youngest `limit` of them, in their order. Of our
+    /// own chain we know better than a database from which somebody may have cut.
     pub async fn audit_heads(
         &self,
         key: &AuditKey,
@@ -96,7 +97,15 @@ impl Store {
     ) -> Result<Vec<Head>, StoreError> {
         let rows: Vec<HeadRow> = on!(read self, conn =>
             sqlx::query_as(HEADS).bind(after).bind(i64::from(limit)).fetch_all(&mut *conn).await?)?;
-        Ok(rows.into_iter().rev().filter_map(|row| row.head(key)).collect())
+        let mut heads: Vec<Head> = rows.into_iter().rev().filter_map(|row| row.head(key)).collect();
+        let Some(own) = self.chain().filter(|own| own.number > after) else { return Ok(heads) };
+        let (seq, mac) = own.hold().await.committed_last();
+        if !heads.iter().any(|head| (head.chain, head.seq, head.mac) == (own.id, seq, mac)) {
+            heads.retain(|head| head.chain != own.id);
+            heads.push(Head { number: own.number, chain: own.id, seq, mac, closed: false });
+            heads.sort_by_key(|head| head.number);
+        }
+        Ok(heads)
     }
 
     /// The registered chains beyond this number, at most `limit`.

@@ -66,6 +66,14 @@ pub struct Standing {
     pub failures: u64,
     /// Calls that were turned away since entries could not be written.
     pub turned_away: u64,
+    /// Whether the last attempt to write failed.
+    pub stuck: bool,
+}
+
+/// Who knows how the log is doing.
+pub struct Watched {
+    shared: Arc<Shared>,
+    store: Store,
 }
 
 /// The log of a running gateway.
@@ -101,16 +109,9 @@ impl Log {
         Arc::new(Handle(Arc::clone(&self.shared)))
     }
 
-    /// How it is doing.
-    pub fn standing(&self) -> Standing {
-        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let waiting = WAITING - self.shared.queue.capacity();
-        Standing {
-            written: self.store.entries_written(),
-            waiting: waiting as u64,
-            failures: count(&self.shared.failures),
-            turned_away: count(&self.shared.turned_away),
-        }
+    /// Who knows how it is doing.
+    pub fn watched(&self) -> Watched {
+        Watched { shared: Arc::clone(&self.shared), store: self.store.clone() }
     }
 
     /// Writes what waits, and ends the chain.
@@ -121,6 +122,21 @@ impl Log {
         drop(self.writer.await);
         if let Err(error) = self.store.witness(CLOSE).await {
             tracing::warn!(error = %error, "the end of the audit log could not be written");
+        }
+    }
+}
+
+impl Watched {
+    /// How the log is doing.
+    pub fn standing(&self) -> Standing {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let waiting = WAITING - self.shared.queue.capacity();
+        Standing {
+            written: self.store.entries_written(),
+            waiting: waiting as u64,
+            failures: count(&self.shared.failures),
+            turned_away: count(&self.shared.turned_away),
+            stuck: self.shared.stuck.load(Ordering::Relaxed),
         }
     }
 }

@@ -64,11 +64,17 @@ pub(super) struct HeadRow {
 }
 
 /// As long as what a closing entry begins with.
-pub(super) const HEADS: &str =
+pub(crate) const HEADS: &str =
     "SELECT c.number, c.chain, c.checkpoint, e.seq, e.mac, substr(e.entry, 1, 22) AS beginning
      FROM audit_chains c LEFT JOIN audit_entries e ON e.chain = c.chain
          AND e.seq = (SELECT max(l.seq) FROM audit_entries l WHERE l.chain = c.chain)
      WHERE c.number > $1 ORDER BY c.number DESC LIMIT $2";
+
+pub(crate) const ENTRIES: &str = "SELECT seq, at, entry, prev, mac FROM audit_entries
+    WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+
+pub(crate) const NEXT: &str =
+    "SELECT chain FROM audit_entries WHERE chain > $1 ORDER BY chain LIMIT 1";
 
 const CLOSING: &str = r#"{"event":"audit.close""#;
 
@@ -123,17 +129,13 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Row>, StoreError> {
-        const PAGE: &str = "SELECT seq, at, entry, prev, mac FROM audit_entries
-            WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
         Ok(on!(read self, conn =>
-            sqlx::query_as(PAGE).bind(chain).bind(after).bind(i64::from(limit))
+            sqlx::query_as(ENTRIES).bind(chain).bind(after).bind(i64::from(limit))
                 .fetch_all(&mut *conn).await?)?)
     }
 
     /// The chain of any entry beyond this chain, in the order of their identities.
     pub async fn next_audited_chain(&self, after: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        const NEXT: &str =
-            "SELECT chain FROM audit_entries WHERE chain > $1 ORDER BY chain LIMIT 1";
         Ok(on!(read self, conn =>
             sqlx::query_scalar(NEXT).bind(after).fetch_optional(&mut *conn).await?)?)
     }

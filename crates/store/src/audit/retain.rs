@@ -8,6 +8,8 @@ use crate::{Store, StoreError};
 /// Entries that go in one commit.
 const PAGE: u32 = 1000;
 
+pub(crate) const TAKE: &str = "DELETE FROM audit_entries WHERE chain = $1 AND seq <= $2";
+
 /// What came of taking old entries away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retained {
@@ -94,7 +96,6 @@ impl Store {
     ) -> Result<bool, StoreError> {
         const LEAVE: &str = "UPDATE audit_chains SET checkpoint = $1
             WHERE number = $2 AND checkpoint IS NOT DISTINCT FROM $3";
-        const TAKE: &str = "DELETE FROM audit_entries WHERE chain = $1 AND seq <= $2";
         let mut batch = Batch::default();
         Ok(recorded!(self, conn, batch => {
             let leave = sqlx::query(LEAVE).bind(sealed).bind(number).bind(before_it);

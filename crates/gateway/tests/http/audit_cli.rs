@@ -54,11 +54,11 @@ impl Tampered {
         told["defects"].as_array().unwrap().iter().map(place).collect()
     }
 
-    /// In words, on standard error.
+    /// In words.
     fn words(&self, more: &[&str]) -> String {
         let output = self.run(&[&["verify"], more].concat());
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        String::from_utf8(output.stderr).unwrap()
+        String::from_utf8(output.stdout).unwrap()
     }
 
     async fn restore(&self) {
@@ -80,9 +80,10 @@ impl Tampered {
         let (prev, entry) = (last.mac.as_slice().try_into().unwrap(), "{}");
         let id = chain.as_slice().try_into().unwrap();
         let mac = AuditKey::new(&[9; 32]).of_entry(&id, 6, last.at, prev, entry);
-        let bytes = |bytes: &[u8]| match self.database.url.starts_with("sqlite") {
-            true => format!("x'{}'", hex::encode(bytes)),
-            false => format!("'\\x{}'", hex::encode(bytes)),
+        let sqlite = self.database.url.starts_with("sqlite");
+        let bytes = |bytes: &[u8]| {
+            let digits = hex::encode(bytes);
+            if sqlite { format!("x'{digits}'") } else { format!("'\\x{digits}'") }
         };
         let (chain, prev, mac) = (bytes(&chain), bytes(prev), bytes(&mac));
         let sql = format!(

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use portcullis_base::seal::MasterKeys;
 use portcullis_base::{Clock, Randomness};
 use portcullis_revocation::vault::{VaultError, kept_key, own_key};
-use portcullis_store::Store;
 use portcullis_store::audit::{AuditKey, Batch, CLOSE, Told};
+use portcullis_store::{Store, StoreError};
 use serde_json::{Map, Value};
 
 pub(crate) use handlers::routes;
-pub use log::{Log, Standing};
+pub use log::{Log, Standing, Watched};
 
 /// The name under which the key of the log is kept.
 const KEY: &str = "audit";
@@ -25,11 +25,11 @@ const KEY: &str = "audit";
 pub async fn begin(
     store: &Store,
     master: &MasterKeys,
-    random: &Arc<dyn Randomness>,
+    random: &dyn Randomness,
     clock: &Arc<dyn Clock>,
     what: &str,
 ) -> Result<AuditKey, VaultError> {
-    let key = AuditKey::new(&own_key(store, master, KEY, random.as_ref()).await?);
+    let key = AuditKey::new(&own_key(store, master, KEY, random).await?);
     let about = Map::from_iter([
         ("command".to_owned(), Value::from(what)),
         ("version".to_owned(), Value::from(env!("CARGO_PKG_VERSION"))),
@@ -39,20 +39,16 @@ pub async fn begin(
     Ok(key)
 }
 
-/// For commands that change the database without a gateway: a chain with this one event.
-pub async fn record_once(
+/// The one event of a command that changes the database without a gateway, and the end of its chain.
+pub(crate) async fn record_and_close(
     store: &Store,
-    master: &MasterKeys,
-    random: &Arc<dyn Randomness>,
-    clock: &Arc<dyn Clock>,
-    (command, event): (&str, &str),
-    members: &Map<String, Value>,
-) -> Result<(), VaultError> {
-    begin(store, master, random, clock, command).await?;
-    let mut members = members.clone();
+    clock: &dyn Clock,
+    event: &str,
+    mut members: Map<String, Value>,
+) -> Result<(), StoreError> {
     members.insert("by".to_owned(), serde_json::json!({ "method": "command_line" }));
     store.record(&mut Batch::new(vec![Told::new(clock.now_ms(), event, &members)])).await?;
-    Ok(store.witness(CLOSE).await?)
+    store.witness(CLOSE).await
 }
 
 /// The key of the log, where there is a log.

@@ -83,7 +83,8 @@ pub(crate) async fn parts(loaded: &Loaded) -> Result<Parts, StartError> {
     let store = open_store(config).await?;
     let vault = Vault::open(&store, &loaded.master_key, random.as_ref()).await;
     let vault = vault.map_err(of_vault)?;
-    let audit_key = audit::begin(&store, &loaded.master_key, &random, &clock, "serve").await;
+    let audit_key =
+        audit::begin(&store, &loaded.master_key, random.as_ref(), &clock, "serve").await;
     let audit_key = audit_key.map_err(of_vault)?;
     let ring = key_ring(loaded, &store, random.as_ref()).await?;
     let broker = broker::make(config, &store, &vault, &random, &clock).await?;

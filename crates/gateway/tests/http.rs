@@ -6,6 +6,8 @@
 mod abuse;
 #[path = "http/audit.rs"]
 mod audit;
+#[path = "http/audit_cli.rs"]
+mod audit_cli;
 #[path = "http/auth.rs"]
 mod auth;
 #[path = "http/broker/mod.rs"]
@@ -104,6 +106,10 @@ on_both_databases![
     audit::without_a_log_nothing_is_changed,
     audit::a_large_report_is_one_entry,
     audit::killed_under_load_nothing_answered_is_missing,
+    audit_cli::each_tampering_is_told_with_its_place,
+    audit_cli::a_head_is_taken_as_it_was_made,
+    audit_cli::an_export_is_proven_by_itself,
+    audit_cli::where_there_is_no_log_nobody_can_tell,
     leak::a_leaked_pat_is_dead_at_the_204,
     auth::only_a_good_pat_passes,
     auth::an_expired_pat_is_refused_though_it_is_remembered,

@@ -11,8 +11,8 @@ pub(crate) mod append;
 mod begin;
 mod checkpoint;
 mod key;
-mod read;
-mod retain;
+pub(crate) mod read;
+pub(crate) mod retain;
 pub mod verify;
 mod walk;
 

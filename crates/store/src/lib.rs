@@ -15,6 +15,8 @@ mod migrations;
 pub mod notices;
 mod open;
 pub mod pats;
+#[cfg(test)]
+mod plans;
 pub mod queue;
 pub mod report;
 pub mod retention;

@@ -24,7 +24,7 @@ pub struct Forgotten {
 /// An end comes after the beginning, so the index by time leads to all that ended long ago. What is looked at and
 /// kept is little: secrets that waited for long, or began anew. What still has its seal, or is still to be told
 /// of, is kept. On Postgres a row that somebody reports this moment is left to the next time.
-const FIND: Sql = Sql {
+pub(crate) const FIND: Sql = Sql {
     postgres: "SELECT created_at, fingerprint FROM revocations
         WHERE created_at <= (extract(epoch from statement_timestamp()) * 1000)::bigint - $1
             AND ended_at <= (extract(epoch from statement_timestamp()) * 1000)::bigint - $1

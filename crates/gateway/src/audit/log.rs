@@ -66,6 +66,14 @@ pub struct Standing {
     pub failures: u64,
     /// Calls that were turned away since entries could not be written.
     pub turned_away: u64,
+    /// Whether the last attempt to write failed.
+    pub stuck: bool,
+}
+
+/// Who knows how the log is doing.
+pub struct Watched {
+    shared: Arc<Shared>,
+    store: Store,
 }
 
 /// The log of a running gateway.
@@ -101,16 +109,9 @@ impl Log {
         Arc::new(Handle(Arc::clone(&self.shared)))
     }
 
-    /// How it is doing.
-    pub fn standing(&self) -> Standing {
-        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let waiting = WAITING - self.shared.queue.capacity();
-        Standing {
-            written: self.store.entries_written(),
-            waiting: waiting as u64,
-            failures: count(&self.shared.failures),
-            turned_away: count(&self.shared.turned_away),
-        }
+    /// Who knows how it is doing.
+    pub fn watched(&self) -> Watched {
+        Watched { shared: Arc::clone(&self.shared), store: self.store.clone() }
     }
 
     /// Writes what waits, and ends the chain.
@@ -121,6 +122,21 @@ impl Log {
         drop(self.writer.await);
         if let Err(error) = self.store.witness(CLOSE).await {
             tracing::warn!(error = %error, "the end of the audit log could not be written");
+        }
+    }
+}
+
+impl Watched {
+    /// How the log is doing.
+    pub fn standing(&self) -> Standing {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let waiting = WAITING - self.shared.queue.capacity();
+        Standing {
+            written: self.store.entries_written(),
+            waiting: waiting as u64,
+            failures: count(&self.shared.failures),
+            turned_away: count(&self.shared.turned_away),
+            stuck: self.shared.stuck.load(Ordering::Relaxed),
         }
     }
 }
@@ -146,7 +162,7 @@ impl Recorder for Handle {
         if let Some(told) = refused.take(now, call.clone())
             && shared.queue.try_send(Queued { told, written: None }).is_err()
         {
-            refused.not_told(&call);
+            refused.not_told(call);
         }
     }
 }
@@ -184,11 +200,12 @@ impl Writer {
         let mut tick = tokio::time::interval(TICK);
         let mut witnessed = Instant::now();
         let mut batch = Vec::with_capacity(AT_MOST);
+        let mut closed = false;
         loop {
             let next = tokio::select! {
                 count = self.queued.recv_many(&mut batch, AT_MOST) => Next::Write(count),
                 _ = tick.tick() => Next::Look,
-                _ = self.stopped.wait_for(|stopped| *stopped) => Next::Close,
+                _ = self.stopped.wait_for(|stopped| *stopped), if !closed => Next::Close,
             };
             match next {
                 Next::Write(0) => break,
@@ -200,7 +217,11 @@ impl Writer {
                         self.witness().await;
                     }
                 }
-                Next::Close => self.queued.close(),
+                // Whoever has a place still may use it.
+                Next::Close => {
+                    closed = true;
+                    self.queued.close();
+                }
             }
         }
         self.tell_refused(true).await;

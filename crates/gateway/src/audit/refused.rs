@@ -40,12 +40,7 @@ pub(super) struct Refused(HashMap<Kind, Count>);
 impl Refused {
     /// Takes a refused call; gives the entry of one that is the first of its kind.
     pub(super) fn take(&mut self, now: i64, mut call: Call) -> Option<Told> {
-        let mut kind = kind(&call);
-        if self.0.len() >= KINDS && !self.0.contains_key(&kind) {
-            // From anywhere, by anybody: routes and codes are few.
-            (call.address, call.noted.by) = (None, None);
-            (kind.address, kind.by) = (None, None);
-        }
+        let kind = self.fold(&mut call);
         if let Some(count) = self.0.get_mut(&kind) {
             count.more += 1;
             return None;
@@ -56,10 +51,22 @@ impl Refused {
     }
 
     /// An entry that there was no place for.
-    pub(super) fn not_told(&mut self, call: &Call) {
-        if let Some(count) = self.0.get_mut(&kind(call)) {
+    pub(super) fn not_told(&mut self, mut call: Call) {
+        let kind = self.fold(&mut call);
+        if let Some(count) = self.0.get_mut(&kind) {
             count.more += 1;
         }
+    }
+
+    /// The kind under which a call is counted.
+    fn fold(&self, call: &mut Call) -> Kind {
+        let mut kind = kind(call);
+        if self.0.len() >= KINDS && !self.0.contains_key(&kind) {
+            // From anywhere, by anybody: routes and codes are few.
+            (call.address, call.noted.by) = (None, None);
+            (kind.address, kind.by) = (None, None);
+        }
+        kind
     }
 
     /// What was counted and is over; everything, where `all` is to be told.
@@ -138,5 +145,20 @@ mod tests {
         assert_eq!(rest.len(), 1);
         assert!(rest[0].entry.contains(&format!(r#""count":{}"#, 100_000 - first)), "{rest:?}");
         assert!(!rest[0].entry.contains("address"));
+    }
+
+    #[test]
+    fn what_there_was_no_place_for_is_counted() {
+        let mut refused = Refused::default();
+        for n in 0..=300 {
+            if refused.take(0, call(n)).is_some() {
+                refused.not_told(call(n));
+            }
+        }
+        let count = |told: &Told| {
+            let entry: serde_json::Value = serde_json::from_str(&told.entry).unwrap();
+            entry["count"].as_u64().unwrap()
+        };
+        assert_eq!(refused.over(0, true).iter().map(count).sum::<u64>(), 301);
     }
 }

@@ -1,16 +1,18 @@
 //! `portcullis secrets rotate-master-key`
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_base::Randomness;
 use portcullis_base::fault::{Point, point};
 use portcullis_base::seal::{MasterKey, MasterKeys};
-use portcullis_revocation::vault::{Rotation, Vault, rotate as change};
+use portcullis_base::{Clock, Randomness, SystemClock};
+use portcullis_revocation::vault::{self, Rotation, Vault};
 use portcullis_store::Store;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::output::Output;
 use super::runtime;
+use crate::audit;
 use crate::compose::{of_vault, open_store};
 use crate::config::{self, Config, Sources};
 use crate::data_dir::{Opened, SecretName};
@@ -66,7 +68,7 @@ async fn to_configured(
     let keys = MasterKeys::new(key.clone(), previous);
     let rotation = change(&store, &keys, HEARD, random).await;
     store.close().await;
-    rotation.map_err(of_vault)
+    rotation
 }
 
 /// At each moment the secrets file has every key that the database hangs on, so that a start succeeds
@@ -103,9 +105,33 @@ async fn with_file(
         point(Point::MasterKeyMade);
         MasterKeys::new(fresh, vec![kept])
     };
-    let rotation = change(store, &keys, Duration::ZERO, random).await.map_err(of_vault)?;
+    let rotation = change(store, &keys, Duration::ZERO, random).await?;
     let secrets = read(sources)?.secrets;
     sources.data_dir.change_master_key(secrets, &keys.all()[0], None, random)?;
+    Ok(rotation)
+}
+
+/// A chain of the audit log is begun before anything is changed, and says in the end what came of it.
+async fn change(
+    store: &Store,
+    keys: &MasterKeys,
+    heard: Duration,
+    random: &dyn Randomness,
+) -> Result<Rotation, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let begun = audit::begin(store, keys, random, &clock, "secrets rotate-master-key").await;
+    begun.map_err(of_vault)?;
+    let rotation = vault::rotate(store, keys, heard, random).await;
+    let outcome = if rotation.is_ok() { "done" } else { "failed" };
+    let mut members = Map::from_iter([("outcome".to_owned(), outcome.into())]);
+    if let Ok(Rotation { version, wrapped, sealed, lost }) = &rotation {
+        let touched: Value =
+            json!({ "version": version, "wrapped": wrapped, "sealed": sealed, "lost": lost });
+        members.insert("touched".to_owned(), touched);
+    }
+    let told = audit::record_and_close(store, clock.as_ref(), "master_key.change", members).await;
+    let rotation = rotation.map_err(of_vault)?;
+    told.map_err(|error| StartError::new("audit-log", error))?;
     Ok(rotation)
 }
 

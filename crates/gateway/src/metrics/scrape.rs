@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use super::list;
 use super::page::Page;
 use super::waiting::number;
+use crate::audit::{Standing, Watched};
 use crate::auth::Chain;
 use crate::compose::Jobs;
 use crate::pats::Pats;
@@ -39,6 +40,9 @@ pub(super) fn parts(request: &HttpRequest, now: OffsetDateTime, page: &mut Page)
     if let Some(proxy) = request.app_data::<Data<OidcProxy>>() {
         resigned(proxy.resigner(), now, page);
     }
+    if let Some(audit) = request.app_data::<Data<Watched>>() {
+        written_down(audit.standing(), page);
+    }
     if let Some(file) = request.app_data::<Data<KeyFile>>() {
         page.set(list::SIGNING_FILE_FAULT, [], truth(file.fault().is_some()));
     }
@@ -54,6 +58,14 @@ fn auth(chain: &Chain, now: OffsetDateTime, page: &mut Page) {
     for (issuer, stats) in chain.tokens() {
         tokens(page, "auth", issuer, &stats);
     }
+}
+
+fn written_down(audit: Standing, page: &mut Page) {
+    page.count(list::AUDIT_WRITTEN, [], number(audit.written));
+    page.set(list::AUDIT_WAITING, [], number(audit.waiting));
+    page.set(list::AUDIT_STUCK, [], truth(audit.stuck));
+    page.count(list::AUDIT_FAILURES, [], number(audit.failures));
+    page.count(list::AUDIT_TURNED_AWAY, [], number(audit.turned_away));
 }
 
 fn own_tokens(pats: &Pats, page: &mut Page) {

@@ -20,6 +20,7 @@ use portcullis_web::Recorder;
 use super::drain::Drain;
 use super::reload::Reloadable;
 use crate::admin::Admins;
+use crate::audit::Watched;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
 use crate::metrics::Metrics;
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     documents: Data<Documents>,
     recorder: Data<dyn Recorder>,
     audit_key: Data<AuditKey>,
+    audit: Data<Watched>,
 }
 
 /// What works in the background once it is started.
@@ -74,6 +76,7 @@ pub(super) struct Made {
     pub(super) certificates: Certificates,
     pub(super) documents: Documents,
     pub(super) recorder: Arc<dyn Recorder>,
+    pub(super) audit: Watched,
 }
 
 /// Parts, by who takes them.
@@ -99,6 +102,7 @@ pub(super) fn divided(parts: Parts, made: Made) -> (Shared, Engines) {
         documents: Data::new(made.documents),
         recorder: Data::from(made.recorder),
         audit_key: Data::new(parts.audit_key),
+        audit: Data::new(made.audit),
     };
     let engines = Engines {
         vault: parts.vault,
@@ -135,7 +139,8 @@ impl Shared {
             .app_data(self.metrics.clone())
             .app_data(self.documents.clone())
             .app_data(self.recorder.clone())
-            .app_data(self.audit_key.clone());
+            .app_data(self.audit_key.clone())
+            .app_data(self.audit.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());
         give(config, self.jobs.as_ref());

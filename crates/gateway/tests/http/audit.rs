@@ -145,6 +145,11 @@ pub(crate) async fn without_a_log_nothing_is_changed(database: Database) {
     let turned_away = gateway.pats(Method::DELETE, &format!("/{}", pat.id), None).await;
     assert_eq!((turned_away.status, turned_away.header("retry-after")), (503, Some("5")));
     assert_eq!(gateway.auth(&pat.token).await.status, 200, "it is not revoked");
+    let page = send(gateway.admin_request(Method::GET, "/metrics").bearer_auth(ADMIN)).await.text;
+    for line in ["portcullis_audit_stuck 1", "portcullis_audit_calls_turned_away_total 1"] {
+        assert!(page.lines().any(|one| one == line), "{line}: {page}");
+    }
+    assert!(!page.contains("portcullis_audit_write_failures_total 0"), "{page}");
     execute(&database.url, "ALTER TABLE hidden RENAME TO audit_entries").await;
     eventually(Duration::from_secs(10), async || {
         let answer = gateway.pats(Method::DELETE, &format!("/{}", pat.id), None).await;
@@ -154,6 +159,10 @@ pub(crate) async fn without_a_log_nothing_is_changed(database: Database) {
     let entries = gateway.audited().await;
     let events: Vec<&Value> = entries.iter().map(|entry| &entry["event"]).collect();
     assert_eq!(events, ["audit.open", "pat.create", "pat.create", "pat.revoke"], "in their order");
+    let page = send(gateway.admin_request(Method::GET, "/metrics").bearer_auth(ADMIN)).await.text;
+    for line in ["portcullis_audit_stuck 0", "portcullis_audit_entries_total 4"] {
+        assert!(page.lines().any(|one| one == line), "{line}: {page}");
+    }
     gateway.stop().await;
 }
 

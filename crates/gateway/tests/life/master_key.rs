@@ -70,6 +70,21 @@ impl Kept {
     }
 }
 
+/// The log is whole, wherever it was cut off, and says how often the key was changed.
+fn assert_told(folder: &Path, changes: usize) {
+    let audit = |what: &str| {
+        let arguments = ["audit", what, "--config", "portcullis.toml"];
+        let output = portcullis(&shipped(), folder, &arguments, &[]);
+        assert!(output.status.success(), "{what}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    audit("verify");
+    let log = audit("export");
+    assert_eq!(log.matches(r#"{"event":"master_key.change""#).count(), changes, "{log}");
+    assert!(log.contains(r#""by":{"method":"command_line"}"#), "{log}");
+    assert!(log.matches(r#""command":"secrets rotate-master-key""#).count() > changes, "{log}");
+}
+
 fn killed(folder: &Path, point: Point, count: u32) {
     let order = format!("{} {count}", point.name());
     let output = portcullis(&faulty(), folder, &CHANGE, &[("PORTCULLIS_FAULT", &order)]);
@@ -116,6 +131,7 @@ async fn wherever_it_is_cut_off_the_next_start_works_on_sqlite() {
         kept.assert_kept(&gateway).await;
         gateway.stop();
     }
+    assert_told(folder, STEPS.len());
     // The tokens are those of before, and an old file opens nothing.
     let tokens = |text: &str| text.lines().filter(|l| l.contains("_token = ")).count();
     assert_eq!((tokens(&first), tokens(&secrets(folder))), (2, 2));
@@ -186,6 +202,7 @@ async fn replicas_go_on_while_it_is_changed_on_postgres() {
     assert_eq!(one.auth(&kept.alive).await, 200);
     one.stop();
     assert!(dump(database.url()).contains("master-key-check/2"), "the dump has the keys");
+    assert_told(&folders[0], 1);
     configure(&old);
     let refused =
         portcullis(&shipped(), &folders[0], &["serve", "--config", "portcullis.toml"], &[]);

@@ -3,6 +3,7 @@
 //! Whoever writes holds the end of the chain from before its rows are linked until they are committed, and
 //! takes it last, after its connection and its locks: so nobody who holds it waits for anybody.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,9 +15,13 @@ use super::{AuditKey, ChainId, Mac, Told};
 use crate::dialect::Sql;
 use crate::{Store, StoreError};
 
-/// The end of the chain as the database has it.
-pub(crate) const LAST: &str =
-    "SELECT seq, mac FROM audit_entries WHERE chain = $1 ORDER BY seq DESC LIMIT 1";
+/// The end of the chain as the database has it. No entry of ours has a number beyond 2^62, so that the next
+/// one can always be counted, whatever somebody else wrote there.
+pub(crate) const LAST: &str = "SELECT seq, mac FROM audit_entries
+    WHERE chain = $1 AND seq < 4611686018427387904 ORDER BY seq DESC LIMIT 1";
+
+/// Attempts of which nobody heard that are remembered; more than can be under way at a time.
+const REMEMBERED: usize = 64;
 
 pub(crate) const APPEND: Sql = Sql {
     postgres: "INSERT INTO audit_entries (chain, seq, at, entry, prev, mac)
@@ -49,6 +54,7 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) key: AuditKey,
+    pub(crate) number: i64,
     pub(crate) id: ChainId,
     pub(crate) clock: Arc<dyn Clock>,
     end: Arc<Mutex<End>>,
@@ -59,10 +65,11 @@ pub(crate) struct Chain {
 struct End {
     seq: i64,
     mac: Mac,
-    /// What may or may not be committed.
-    tried: Option<(i64, Mac)>,
+    /// Attempts of which nobody has heard. One of them may be committed, or will be: a database that was slow
+    /// to answer may commit after the next one was tried. All begin behind the same entry, so no second one can.
+    tried: VecDeque<(i64, Mac)>,
     /// What was found committed after nobody had heard of it.
-    found: Option<Mac>,
+    found: VecDeque<Mac>,
 }
 
 /// The end of the chain in one writer's hands.
@@ -73,10 +80,16 @@ pub(crate) struct Link {
 }
 
 impl Chain {
-    /// One whose first entry is committed, with this MAC.
-    pub(super) fn new(key: AuditKey, id: ChainId, clock: Arc<dyn Clock>, opening: Mac) -> Self {
-        let end = End { seq: 0, mac: opening, tried: None, found: None };
-        Self { key, id, clock, end: Arc::new(Mutex::new(end)), written: AtomicU64::new(1) }
+    /// One of this number, whose first entry is committed, with this MAC.
+    pub(super) fn new(
+        key: AuditKey,
+        (number, id): (i64, ChainId),
+        clock: Arc<dyn Clock>,
+        opening: Mac,
+    ) -> Self {
+        let (tried, found) = (VecDeque::new(), VecDeque::new());
+        let end = End { seq: 0, mac: opening, tried, found };
+        Self { key, number, id, clock, end: Arc::new(Mutex::new(end)), written: AtomicU64::new(1) }
     }
 
     pub(crate) async fn hold(&self) -> Link {
@@ -101,27 +114,35 @@ impl Chain {
 }
 
 impl Link {
+    /// The last entry that is known to be committed.
+    pub(super) fn committed_last(&self) -> (i64, Mac) {
+        (self.end.seq, self.end.mac)
+    }
+
     /// Whether the database has to be asked where the chain ends.
     pub(crate) fn is_unsure(&self) -> bool {
-        self.end.tried.is_some()
+        !self.end.tried.is_empty()
     }
 
     /// The database's answer.
     pub(crate) fn learn(&mut self, last: Option<(i64, Vec<u8>)>) {
-        let Some((seq, mac)) = self.end.tried.take() else { return };
         let Some((last, last_mac)) = last else { return };
-        if last >= seq && (last, last_mac.as_slice()) == (seq, mac.as_slice()) {
-            (self.end.seq, self.end.mac, self.end.found) = (seq, mac, Some(mac));
+        let is_last = |(seq, mac): &&(i64, Mac)| (*seq, mac.as_slice()) == (last, &last_mac);
+        if let Some((seq, mac)) = self.end.tried.iter().find(is_last).copied() {
+            (self.end.seq, self.end.mac) = (seq, mac);
+            self.end.tried.clear();
+            push(&mut self.end.found, mac);
         } else if last > self.end.seq {
             tracing::error!(audit.seq = last, "the audit log has entries that nobody here wrote");
             // Beyond them, and linked to our own: `audit verify` tells which ones they are.
             self.end.seq = last;
+            self.end.tried.clear();
         }
     }
 
     /// Whether these were committed by an attempt of which nobody heard.
     pub(crate) fn has(&self, batch: &Batch) -> bool {
-        batch.tried.is_some() && batch.tried == self.end.found
+        batch.tried.is_some_and(|tried| self.end.found.contains(&tried))
     }
 
     /// The rows of these entries, as [`APPEND`] takes them.
@@ -134,20 +155,39 @@ impl Link {
             rows.push(json!([seq, told.at, told.entry, hex::encode(prev), hex::encode(mac)]));
             prev = mac;
         }
-        self.end.tried = Some((seq, prev));
+        if !self.end.tried.contains(&(seq, prev)) {
+            push(&mut self.end.tried, (seq, prev));
+        }
         self.next = Some((seq, prev));
         self.count = rows.len() as u64;
         batch.tried = Some(prev);
         Value::Array(rows).to_string()
     }
 
+    /// So many rows were taken by the database. One that drops some without an error, by a trigger or a rule,
+    /// must not have us answer that they are there.
+    pub(crate) fn all_taken(&self, rows: u64) -> Result<(), sqlx::Error> {
+        if rows == self.count {
+            return Ok(());
+        }
+        Err(sqlx::Error::Protocol("the database drops entries of the audit log".into()))
+    }
+
     /// The rows are committed.
     pub(crate) fn committed(mut self, chain: &Chain) {
         if let Some((seq, mac)) = self.next {
-            (self.end.seq, self.end.mac, self.end.tried) = (seq, mac, None);
+            (self.end.seq, self.end.mac) = (seq, mac);
+            self.end.tried.clear();
             chain.written.fetch_add(self.count, Ordering::Relaxed);
         }
     }
+}
+
+fn push<T>(remembered: &mut VecDeque<T>, one: T) {
+    if remembered.len() == REMEMBERED {
+        remembered.pop_front();
+    }
+    remembered.push_back(one);
 }
 
 /// Runs `$body` in a transaction, and in the same one writes what it has put into `$batch` into the chain,
@@ -182,11 +222,12 @@ macro_rules! recorded {
             }
             if !end.has(&$batch) {
                 let rows = end.rows(chain, &mut $batch);
-                sqlx::query($store.text($crate::audit::append::APPEND))
+                let taken = sqlx::query($store.text($crate::audit::append::APPEND))
                     .bind(chain.id.as_slice())
                     .bind(rows)
                     .execute(&mut *transaction)
                     .await?;
+                end.all_taken(taken.rows_affected())?;
             }
             link = Some((end, chain));
         }
@@ -210,5 +251,58 @@ impl Store {
     /// How many entries this process has written.
     pub fn entries_written(&self) -> u64 {
         self.chain().map_or(0, |chain| chain.written.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_base::SystemClock;
+
+    use super::*;
+
+    fn batch(n: i64) -> Batch {
+        Batch::new(vec![Told { at: n, entry: "{}".to_owned() }])
+    }
+
+    /// One whose answer never came.
+    async fn try_unheard(chain: &Chain, batch: &mut Batch, last: Option<(i64, Vec<u8>)>) {
+        let mut link = chain.hold().await;
+        if link.is_unsure() {
+            link.learn(last);
+        }
+        assert!(!link.has(batch));
+        link.rows(chain, batch);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_committed_late_is_known_after_others_were_tried() {
+        let opening = [1; 32];
+        let chain =
+            Chain::new(AuditKey::new(&[7; 32]), (1, [2; 16]), Arc::new(SystemClock), opening);
+        let (mut late, mut other) = (batch(1), batch(2));
+        try_unheard(&chain, &mut late, None).await;
+        // The database does not have it yet, and stops the next one, since it is about to have it.
+        try_unheard(&chain, &mut other, Some((0, opening.to_vec()))).await;
+        let mac = late.tried.unwrap();
+        let mut link = chain.hold().await;
+        assert!(link.is_unsure());
+        link.learn(Some((1, mac.to_vec())));
+        assert!(link.has(&late) && !link.has(&other));
+        assert_eq!((link.end.seq, link.end.mac), (1, mac));
+        link.rows(&chain, &mut other);
+        link.committed(&chain);
+        let link = chain.hold().await;
+        assert!(link.has(&late) && !link.is_unsure());
+        assert_eq!(link.end.seq, 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_of_attempts_is_bounded() {
+        let chain =
+            Chain::new(AuditKey::new(&[7; 32]), (1, [2; 16]), Arc::new(SystemClock), [1; 32]);
+        for n in 0..1000 {
+            try_unheard(&chain, &mut batch(n), None).await;
+        }
+        assert_eq!(chain.hold().await.end.tried.len(), REMEMBERED);
     }
 }

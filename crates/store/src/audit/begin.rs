@@ -30,8 +30,8 @@ impl Store {
         let mut attempts = 0;
         loop {
             match self.open_chain(&key, &id, clock.as_ref(), about).await {
-                Ok(opening) => {
-                    self.set_chain(Chain::new(key, id, clock, opening));
+                Ok((number, opening)) => {
+                    self.set_chain(Chain::new(key, (number, id), clock, opening));
                     return Ok(());
                 }
                 // Somebody else has taken the number.
@@ -51,7 +51,7 @@ impl Store {
         id: &ChainId,
         clock: &dyn Clock,
         about: &Map<String, Value>,
-    ) -> Result<Mac, StoreError> {
+    ) -> Result<(i64, Mac), StoreError> {
         const LAST: &str = "SELECT c.number, c.chain, c.checkpoint, e.mac FROM audit_chains c
              LEFT JOIN audit_entries e ON e.chain = c.chain AND e.seq = 0
              ORDER BY c.number DESC LIMIT 1";
@@ -77,7 +77,7 @@ impl Store {
                 .bind(NOTHING_BEFORE.as_slice()).bind(mac.as_slice())
                 .execute(&mut *transaction).await?;
             transaction.commit().await?;
-            mac
+            (number, mac)
         })?)
     }
 

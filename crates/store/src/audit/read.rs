@@ -64,11 +64,17 @@ pub(super) struct HeadRow {
 }
 
 /// As long as what a closing entry begins with.
-pub(super) const HEADS: &str =
+pub(crate) const HEADS: &str =
     "SELECT c.number, c.chain, c.checkpoint, e.seq, e.mac, substr(e.entry, 1, 22) AS beginning
      FROM audit_chains c LEFT JOIN audit_entries e ON e.chain = c.chain
          AND e.seq = (SELECT max(l.seq) FROM audit_entries l WHERE l.chain = c.chain)
      WHERE c.number > $1 ORDER BY c.number DESC LIMIT $2";
+
+pub(crate) const ENTRIES: &str = "SELECT seq, at, entry, prev, mac FROM audit_entries
+    WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+
+pub(crate) const NEXT: &str =
+    "SELECT chain FROM audit_entries WHERE chain > $1 ORDER BY chain LIMIT 1";
 
 const CLOSING: &str = r#"{"event":"audit.close""#;
 
@@ -87,7 +93,8 @@ impl HeadRow {
 }
 
 impl Store {
-    /// Where the chains end that are beyond this number, the youngest `limit` of them, in their order.
+    /// Where the chains end that are beyond this number, the youngest `limit` of them, in their order. Of our
+    /// own chain we know better than a database from which somebody may have cut.
     pub async fn audit_heads(
         &self,
         key: &AuditKey,
@@ -96,7 +103,15 @@ impl Store {
     ) -> Result<Vec<Head>, StoreError> {
         let rows: Vec<HeadRow> = on!(read self, conn =>
             sqlx::query_as(HEADS).bind(after).bind(i64::from(limit)).fetch_all(&mut *conn).await?)?;
-        Ok(rows.into_iter().rev().filter_map(|row| row.head(key)).collect())
+        let mut heads: Vec<Head> = rows.into_iter().rev().filter_map(|row| row.head(key)).collect();
+        let Some(own) = self.chain().filter(|own| own.number > after) else { return Ok(heads) };
+        let (seq, mac) = own.hold().await.committed_last();
+        if !heads.iter().any(|head| (head.chain, head.seq, head.mac) == (own.id, seq, mac)) {
+            heads.retain(|head| head.chain != own.id);
+            heads.push(Head { number: own.number, chain: own.id, seq, mac, closed: false });
+            heads.sort_by_key(|head| head.number);
+        }
+        Ok(heads)
     }
 
     /// The registered chains beyond this number, at most `limit`.
@@ -114,17 +129,13 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Row>, StoreError> {
-        const PAGE: &str = "SELECT seq, at, entry, prev, mac FROM audit_entries
-            WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
         Ok(on!(read self, conn =>
-            sqlx::query_as(PAGE).bind(chain).bind(after).bind(i64::from(limit))
+            sqlx::query_as(ENTRIES).bind(chain).bind(after).bind(i64::from(limit))
                 .fetch_all(&mut *conn).await?)?)
     }
 
     /// The chain of any entry beyond this chain, in the order of their identities.
     pub async fn next_audited_chain(&self, after: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        const NEXT: &str =
-            "SELECT chain FROM audit_entries WHERE chain > $1 ORDER BY chain LIMIT 1";
         Ok(on!(read self, conn =>
             sqlx::query_scalar(NEXT).bind(after).fetch_optional(&mut *conn).await?)?)
     }

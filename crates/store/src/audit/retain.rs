@@ -8,6 +8,8 @@ use crate::{Store, StoreError};
 /// Entries that go in one commit.
 const PAGE: u32 = 1000;
 
+pub(crate) const TAKE: &str = "DELETE FROM audit_entries WHERE chain = $1 AND seq <= $2";
+
 /// What came of taking old entries away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retained {
@@ -49,6 +51,7 @@ impl Store {
             return Ok(());
         }
         let left = left.flatten();
+        let mut before_it = row.checkpoint.clone();
         let mut walk = Walk::new(chain, left.as_ref(), false);
         loop {
             let rows = self.audit_entries(&chain, walk.last(), PAGE).await?;
@@ -67,7 +70,12 @@ impl Store {
                 let at = self.chain().map_or(before, |own| own.clock.now_ms());
                 let (seq, closed) = (walk.last(), walk.is_closed());
                 let left = Checkpoint { seq, mac, opening, closed, at };
-                self.take_away(key, row.number, &chain, &left).await?;
+                let sealed = left.sealed(key, row.number, &chain);
+                if !self.take_away(row.number, &chain, &left, (&sealed, before_it.as_ref())).await?
+                {
+                    return Ok(());
+                }
+                before_it = Some(sealed);
                 retained.removed += old as u64;
             }
             // What this adds to our own chain is not for this time.
@@ -77,27 +85,30 @@ impl Store {
         }
     }
 
+    /// Whether it did. Not where the checkpoint is another one by now than `before_it`: somebody else has gone
+    /// further, and ours would vouch for less than is gone.
     async fn take_away(
         &self,
-        key: &AuditKey,
         number: i64,
         chain: &ChainId,
         left: &Checkpoint,
-    ) -> Result<(), StoreError> {
-        const LEAVE: &str = "UPDATE audit_chains SET checkpoint = $1 WHERE number = $2";
-        const TAKE: &str = "DELETE FROM audit_entries WHERE chain = $1 AND seq <= $2";
-        let sealed = left.sealed(key, number, chain);
+        (sealed, before_it): (&[u8], Option<&Vec<u8>>),
+    ) -> Result<bool, StoreError> {
+        const LEAVE: &str = "UPDATE audit_chains SET checkpoint = $1
+            WHERE number = $2 AND checkpoint IS NOT DISTINCT FROM $3";
         let mut batch = Batch::default();
         Ok(recorded!(self, conn, batch => {
-            sqlx::query(LEAVE).bind(&sealed).bind(number).execute(&mut *conn).await?;
+            let leave = sqlx::query(LEAVE).bind(sealed).bind(number).bind(before_it);
+            let ours = leave.execute(&mut *conn).await?.rows_affected() == 1;
             let taken = sqlx::query(TAKE).bind(chain.as_slice()).bind(left.seq);
-            let taken = taken.execute(&mut *conn).await?.rows_affected();
+            let taken = if ours { taken.execute(&mut *conn).await?.rows_affected() } else { 0 };
             let members = serde_json::json!({
                 "chain": hex::encode(chain), "upto": left.seq, "entries": taken,
             });
-            if let (Some(own), Some(members)) = (self.chain(), members.as_object()) {
+            if let (true, Some(own), Some(members)) = (ours, self.chain(), members.as_object()) {
                 batch.told.push(own.tell("audit.retention", members));
             }
+            ours
         })?)
     }
 }

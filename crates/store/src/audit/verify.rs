@@ -45,6 +45,8 @@ pub enum Fault {
     },
     /// The chain is not there, of which the order of chains, an exported head or another chain knows.
     NoChain,
+    /// It is whole, and not the entry that was there when a head was exported.
+    Rewritten,
     /// Its chain is not registered.
     Unregistered,
     /// What retention left was not sealed for this chain.
@@ -65,6 +67,7 @@ impl Fault {
             Self::Repeated => "repeated",
             Self::Cut { .. } => "cut",
             Self::NoChain => "no_chain",
+            Self::Rewritten => "rewritten",
             Self::Unregistered => "unregistered",
             Self::BadCheckpoint => "bad_checkpoint",
             Self::Misplaced => "misplaced",
@@ -128,6 +131,8 @@ pub struct Verifier<'a> {
     walks: BTreeMap<ChainId, (i64, Walk, Option<i64>)>,
     /// The last entry of each chain of which somebody knows.
     known: BTreeMap<ChainId, i64>,
+    /// The MACs of the entries that exported heads name.
+    exported: BTreeMap<(ChainId, i64), super::Mac>,
     last_number: i64,
     before: Option<(ChainId, Option<super::Mac>)>,
     places: i64,
@@ -140,13 +145,19 @@ pub struct Verifier<'a> {
 impl<'a> Verifier<'a> {
     /// Under this key. `heads` were exported before, and are proven.
     pub fn new(key: &'a AuditKey, heads: &[Head], tell: &'a mut dyn FnMut(Defect)) -> Self {
-        let known = heads.iter().map(|head| (head.chain, head.seq)).collect();
+        let mut known = BTreeMap::new();
+        for head in heads {
+            let seq = known.entry(head.chain).or_insert(head.seq);
+            *seq = head.seq.max(*seq);
+        }
+        let exported = heads.iter().map(|head| ((head.chain, head.seq), head.mac)).collect();
         let (walks, places) = (BTreeMap::new(), PLACES);
         Self {
             key,
             tell,
             walks,
             known,
+            exported,
             last_number: 0,
             before: None,
             places,
@@ -175,6 +186,11 @@ impl<'a> Verifier<'a> {
             self.wrong(Some(row.number), Some(row.chain.clone()), Fault::BadCheckpoint);
         }
         let left = opened.flatten();
+        if let Some(left) = &left
+            && self.exported.get(&(chain, left.seq)).is_some_and(|mac| *mac != left.mac)
+        {
+            self.wrong(Some(row.number), Some(row.chain.clone()), Fault::Rewritten);
+        }
         let walk = Walk::new(chain, left.as_ref(), partial);
         self.walks.insert(chain, (row.number, walk.clone(), left.map(|left| left.seq)));
         Some(walk)
@@ -187,6 +203,7 @@ impl<'a> Verifier<'a> {
         self.report(walk, found);
         self.entries += 1;
         if whole {
+            self.compare(walk, row);
             self.learn(walk, row);
         }
     }
@@ -277,6 +294,21 @@ impl<'a> Verifier<'a> {
         self.places -= tried;
         let (chain, seq) = found?;
         Some(Fault::Moved { chain, seq })
+    }
+
+    /// Whoever has the key can write the log anew, but not what was exported of it.
+    fn compare(&mut self, walk: &Walk, row: &Row) {
+        let exported = self.exported.get(&(walk.chain, row.seq));
+        if exported.is_some_and(|mac| row.mac != mac) {
+            let number = self.walks.get(&walk.chain).map(|kept| kept.0);
+            (self.tell)(Defect {
+                number,
+                chain: Some(walk.chain.to_vec()),
+                seq: Some(row.seq),
+                at: Some(row.at),
+                fault: Fault::Rewritten,
+            });
+        }
     }
 
     /// What a whole entry tells of other chains. Only ours are read at all.

@@ -241,12 +241,84 @@ pub(crate) async fn a_cut_tail_is_known_to_a_head_and_to_later_chains(db: Databa
     let (defects, _) = verify(&db.store, &heads).await;
     let found: Vec<_> = defects.iter().map(|one| (one.number, one.seq, &one.fault)).collect();
     assert_eq!(found, [(Some(2), Some(8), &Fault::Cut { to: 10 })]);
-    // The process goes on, and leaves the gap.
+    let seventh = db.store.audit_entries(&TWO, 6, 1).await.unwrap().remove(0);
+    let mut older = heads.clone();
+    (older[1].seq, older[1].mac) = (7, seventh.mac.try_into().unwrap());
+    for both in [[heads.clone(), older.clone()].concat(), [older, heads.clone()].concat()] {
+        assert_eq!(verify(&db.store, &both).await.0, defects, "in whatever order they are given");
+    }
+    // The process itself knows its end, and goes on: the gap is left.
+    assert_eq!(db.store.audit_heads(&key(), 0, 100).await.unwrap(), heads);
     record(&db.store, 20..21).await;
     assert!(wrong(&db.store).await.contains(&(Some(2), Some(8), Fault::Missing { to: 10 })));
     tamper(&db, "DELETE FROM audit_entries WHERE chain = ?1 AND seq > 9").await;
     let cut = (Some(1), Some(10), Fault::Cut { to: 11 });
     assert!(wrong(&db.store).await.contains(&cut), "the second chain knows");
+}
+
+/// With the key the log can be written anew, and is whole; what was exported of it says otherwise.
+pub(crate) async fn what_was_written_anew_is_known_to_a_head(db: Database) {
+    let db = written(db).await;
+    let heads = db.store.audit_heads(&key(), 0, 100).await.unwrap();
+    let last = db.store.audit_entries(&TWO, 9, 1).await.unwrap().remove(0);
+    let (prev, other) = (last.prev.as_slice().try_into().unwrap(), told(77));
+    let mac = hex::encode(key().of_entry(&TWO, 10, other.at, prev, &other.entry));
+    let mac = if db.store.is_shared() { format!("'\\x{mac}'") } else { format!("x'{mac}'") };
+    let Told { at, entry } = other;
+    let set = format!("at = {at}, entry = '{entry}', mac = {mac}");
+    tamper(&db, &format!("UPDATE audit_entries SET {set} WHERE chain = ?2 AND seq = 10")).await;
+    assert_eq!(wrong(&db.store).await, []);
+    let (defects, _) = verify(&db.store, &heads).await;
+    let found: Vec<_> = defects.iter().map(|one| (one.number, one.seq, &one.fault)).collect();
+    assert_eq!(found, [(Some(2), Some(10), &Fault::Rewritten)]);
+    // The same where a checkpoint stands for it.
+    let db = db.reopened().await;
+    assert!(db.store.retain_audit(&key(), i64::MAX).await.unwrap().removed > 0);
+    let (defects, _) = verify(&db.store, &heads).await;
+    let found: Vec<_> = defects.iter().map(|one| (one.number, &one.fault)).collect();
+    assert_eq!(found, [(Some(2), &Fault::Rewritten)]);
+}
+
+pub(crate) async fn a_database_that_drops_entries_is_not_believed(db: Database) {
+    begin(&db.store, ONE).await;
+    let (swallow, end) = if db.store.is_shared() {
+        (
+            "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER swallow BEFORE INSERT ON audit_entries
+                FOR EACH ROW EXECUTE FUNCTION swallow()",
+            "DROP TRIGGER swallow ON audit_entries",
+        )
+    } else {
+        (
+            "CREATE TRIGGER swallow BEFORE INSERT ON audit_entries
+                BEGIN SELECT RAISE(IGNORE); END",
+            "DROP TRIGGER swallow",
+        )
+    };
+    tamper(&db, swallow).await;
+    let mut batch = Batch::new(vec![told(1), told(2)]);
+    db.store.record(&mut batch).await.unwrap_err();
+    assert_eq!(db.store.entries_written(), 1);
+    tamper(&db, end).await;
+    db.store.record(&mut batch).await.unwrap();
+    assert_eq!(db.store.entries_written(), 3);
+    assert_eq!(wrong(&db.store).await, []);
+}
+
+/// Somebody writes where our next entry would be, and one that has the highest of all numbers.
+pub(crate) async fn a_row_in_our_way_does_not_stop_us(db: Database) {
+    begin(&db.store, ONE).await;
+    let other = "INSERT INTO audit_entries (chain, seq, at, entry, prev, mac) VALUES";
+    let rows = "(?1, 1, 5, '{}', ?0, ?0), (?1, 9223372036854775807, 5, '{}', ?0, ?0)";
+    tamper(&db, &format!("{other} {rows}")).await;
+    let mut batch = Batch::new(vec![told(1)]);
+    db.store.record(&mut batch).await.unwrap_err();
+    db.store.record(&mut batch).await.unwrap();
+    record(&db.store, 2..4).await;
+    let entries = db.store.audit_entries(&ONE, 1, 3).await.unwrap();
+    assert_eq!(entries.iter().map(|row| row.at).collect::<Vec<_>>(), [1001, 1002, 1003]);
+    tamper(&db, "DELETE FROM audit_entries WHERE seq > 1000").await;
+    assert_eq!(wrong(&db.store).await, [(Some(1), Some(1), Fault::Foreign)]);
 }
 
 pub(crate) async fn the_ends_of_the_queue_are_recorded_with_them(db: Database) {
@@ -326,6 +398,19 @@ pub(crate) async fn what_is_old_goes_and_leaves_a_checkpoint(db: Database) {
     assert_eq!(verify(&db.store, &heads).await.0, []);
     tamper(&db, "UPDATE audit_chains SET checkpoint = NULL WHERE chain = ?1").await;
     assert!(wrong(&db.store).await.contains(&(Some(1), None, Fault::NoChain)));
+}
+
+/// One who held the duty for longer than it was his, beside his successor.
+pub(crate) async fn two_who_take_away_at_once_leave_a_whole_log(db: Database) {
+    begin(&db.store, ONE).await;
+    for n in 0..10 {
+        record(&db.store, n * 500..(n + 1) * 500).await;
+    }
+    let key = key();
+    let all = || db.store.retain_audit(&key, i64::MAX);
+    let (one, other) = tokio::join!(all(), all());
+    assert!(one.unwrap().removed + other.unwrap().removed > 0);
+    assert_eq!(wrong(&db.store).await, []);
 }
 
 pub(crate) async fn nothing_that_was_made_to_look_old_goes(db: Database) {

@@ -233,6 +233,7 @@ fn in_words(defect: &Defect) -> String {
         Fault::Repeated => "its number came before".to_owned(),
         Fault::Cut { to } => format!("cut off: entries up to {to} were there"),
         Fault::NoChain => "missing as a whole".to_owned(),
+        Fault::Rewritten => "not the entry that was there when a head was exported".to_owned(),
         Fault::Unregistered => "not registered".to_owned(),
         Fault::BadCheckpoint => "its checkpoint is forged".to_owned(),
         Fault::Misplaced => "was begun under another number, or behind another chain".to_owned(),

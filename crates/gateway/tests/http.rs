@@ -265,6 +265,7 @@ on![
     connections::idle_connections_hold_nobody_up,
     connections::too_many_connections_wait_and_are_served_later,
     connections::an_address_has_so_many_and_a_trusted_proxy_more,
+    connections::both_listeners_have_one_grace,
     heads::a_huge_head_is_refused_and_the_next_client_served,
     heads::garbage_in_a_pipeline_ends_it,
     partner_out::the_keys_of_all_vendors_are_one_document,

@@ -249,9 +249,9 @@ impl Gateway {
         self.drain.begin();
         let servers = async {
             tokio::time::sleep(self.drain_delay).await;
-            for (handle, _) in &self.servers {
-                handle.stop(true).await;
-            }
+            // Side by side: each may take the whole grace, and what comes after them needs the rest.
+            let stopping = self.servers.iter().map(|(handle, _)| handle.stop(true));
+            futures_util::future::join_all(stopping).await;
         };
         let sweep = OptionFuture::from(self.sweep.map(Sweep::stop));
         let care = OptionFuture::from(self.care.map(Care::stop));

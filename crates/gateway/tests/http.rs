@@ -75,7 +75,7 @@ use broker::{
 use partners::{bad, trouble as partners_trouble};
 
 use notify::trouble as trouble_of_webhooks;
-use tls::{clients as tls_clients, replaced};
+use tls::{clients as tls_clients, limits as tls_limits, replaced};
 
 /// Each test on one database.
 macro_rules! on {
@@ -266,10 +266,12 @@ on![
     bodies::a_body_that_drips_or_stands_still_ends,
     bodies::a_slow_body_that_goes_on_is_taken,
     bodies::a_body_without_end_is_refused,
+    bodies::large_reports_are_taken_a_few_at_a_time,
     connections::what_only_stands_is_closed,
     connections::idle_connections_hold_nobody_up,
     connections::too_many_connections_wait_and_are_served_later,
     connections::an_address_has_so_many_and_a_trusted_proxy_more,
+    connections::both_listeners_have_one_grace,
     heads::a_huge_head_is_refused_and_the_next_client_served,
     heads::garbage_in_a_pipeline_ends_it,
     partner_out::the_keys_of_all_vendors_are_one_document,
@@ -283,7 +285,7 @@ on![
     resign::public_halves_are_published_and_nothing_else,
     resign::documents_can_be_kept,
     resign::the_issuer_is_fixed_or_follows_the_host,
-    resign::the_issuer_follows_the_host_by_http_2_too,
+    resign::the_issuer_follows_the_host_by_tls_too,
     resign::both_surfaces_share_their_path,
     resign::an_upstream_that_is_away_or_slow_is_said,
     resign::a_slow_upstream_delays_nobody_else,
@@ -297,13 +299,17 @@ on![
     resign::keys_are_replaced_while_it_runs,
     resign::the_guides_lines_work_when_pasted,
     resign::the_guides_exchange_works_when_pasted,
-    tls::both_listeners_speak_http_2_and_1_1,
+    tls::both_listeners_speak_http_1_1,
     tls::old_versions_and_weak_suites_are_refused,
     tls::who_never_finishes_is_cut_off_and_keeps_nobody_out,
     tls::what_is_no_tls_is_answered_by_nothing,
     tls::what_is_under_way_ends_well_when_it_stops,
     replaced::a_new_certificate_is_served_and_no_request_fails,
     replaced::half_a_pair_is_never_served,
+    tls_limits::an_address_has_so_many_connections,
+    tls_limits::what_only_stands_is_closed,
+    tls_limits::a_body_that_stands_still_ends,
+    tls_limits::http_2_is_not_spoken,
     tls_clients::operators_show_a_certificate_and_the_token,
     tls_clients::another_ca_of_clients_counts_from_then_on,
 ];

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::Version;
 use actix_web::http::header::HOST;
 use actix_web::web;
 use portcullis_web::{Access, Audit, Problem, Route, RouteTable};
@@ -66,13 +65,7 @@ impl OidcProxy {
         match &self.0.issuer {
             IssuerName::Fixed(issuer) => Ok(issuer.clone()),
             IssuerName::OfRequest(mount) => {
-                // HTTP/2 says it in the request's own line (RFC 9113, section 8.3.1).
-                let host = match request.uri().authority() {
-                    Some(authority) if request.version() == Version::HTTP_2 => {
-                        Some(authority.as_str())
-                    }
-                    _ => request.headers().get(HOST).and_then(|host| host.to_str().ok()),
-                };
+                let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
                 let host = host.filter(|host| is_host(host)).ok_or_else(|| {
                     Problem::bad_request(
                         "host",

@@ -10,6 +10,7 @@ use portcullis_web::{
 
 use crate::batch::Batch;
 use crate::clients::{Client, authenticate};
+use crate::large::Place;
 use crate::splitter::{ArraySplitter, Broken};
 use crate::{RevocationApi, docs, judge};
 
@@ -58,8 +59,10 @@ async fn revoke(
         return Err(Problem::too_large(api.max_body));
     }
     refuse_while_too_deep(&api.intake, api.max_waiting).await?;
+    let mut place = Place::default();
+    api.large.enter(&mut place, announced_length(&request).unwrap_or_default())?;
     let chunks = Chunks::of(&request, payload);
-    take_in(&api, &client, &note(&request), chunks).await?;
+    take_in(&api, &client, &note(&request), chunks, place).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -88,10 +91,13 @@ async fn take_in(
     client: &Client,
     account: &Account,
     mut chunks: Chunks,
+    mut place: Place,
 ) -> Result<(), Problem> {
     let mut batch = Batch::new(api, client, account);
-    let broken = read_into(&mut batch, api, &mut chunks).await?;
+    let broken = read_into(&mut batch, api, &mut chunks, &mut place).await?;
+    let turn = api.large.turn(&place).await;
     batch.commit().await?;
+    drop(turn);
     batch.outcome(broken)
 }
 
@@ -101,6 +107,7 @@ async fn read_into(
     batch: &mut Batch<'_>,
     api: &RevocationApi,
     chunks: &mut Chunks,
+    place: &mut Place,
 ) -> Result<Option<Problem>, Problem> {
     let mut splitter = ArraySplitter::default();
     let mut length = 0;
@@ -114,10 +121,15 @@ async fn read_into(
         if length > api.max_body {
             return Ok(Some(Problem::too_large(api.max_body)));
         }
+        // One that announced no length.
+        if let Err(later) = api.large.enter(place, length) {
+            return Ok(Some(later));
+        }
         if let Err(broken) = splitter.feed(&chunk, |element| batch.add(judge(element))) {
             return Ok(Some(invalid(broken)));
         }
         if batch.is_full() {
+            let _turn = api.large.turn(place).await;
             batch.commit().await?;
         }
     }

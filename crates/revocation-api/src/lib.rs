@@ -8,6 +8,7 @@ mod handlers;
 mod item;
 mod items;
 mod jobs;
+mod large;
 pub mod partners;
 mod public_keys;
 mod splitter;
@@ -29,6 +30,7 @@ pub use splitter::{ArraySplitter, Broken, Element};
 
 use clients::Clients;
 use jobs::Jobs;
+use large::Large;
 
 /// Fingerprints that the audit log names of one call; of more there is the count.
 pub const NAMED: usize = 100;
@@ -61,6 +63,7 @@ pub struct RevocationApi {
     max_waiting: u64,
     /// Bytes of reports that all requests together have read and not committed.
     gathered: AtomicUsize,
+    large: Large,
 }
 
 impl RevocationApi {
@@ -75,6 +78,7 @@ impl RevocationApi {
             max_body: config.max_body,
             max_waiting: config.max_waiting,
             gathered: AtomicUsize::new(0),
+            large: Large::default(),
         }
     }
 

@@ -10,8 +10,9 @@ use super::files;
 use super::node::Node;
 use super::problem::KnownKey;
 
-/// Keys whose files are followed while the gateway runs: what counts is their names.
-const FOLLOWED: [&str; 1] = ["oidc_proxy.jwks_file"];
+/// How keys end whose files are followed while the gateway runs, our own and those of issuers: what counts is
+/// their names. Those of `tls` are followed too, and no key of theirs says that it names a file.
+const FOLLOWED: &str = "jwks_file";
 
 /// Every key that is not at its default, with a digest of its value or of its file's content.
 #[derive(Clone, Default)]
@@ -99,7 +100,7 @@ impl Said {
     }
 
     fn text(&mut self, path: &str, text: &str) {
-        let names_a_file = normal(path) != path && !FOLLOWED.contains(&path);
+        let names_a_file = normal(path) != path && !path.ends_with(FOLLOWED);
         let content = names_a_file.then(|| files::read_small(Path::new(text)).ok()).flatten();
         match content {
             // As a secret is read from its file.
@@ -124,6 +125,48 @@ fn normal(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portcullis_test_support::scratch_dir;
+
+    /// Every key that names a file of this folder.
+    fn naming(folder: &Path) -> Said {
+        let at = |name: &str| toml::Value::from(folder.join(name).display().to_string());
+        let mut text = String::new();
+        for (table, keys) in [
+            ("server.tls", &["certificate", "private_key"][..]),
+            ("server.admin_tls", &["certificate", "private_key", "client_ca"]),
+            ("[auth.oidc]", &["jwks_file"]),
+            ("oidc_proxy", &["jwks_file", "upstream_jwks_file"]),
+            ("http", &["ca_file"]),
+            ("secrets", &["master_key_file"]),
+        ] {
+            text += &format!("[{table}]\n");
+            for key in keys {
+                text += &format!("{key} = {}\n", at(key));
+            }
+        }
+        Said::of(&Node::from_toml(text.parse::<toml::Table>().unwrap().into()))
+    }
+
+    #[test]
+    fn what_is_followed_changes_with_its_name_alone() {
+        let (one, other) = (scratch_dir(), scratch_dir());
+        let names = ["certificate", "private_key", "client_ca", "jwks_file", "upstream_jwks_file"];
+        let write = |folder: &Path, content: &str| {
+            for name in names.iter().chain(&["ca_file", "master_key_file"]) {
+                std::fs::write(folder.join(name), content).unwrap();
+            }
+        };
+        write(one.path(), "before");
+        write(other.path(), "before");
+        let before = naming(one.path());
+        let moved = naming(other.path()).changed(&before);
+        let paths: BTreeSet<&str> = moved.iter().filter_map(|key| key.rsplit('.').next()).collect();
+        assert_eq!(paths, names.into(), "{moved:?}");
+        assert_eq!(moved.len(), 8, "{moved:?}");
+        write(one.path(), "after");
+        let changed = naming(one.path()).changed(&before);
+        assert_eq!(changed, ["http.ca_file", "secrets.master_key_file"].map(str::to_owned).into());
+    }
 
     #[test]
     fn a_key_has_one_name_however_its_value_comes() {

@@ -58,6 +58,10 @@ declared! {
         "How long until a key of ours that is published begins to sign.";
     Gauge SIGNING_FILE_FAULT() = "portcullis_signing_keys_file_fault", "1 or 0",
         "Whether the file of our keys as it is now cannot be used, and earlier ones are.";
+    Gauge TLS_LEFT("listener") = "portcullis_tls_certificate_expires_in_seconds", "seconds",
+        "How long until the certificate that a listener shows expires; below 0 once it has. Only where TLS is spoken.";
+    Gauge TLS_FAULT("listener") = "portcullis_tls_certificate_fault", "1 or 0",
+        "Whether the files of a listener's certificate as they are now cannot be served, and those from before are. Only where TLS is spoken.";
     Counter LENT("outcome") = "portcullis_impersonation_tokens_total", "tokens",
         "Tokens for jobs: `issued`, `refused`, `given_back`, or `orphan_revoked`: made by GitLab, heard of by nobody, found and revoked.";
     Counter SWEPT("outcome") = "portcullis_impersonation_users_swept_total", "users",

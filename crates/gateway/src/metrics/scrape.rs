@@ -18,6 +18,7 @@ use crate::audit::{Standing, Watched};
 use crate::auth::Chain;
 use crate::compose::Jobs;
 use crate::pats::Pats;
+use crate::serve::Certificates;
 
 const DAY_S: f64 = 86400.0;
 
@@ -45,6 +46,13 @@ pub(super) fn parts(request: &HttpRequest, now: OffsetDateTime, page: &mut Page)
     }
     if let Some(file) = request.app_data::<Data<KeyFile>>() {
         page.set(list::SIGNING_FILE_FAULT, [], truth(file.fault().is_some()));
+    }
+    if let Some(certificates) = request.app_data::<Data<Certificates>>() {
+        for standing in certificates.standing() {
+            let left = (standing.not_after - now).as_seconds_f64();
+            page.set(list::TLS_LEFT, [standing.listener], left);
+            page.set(list::TLS_FAULT, [standing.listener], truth(standing.fault.is_some()));
+        }
     }
 }
 

@@ -30,7 +30,14 @@ pub(super) struct Connections {
     per_address: u32,
     trusted: TrustedProxies,
     patience: Duration,
-    refused: AtomicU64,
+    refused: Refused,
+}
+
+/// Since they were told last.
+#[derive(Default)]
+struct Refused {
+    crowded: AtomicU64,
+    starved: AtomicU64,
 }
 
 #[derive(Default)]
@@ -56,7 +63,7 @@ impl Connections {
             per_address: limits.max_connections_per_address,
             trusted,
             patience: limits.keep_alive + limits.request_timeout,
-            refused: AtomicU64::new(0),
+            refused: Refused::default(),
         })
     }
 
@@ -64,33 +71,37 @@ impl Connections {
     pub(super) fn opened(self: &Arc<Self>, io: &dyn Any, data: &mut Extensions) {
         let tls = io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref());
         let Some(stream) = tls.or_else(|| io.downcast_ref()) else { return };
-        if let Some((entry, activity)) = self.admit(stream) {
-            data.insert(entry);
-            data.insert(activity);
-        } else {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            // One that is closed already is what was wanted.
-            shutdown(stream, Shutdown::Both).ok();
+        match self.admit(stream) {
+            Ok((entry, activity)) => {
+                data.insert(entry);
+                data.insert(activity);
+            }
+            Err(count) => {
+                count.fetch_add(1, Ordering::Relaxed);
+                // One that is closed already is what was wanted.
+                shutdown(stream, Shutdown::Both).ok();
+            }
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: &TcpStream) -> Option<(Entry, Arc<Activity>)> {
+    /// Fails with the count that the refusal belongs to.
+    fn admit(self: &Arc<Self>, stream: &TcpStream) -> Result<(Entry, Arc<Activity>), &AtomicU64> {
         let peer = stream.peer_addr().ok().map(|peer| peer.ip());
         let address = peer.filter(|peer| !self.trusted.trust(*peer)).map(network);
-        let handle = stream.as_fd().try_clone_to_owned().ok()?;
+        let handle = stream.as_fd().try_clone_to_owned().map_err(|_| &self.refused.starved)?;
         let activity = Arc::<Activity>::default();
         let mut open = self.lock();
         if let Some(address) = address {
             let count = open.addresses.entry(address).or_default();
             if *count >= self.per_address {
-                return None;
+                return Err(&self.refused.crowded);
             }
             *count += 1;
         }
         open.last += 1;
         let number = open.last;
         open.sockets.insert(number, Socket { handle, address, activity: Arc::clone(&activity) });
-        Some((Entry { connections: Arc::clone(self), number }, activity))
+        Ok((Entry { connections: Arc::clone(self), number }, activity))
     }
 
     /// Closes what stands for too long, for ever.
@@ -101,10 +112,7 @@ impl Connections {
             if closed > 0 {
                 tracing::debug!(connections = closed, "closed: no request for too long");
             }
-            let refused = self.refused.swap(0, Ordering::Relaxed);
-            if refused > 0 {
-                tracing::warn!(connections = refused, "refused: too many of one address");
-            }
+            self.refused.tell();
         }
     }
 
@@ -119,6 +127,19 @@ impl Connections {
 
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Refused {
+    fn tell(&self) {
+        let crowded = self.crowded.swap(0, Ordering::Relaxed);
+        if crowded > 0 {
+            tracing::warn!(connections = crowded, "refused: too many of one address");
+        }
+        let starved = self.starved.swap(0, Ordering::Relaxed);
+        if starved > 0 {
+            tracing::error!(connections = starved, "refused: no more files may be opened");
+        }
     }
 }
 

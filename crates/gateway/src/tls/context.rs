@@ -73,23 +73,22 @@ pub(super) fn serving(
         }
         builder.set_verify_cert_store(store.build())?;
     }
-    builder.set_alpn_select_callback(|_, offered| protocol(offered).ok_or(AlpnError::NOACK));
+    // Whoever has nothing in common with us hears it (RFC 7301, section 3.2).
+    builder.set_alpn_select_callback(|_, offered| protocol(offered).ok_or(AlpnError::ALERT_FATAL));
     Ok(builder.build().into_context())
 }
 
-/// The one that our client likes best of those that we speak; `offered` as RFC 7301, section 3.1 has it.
+/// HTTP/1.1 where it is among those that our client speaks, `offered` as RFC 7301, section 3.1 has it. HTTP/2
+/// is not: of that the server library bounds neither heads nor requests under way.
 fn protocol(mut offered: &[u8]) -> Option<&'static [u8]> {
-    let mut http1 = None;
     while let Some((&length, rest)) = offered.split_first() {
         let (name, rest) = rest.split_at_checked(usize::from(length))?;
-        match name {
-            b"h2" => return Some(b"h2"),
-            b"http/1.1" => http1 = Some(&b"http/1.1"[..]),
-            _ => {}
+        if name == b"http/1.1" {
+            return Some(b"http/1.1");
         }
         offered = rest;
     }
-    http1
+    None
 }
 
 /// What the listener is bound with. Each new connection is given what is served at that moment.
@@ -109,14 +108,16 @@ mod tests {
     use super::protocol;
 
     #[test]
-    fn http_2_comes_first_and_a_garbled_list_chooses_nothing() {
+    fn it_is_http_1_1_or_nothing() {
+        let ours = Some(&b"http/1.1"[..]);
         for (offered, chosen) in [
-            (&b"\x02h2\x08http/1.1"[..], Some(&b"h2"[..])),
-            (b"\x08http/1.1\x02h2", Some(b"h2")),
-            (b"\x03foo\x08http/1.1", Some(b"http/1.1")),
+            (&b"\x02h2\x08http/1.1"[..], ours),
+            (b"\x08http/1.1\x02h2", ours),
+            (b"\x03foo\x08http/1.1", ours),
+            (b"\x08http/1.1x", ours),
+            (b"\x02h2", None),
             (b"\x08http/1.0", None),
-            (b"\x03\x02h2", None),
-            (b"\x02h2x", Some(b"h2")),
+            (b"\x09http/1.1", None),
             (b"\xff", None),
             (b"", None),
         ] {

@@ -147,7 +147,12 @@ pub(crate) async fn everything_that_is_declared_is_told(database: Database) {
     let body = json!([{ "type": PAT_TYPE, "token": pat, "location": "x" }]);
     assert_eq!(gateway.report(&body).await.status, 204);
     // Of the GitLab that is pretended nothing is said of the expiry of its administrator's token.
-    let silent = ["portcullis_impersonation_admin_token_expires_in_seconds"];
+    // GitLab does not say it here, and TLS is not spoken.
+    let silent = [
+        "portcullis_impersonation_admin_token_expires_in_seconds",
+        "portcullis_tls_certificate_expires_in_seconds",
+        "portcullis_tls_certificate_fault",
+    ];
     let missing = async || {
         let page = Page::of(&gateway).await;
         let told = |name: &str| page.has(name) || page.has(&format!("{name}_count"));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Good, SHORT, Wire, start, status};
 use crate::raw::{chunk, raw};
-use crate::support::{Database, PAT_TYPE, REPORTING};
+use crate::support::{Database, PAT_TYPE, PATIENCE, REPORTING, eventually};
 
 fn head(length: usize) -> String {
     format!(
@@ -69,5 +69,54 @@ pub(crate) async fn a_body_without_end_is_refused(database: Database) {
         assert_eq!(answered.to_string(), code, "{text}");
         good.is_served().await;
     }
+    gateway.stop().await;
+}
+
+/// They hold their places without saying more; whoever comes then hears it before he has sent his body.
+pub(crate) async fn large_reports_are_taken_a_few_at_a_time(database: Database) {
+    let gateway = start(&database, "", "").await;
+    let good = Good::of(&gateway).await;
+    let begin = async || {
+        let mut wire = Wire::open(gateway.address()).await;
+        wire.send(head(64 << 20) + "[").await;
+        wire
+    };
+    let mut large = Vec::new();
+    for _ in 0..8 {
+        large.push(begin().await);
+    }
+    let mut refused = None;
+    while refused.is_none() {
+        assert!(large.len() < 20, "nobody is refused");
+        let mut wire = begin().await;
+        refused = tokio::time::timeout(Duration::from_millis(300), wire.answer()).await.ok();
+        large.push(wire);
+    }
+    let refused = refused.unwrap();
+    assert_eq!((status(&refused), &problem(&refused)["code"]), ("503", &json!("unavailable")));
+    assert!(refused.contains("retry-after: "), "{refused}");
+
+    let leaked = gateway.mint().await.token;
+    let item = json!({"type": PAT_TYPE, "token": leaked}).to_string();
+    let unannounced = [
+        "POST /v1/revoke_tokens HTTP/1.1",
+        &format!("Authorization: {REPORTING}"),
+        "Transfer-Encoding: chunked",
+    ];
+    let spaces = || chunk(&vec![b' '; 64 << 10]);
+    let pieces = [chunk(format!("[{item}").as_bytes())].into_iter();
+    let pieces = pieces.chain(std::iter::repeat_with(spaces).take(100));
+    let (status_of, answer) = raw(gateway.address(), &unannounced, pieces).await;
+    assert_eq!((status_of, &problem(&answer)["accepted"]), (503, &json!(1)), "{answer}");
+    assert_eq!(gateway.auth(&leaked).await.status, 401, "it was committed");
+    assert_eq!(gateway.report(&json!([])).await.status, 204, "a small one needs no place");
+    good.is_served().await;
+
+    drop(large);
+    let body = format!("[{}]", " ".repeat(2 << 20));
+    eventually(PATIENCE, async || {
+        (gateway.report_as(REPORTING, body.clone()).await.status == 204).then_some(())
+    })
+    .await;
     gateway.stop().await;
 }

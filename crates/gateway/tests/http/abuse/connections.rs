@@ -1,7 +1,7 @@
 //! Connections that stand, and connections without number.
 
 use super::{Good, SHORT, Wire, start, status};
-use crate::support::{Database, PATIENCE, eventually};
+use crate::support::{ADMIN, Database, PATIENCE, REPORTING, eventually};
 
 const REQUEST: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -110,4 +110,28 @@ pub(crate) async fn an_address_has_so_many_and_a_trusted_proxy_more(database: Da
     kept.pop();
     eventually(PATIENCE, async || served(2).await).await;
     gateway.stop().await;
+}
+
+/// One request at each listener that never ends.
+pub(crate) async fn both_listeners_have_one_grace(database: Database) {
+    let gateway = start(&database, "shutdown_grace = \"3s\"", "").await;
+    let mut wires = Vec::new();
+    for (to, path, token) in [
+        (gateway.address(), "/v1/revoke_tokens", REPORTING.to_owned()),
+        (gateway.admin_address(), "/v1/revocations", format!("Bearer {ADMIN}")),
+    ] {
+        let mut wire = Wire::open(to).await;
+        wire.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\n\
+             Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        ))
+        .await;
+        let (_, text) = wire.read(|text| text.ends_with("\r\n\r\n")).await;
+        assert_eq!(status(&text), "100", "it is under way");
+        wires.push(wire);
+    }
+    let begun = std::time::Instant::now();
+    gateway.stop().await;
+    let took = begun.elapsed().as_secs_f64();
+    assert!((2.5..5.9).contains(&took), "{took}");
 }

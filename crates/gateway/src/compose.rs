@@ -143,10 +143,7 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, StartError> {
         url: config.database.url.clone(),
         max_connections: config.database.max_connections,
     };
-    Store::connect(&options).await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})"));
-        StartError::new("database", format!("{error}{}", cause.unwrap_or_default()))
-    })
+    Store::connect(&options).await.map_err(|error| StartError::of_store(&error))
 }
 
 pub(crate) fn of_vault(error: VaultError) -> StartError {
@@ -156,7 +153,7 @@ pub(crate) fn of_vault(error: VaultError) -> StartError {
         | VaultError::OldKeyMissing
         | VaultError::OldKeyInUse
         | VaultError::Foreign(_) => StartError::new("master-key", error),
-        VaultError::Store(_) => StartError::new("database", error),
+        VaultError::Store(error) => StartError::of_store(&error),
         VaultError::Seal(_) => StartError::new("cryptography", error),
     }
 }

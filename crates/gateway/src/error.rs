@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use portcullis_store::StoreError;
 use thiserror::Error;
 
 use crate::config::Problem;
@@ -32,6 +33,14 @@ impl StartError {
         Self::Part { code: code.into(), text: text.to_string() }
     }
 
+    /// What a database refused or could not do, with its own words for it: whoever reads them has the configuration.
+    pub fn of_store(error: &StoreError) -> Self {
+        let text = error.to_string();
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        let cause = cause.filter(|cause| !text.contains(cause)).map(|cause| format!(" ({cause})"));
+        Self::new("database", text + &cause.unwrap_or_default())
+    }
+
     /// The stable word for machines.
     pub fn code(&self) -> &str {
         match self {
@@ -52,4 +61,18 @@ impl StartError {
 
 fn joined(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_opened_says_why_once() {
+        let source = io::ErrorKind::NotFound.into();
+        let file = StoreError::File { path: "p.db".to_owned(), source };
+        assert_eq!(StartError::of_store(&file).to_string(), file.to_string());
+    }
 }

@@ -71,8 +71,11 @@ fn may_be_written(meta: &Metadata<'_>) -> bool {
     if meta.target().starts_with("actix_http::h1") {
         return false;
     }
-    // The server's own start and stop, six lines each, say nothing that ours do not.
-    let loudest = if meta.target().starts_with("actix_server") { Level::WARN } else { Level::INFO };
+    // The server's own start and stop, six lines each, say nothing that ours do not; nor does Postgres, of each migration
+    // that is there already.
+    let quiet = ["actix_server", "sqlx::postgres::notice"];
+    let quiet = quiet.iter().any(|target| meta.target().starts_with(target));
+    let loudest = if quiet { Level::WARN } else { Level::INFO };
     *meta.level() <= loudest || meta.target().starts_with("portcullis")
 }
 
@@ -109,6 +112,8 @@ mod tests {
             tracing::info!(target: "h2", "theirs");
             tracing::debug!(target: "h2", "theirs-fine");
             tracing::error!(target: "actix_http::h1::dispatcher", "a stranger's");
+            tracing::info!(target: "sqlx::postgres::notice", "it is there already");
+            tracing::info!(target: "actix_server::builder", "it is there already");
         });
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -172,7 +177,8 @@ mod tests {
     fn the_filter_rules_except_for_the_fine_lines_of_libraries() {
         let all = written(LogFormat::Human, "trace,h2=trace", false);
         assert!(all.contains("ours-fine") && all.contains("theirs"));
-        assert!(!all.contains("theirs-fine") && !all.contains("stranger"));
+        assert!(!all.contains("theirs-fine") && !all.contains("there already"));
+        assert!(!all.contains("stranger"));
         assert!(!written(LogFormat::Human, "info", false).contains("fine"));
         assert_eq!(written(LogFormat::Human, "off", false), "");
     }

@@ -221,6 +221,20 @@ fn a_dry_run_of_migrate_tells_and_makes_nothing() {
 }
 
 #[test]
+fn what_the_database_says_is_passed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("p.db"), "no database".repeat(1000)).unwrap();
+    let variables = [("PORTCULLIS__DATABASE__URL", "sqlite://p.db")];
+    for arguments in [&["migrate"][..], &["migrate", "--dry-run"], &["serve"]] {
+        let output = portcullis_with(dir.path(), arguments, &variables, "");
+        assert_eq!(code(&output), 1);
+        let said = stderr(&output);
+        assert!(said.starts_with("error: database: the database refused ("), "{said}");
+        assert!(said.contains("file is not a database"), "{said}");
+    }
+}
+
+#[test]
 fn migrate_makes_the_database_and_no_secret() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..2 {

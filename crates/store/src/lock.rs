@@ -9,7 +9,7 @@ use crate::StoreError;
 /// Held while the database is open; the operating system lets go of it when the process dies, so
 /// whoever holds it knows that no other process is left.
 #[derive(Debug)]
-pub(crate) struct LockFile(#[expect(dead_code, reason = "kept open, never read")] File);
+pub(crate) struct LockFile(File);
 
 impl LockFile {
     /// Takes the lock of `database`, `<database>.lock`, or says who has it.
@@ -26,6 +26,12 @@ impl LockFile {
                 Err(StoreError::File { path: path.display().to_string(), source })
             }
         }
+    }
+
+    /// Lets go of it, for whoever has closed the database and is still there.
+    pub(crate) fn release(&self) {
+        // What cannot be released now is released when the file is closed.
+        drop(self.0.unlock());
     }
 }
 
@@ -60,6 +66,8 @@ mod tests {
         let first = LockFile::take(&database).unwrap();
         assert!(matches!(LockFile::take(&database), Err(StoreError::Locked(_))));
         drop(first);
+        let second = LockFile::take(&database).unwrap();
+        second.release();
         LockFile::take(&database).unwrap();
     }
 

@@ -68,7 +68,6 @@ pub(crate) enum Backend {
 pub(crate) struct Sqlite {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
-    #[expect(dead_code, reason = "held for as long as the database is open")]
     lock: Option<LockFile>,
 }
 
@@ -209,6 +208,9 @@ impl Store {
             Backend::Sqlite(sqlite) => {
                 sqlite.readers.close().await;
                 sqlite.writer.close().await;
+                // Not only when the last handle is dropped: a task that was told to end may have one yet, and the next to
+                // open the database would be refused.
+                sqlite.lock.iter().for_each(LockFile::release);
             }
         }
     }

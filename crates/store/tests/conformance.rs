@@ -170,6 +170,11 @@ async fn a_sqlite_database_has_one_process_at_a_time() {
     let database = support::Database::sqlite().await;
     let second = portcullis_store::Store::connect(&database.options()).await;
     assert!(matches!(second, Err(portcullis_store::StoreError::Locked(_))), "{second:?}");
+    // Closed is closed, whoever still holds a handle of it.
+    let held = database.store.clone();
+    database.store.close().await;
+    portcullis_store::Store::connect(&database.options()).await.unwrap().close().await;
+    assert!(held.ping().await.is_err());
 }
 
 #[tokio::test]

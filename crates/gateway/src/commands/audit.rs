@@ -11,7 +11,7 @@ use portcullis_base::seal::{MasterKey, MasterKeys};
 use portcullis_base::secret::ExposeSecret as _;
 use portcullis_base::{Clock as _, SystemClock};
 use portcullis_store::audit::AuditKey;
-use portcullis_store::{ConnectOptions, Store, StoreError};
+use portcullis_store::{ConnectOptions, Store};
 use serde_json::json;
 
 use super::output::Output;
@@ -69,16 +69,12 @@ async fn open(sources: &Sources, output: &mut Output) -> Result<Opened, StartErr
     // While the master key is changed, any of them may have wrapped the log's.
     let master = MasterKeys::new(master, config.secrets.previous_master_keys.clone());
     let options = ConnectOptions { url: config.database.url.clone(), max_connections: 2 };
-    let store = Store::connect_to_read(&options).await.map_err(|error| of_store(&error))?;
+    let store =
+        Store::connect_to_read(&options).await.map_err(|error| StartError::of_store(&error))?;
     let key = key(&store, &master).await.map_err(of_vault)?.ok_or_else(|| {
         StartError::new("no-audit-log", "nothing has written an audit log into this database yet")
     })?;
     Ok(Opened { store, key })
-}
-
-fn of_store(error: &StoreError) -> StartError {
-    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
-    StartError::new("database", format!("{error}{}", cause.unwrap_or_default()))
 }
 
 fn of_file(path: &Path, error: &dyn std::fmt::Display) -> StartError {
@@ -91,7 +87,7 @@ async fn head(
     output: &mut Output,
 ) -> Result<ExitCode, StartError> {
     let heads = Heads::of(&opened.store, &opened.key, SystemClock.now_ms()).await;
-    let heads = heads.map_err(|error| of_store(&error))?;
+    let heads = heads.map_err(|error| StartError::of_store(&error))?;
     let text = json!(heads).to_string() + "\n";
     let Some(out) = out else {
         output.bytes(text.as_bytes());

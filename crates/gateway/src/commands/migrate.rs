@@ -14,7 +14,7 @@ pub(super) fn run(sources: &Sources, dry_run: bool, output: &mut Output) -> Resu
     let reading = config::read(sources);
     output.warnings(&reading.warnings);
     let config = reading.config.map_err(StartError::Config)?;
-    let failed = |error: StoreError| StartError::new("database", error);
+    let failed = |error: StoreError| StartError::of_store(&error);
     if dry_run {
         let standing = runtime::block_on(Store::standing(&config.database.url))?;
         told(&standing.map_err(failed)?, output);

@@ -37,7 +37,7 @@ fn lines(loaded: &Loaded, gateway: &Gateway) -> Vec<String> {
         format!("portcullis {} is up, on {database}", env!("CARGO_PKG_VERSION")),
         format!("  public   {public}   /auth  /v1/pats  /v1/revoke_tokens  /health  /ready"),
         format!(
-            "  admin    {admin}://{}   /v1/revocations  /health  /ready",
+            "  admin    {admin}://{}   /v1/revocations  /v1/audit/head  /metrics  /health  /ready",
             gateway.admin_address()
         ),
     ];

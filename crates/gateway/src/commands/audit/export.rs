@@ -8,7 +8,7 @@ use portcullis_store::audit::{ChainRow, Row};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{Opened, line, of_store};
+use super::{Opened, line};
 use crate::error::StartError;
 use crate::pats::rfc3339;
 
@@ -47,7 +47,8 @@ pub(super) async fn run(
     lines.write(&format!("{begin}\n")).map_err(unwritten)?;
     let mut after = 0;
     loop {
-        let chains = opened.store.audit_chains(after, PAGE).await.map_err(|e| of_store(&e))?;
+        let chains =
+            opened.store.audit_chains(after, PAGE).await.map_err(|e| StartError::of_store(&e))?;
         let Some(last) = chains.last() else { break };
         after = last.number;
         for chain in &chains {
@@ -73,7 +74,7 @@ async fn export<W: Write>(
     let mut after = i64::MIN;
     loop {
         let rows = opened.store.audit_entries(&chain.chain, after, PAGE).await;
-        let rows = rows.map_err(|error| of_store(&error))?;
+        let rows = rows.map_err(|error| StartError::of_store(&error))?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.seq;
         for row in rows.iter().filter(inside) {

@@ -11,7 +11,7 @@ use portcullis_store::audit::{AuditKey, Head};
 use serde_json::{Value, json};
 
 use super::line::{self, Line};
-use super::{Opened, of_file, of_store};
+use super::{Opened, of_file};
 use crate::audit::head::Heads;
 use crate::commands::output::Output;
 use crate::error::StartError;
@@ -51,14 +51,18 @@ pub(super) async fn database(
     output: &mut Output,
 ) -> Result<ExitCode, StartError> {
     let heads = read_heads(&opened.key, heads)?;
-    let now = opened.store.audit_heads(&opened.key, 0, 100_000).await.map_err(|e| of_store(&e))?;
+    let now = opened
+        .store
+        .audit_heads(&opened.key, 0, 100_000)
+        .await
+        .map_err(|e| StartError::of_store(&e))?;
     let expected: i64 = now.iter().map(|head| head.seq.saturating_add(1)).sum();
     let bar = bar(output, u64::try_from(expected).unwrap_or_default());
     let mut found = Found { output, bar: &bar, told: Vec::new(), count: 0 };
     let mut tell = |defect| found.take(&defect);
     let mut verifier = Verifier::new(&opened.key, &heads, &mut tell);
     let gone_along = opened.store.verify_audit(&mut verifier, &|entries| bar.inc(entries)).await;
-    gone_along.map_err(|error| of_store(&error))?;
+    gone_along.map_err(|error| StartError::of_store(&error))?;
     let entries = verifier.entries;
     let passed = verifier.finish();
     bar.finish_and_clear();

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use portcullis_fake_gitlab::{FakeGitlab, TokenSpec, TokenState};
 use portcullis_test_support::{SigningKey, private_jwks};
 
+use crate::audit::Log;
 use crate::client::{self, Client};
 use crate::database::Database;
 use crate::process::{Process, Setup};
@@ -168,6 +169,7 @@ impl World {
                 self.night.open_at_kills += self.balancer.open(number);
                 self.replicas[number].kill();
                 self.night.crashes += 1;
+                self.night.kills += 1;
                 self.night.at_most_twice += CONCURRENCY * PROVIDERS;
                 tokio::time::sleep(DEAD).await;
                 self.replicas[number].start_again().await;
@@ -222,9 +224,14 @@ impl World {
         night.revoked_twice = revoked_twice(&self.gitlab);
         (night.acknowledged, night.lent) = (done.acknowledged.len(), done.lent.len());
         (night.phases, night.resent) = (done.phases, done.resent);
+        let log = Log::of(self.replicas[0].setup());
         for replica in self.replicas {
             replica.stop().await;
         }
+        let audited = log.verify().await;
+        (night.chains, night.chains_open) = (audited.chains, audited.open);
+        night.entries = audited.entries;
+        night.violations.extend(audited.violations);
         let remains = remains::search(folder, clients.len(), &self.database, &[]).await;
         night.violations.extend(remains.refused.iter().map(|at| format!("Postgres refused {at}")));
         night

@@ -250,6 +250,8 @@ impl Gateway {
             tokio::time::sleep(self.drain_delay).await;
             for (handle, _) in &self.servers {
                 handle.stop(true).await;
+                // Those that its workers opened have ended with them, and not everybody tries twice.
+                self.store.let_idle_go();
             }
         };
         let sweep = OptionFuture::from(self.sweep.map(Sweep::stop));

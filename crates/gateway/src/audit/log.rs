@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use portcullis_base::{Clock, SystemClock};
+use portcullis_base::{Clock, Quiet, SystemClock};
 use portcullis_store::audit::{AuditKey, Batch, CLOSE, HEADS, Told};
 use portcullis_store::{Store, StoreError};
 use portcullis_web::{Call, Place, Recorder};
@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between two attempts to write.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long the last entries are tried again when the process is to stop.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How often is looked whether counted calls are to be told.
 const TICK: Duration = Duration::from_secs(1);
@@ -120,7 +123,7 @@ impl Log {
         // A panic in it was logged by the runtime.
         drop(self.writer.await);
         if let Err(error) = self.store.witness(CLOSE).await {
-            tracing::warn!(error = %error, "the end of the audit log could not be written");
+            tracing::warn!(error = %error, cause = cause(&error), "the end of the audit log could not be written");
         }
     }
 }
@@ -208,7 +211,8 @@ impl Writer {
 
     async fn witness(&self) {
         if let Err(error) = self.store.witness(HEADS).await {
-            tracing::warn!(error = %error, "the ends of the audit log's chains could not be named");
+            tracing::warn!(error = %error, cause = cause(&error),
+                "the ends of the audit log's chains could not be named");
         }
     }
 
@@ -228,11 +232,13 @@ impl Writer {
             return;
         }
         let mut batch = Batch::new(told);
+        let mut until = None;
         while let Err(error) = self.store.record(&mut batch).await {
             self.shared.stuck.store(true, Ordering::Relaxed);
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
             warn_of(&error, batch.told.len());
-            if *self.stopped.borrow() {
+            let now = Instant::now();
+            if *self.stopped.borrow() && *until.get_or_insert(now + LAST_WORDS) <= now {
                 // Whoever stops the process has said how long it may take.
                 tracing::error!(
                     audit.entries = batch.told.len(),
@@ -250,10 +256,19 @@ impl Writer {
     }
 }
 
+/// Every attempt would say so while the database is away.
+static NOT_WRITTEN: Quiet = Quiet::new();
+
 fn warn_of(error: &StoreError, entries: usize) {
-    let cause = std::error::Error::source(error).map(tracing::field::display);
-    tracing::warn!(error = %error, cause, audit.entries = entries,
-        "the audit log could not be written; trying again");
+    if let Some(kept_back) = NOT_WRITTEN.pass() {
+        tracing::warn!(error = %error, cause = cause(error), audit.entries = entries,
+            log.kept_back = kept_back, "the audit log could not be written; trying again");
+    }
+}
+
+/// What the database said.
+fn cause(error: &StoreError) -> Option<tracing::field::DisplayValue<&dyn std::error::Error>> {
+    std::error::Error::source(error).map(tracing::field::display)
 }
 
 /// Once an hour, by one replica.

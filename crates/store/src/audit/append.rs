@@ -3,6 +3,7 @@
 //! Whoever writes holds the end of the chain from before its rows are linked until they are committed, and
 //! takes it last, after its connection and its locks: so nobody who holds it waits for anybody.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,14 +35,14 @@ pub(crate) const APPEND: Sql = Sql {
 pub struct Batch {
     /// The entries, in their order.
     pub told: Vec<Told>,
-    /// What the last attempt would have made the end of the chain.
-    tried: Option<Mac>,
+    /// What each attempt would have made the end of the chain.
+    tried: Vec<Mac>,
 }
 
 impl Batch {
     /// These entries.
     pub fn new(told: Vec<Told>) -> Self {
-        Self { told, tried: None }
+        Self { told, tried: Vec::new() }
     }
 }
 
@@ -59,11 +60,15 @@ pub(crate) struct Chain {
 struct End {
     seq: i64,
     mac: Mac,
-    /// What may or may not be committed.
-    tried: Option<(i64, Mac)>,
-    /// What was found committed after nobody had heard of it.
-    found: Option<Mac>,
+    /// Ends that may or may not be committed, all of them linked to this one: also what was tried before the
+    /// last attempt, since a commit that was given up may still arrive.
+    tried: Vec<(i64, Mac)>,
+    /// What was found committed after nobody had heard of it, the last of them.
+    found: VecDeque<Mac>,
 }
+
+/// Whoever may try again does so before so many others were not heard of.
+const FOUND: usize = 64;
 
 /// The end of the chain in one writer's hands.
 pub(crate) struct Link {
@@ -75,7 +80,7 @@ pub(crate) struct Link {
 impl Chain {
     /// One whose first entry is committed, with this MAC.
     pub(super) fn new(key: AuditKey, id: ChainId, clock: Arc<dyn Clock>, opening: Mac) -> Self {
-        let end = End { seq: 0, mac: opening, tried: None, found: None };
+        let end = End { seq: 0, mac: opening, tried: Vec::new(), found: VecDeque::new() };
         Self { key, id, clock, end: Arc::new(Mutex::new(end)), written: AtomicU64::new(1) }
     }
 
@@ -103,25 +108,31 @@ impl Chain {
 impl Link {
     /// Whether the database has to be asked where the chain ends.
     pub(crate) fn is_unsure(&self) -> bool {
-        self.end.tried.is_some()
+        !self.end.tried.is_empty()
     }
 
     /// The database's answer.
     pub(crate) fn learn(&mut self, last: Option<(i64, Vec<u8>)>) {
-        let Some((seq, mac)) = self.end.tried.take() else { return };
         let Some((last, last_mac)) = last else { return };
-        if last >= seq && (last, last_mac.as_slice()) == (seq, mac.as_slice()) {
-            (self.end.seq, self.end.mac, self.end.found) = (seq, mac, Some(mac));
-        } else if last > self.end.seq {
+        let end = &mut *self.end;
+        let is_last =
+            |(seq, mac): &&(i64, Mac)| (last, last_mac.as_slice()) == (*seq, mac.as_slice());
+        if let Some((seq, mac)) = end.tried.iter().find(is_last).copied() {
+            (end.seq, end.mac) = (seq, mac);
+            end.tried.clear();
+            end.found.truncate(FOUND - 1);
+            end.found.push_front(mac);
+        } else if last > end.seq {
             tracing::error!(audit.seq = last, "the audit log has entries that nobody here wrote");
             // Beyond them, and linked to our own: `audit verify` tells which ones they are.
-            self.end.seq = last;
+            end.seq = last;
+            end.tried.clear();
         }
     }
 
     /// Whether these were committed by an attempt of which nobody heard.
     pub(crate) fn has(&self, batch: &Batch) -> bool {
-        batch.tried.is_some() && batch.tried == self.end.found
+        batch.tried.iter().any(|tried| self.end.found.contains(tried))
     }
 
     /// The rows of these entries, as [`APPEND`] takes them.
@@ -134,17 +145,23 @@ impl Link {
             rows.push(json!([seq, told.at, told.entry, hex::encode(prev), hex::encode(mac)]));
             prev = mac;
         }
-        self.end.tried = Some((seq, prev));
+        // The same attempt again is the same MAC.
+        if !batch.tried.contains(&prev) {
+            batch.tried.push(prev);
+        }
+        if !self.end.tried.contains(&(seq, prev)) {
+            self.end.tried.push((seq, prev));
+        }
         self.next = Some((seq, prev));
         self.count = rows.len() as u64;
-        batch.tried = Some(prev);
         Value::Array(rows).to_string()
     }
 
     /// The rows are committed.
     pub(crate) fn committed(mut self, chain: &Chain) {
         if let Some((seq, mac)) = self.next {
-            (self.end.seq, self.end.mac, self.end.tried) = (seq, mac, None);
+            (self.end.seq, self.end.mac) = (seq, mac);
+            self.end.tried.clear();
             chain.written.fetch_add(self.count, Ordering::Relaxed);
         }
     }
@@ -210,5 +227,59 @@ impl Store {
     /// How many entries this process has written.
     pub fn entries_written(&self) -> u64 {
         self.chain().map_or(0, |chain| chain.written.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_base::SystemClock;
+
+    fn batch(n: i64) -> Batch {
+        Batch::new(vec![Told::new(n, "test.event", &Map::new())])
+    }
+
+    /// Writes without hearing of the commit.
+    async fn unheard(chain: &Chain, batch: &mut Batch) -> (i64, Vec<u8>) {
+        let mut link = chain.hold().await;
+        link.rows(chain, batch);
+        let (seq, mac) = link.next.unwrap();
+        (seq, mac.to_vec())
+    }
+
+    #[tokio::test]
+    async fn of_commits_in_a_row_that_nobody_heard_of_none_is_written_twice() {
+        let key = AuditKey::new(&[7; 32]);
+        let chain = Chain::new(key, [1; 16], Arc::new(SystemClock), [0; 32]);
+        let mut all = Vec::new();
+        for n in 0..3 {
+            let mut one = batch(n);
+            let last = unheard(&chain, &mut one).await;
+            let mut link = chain.hold().await;
+            assert!(link.is_unsure());
+            link.learn(Some(last));
+            assert!(!link.is_unsure());
+            all.push(one);
+        }
+        let link = chain.hold().await;
+        assert!(all.iter().all(|one| link.has(one)));
+        assert!(!link.has(&batch(0)), "another of the same content is another");
+        assert_eq!(link.end.seq, 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_yet_may_still_come() {
+        let key = AuditKey::new(&[7; 32]);
+        let chain = Chain::new(key, [1; 16], Arc::new(SystemClock), [0; 32]);
+        let (mut first, mut second) = (batch(1), batch(2));
+        let late = unheard(&chain, &mut first).await;
+        let mut link = chain.hold().await;
+        link.learn(Some((0, vec![0; 32])));
+        link.rows(&chain, &mut second);
+        drop(link);
+        let mut link = chain.hold().await;
+        link.learn(Some(late));
+        assert!(link.has(&first) && !link.has(&second));
+        assert_eq!(link.end.seq, 1);
     }
 }

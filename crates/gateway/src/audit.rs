@@ -16,7 +16,8 @@ use portcullis_store::audit::{AuditKey, Batch, CLOSE, Told};
 use serde_json::{Map, Value};
 
 pub(crate) use handlers::routes;
-pub use log::{Log, Standing};
+pub use log::Log;
+pub(crate) use log::Watch;
 
 /// The name under which the key of the log is kept.
 const KEY: &str = "audit";

@@ -109,6 +109,7 @@ impl Gateway {
                 certificates: certificates.clone(),
                 documents: Documents::new(&loaded.config),
                 recorder: audit.recorder(),
+                audit: audit.watch(),
             },
         );
         let public = public_routes(&loaded.config);

@@ -60,15 +60,17 @@ struct Shared {
 
 /// How the log is doing, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Entries that this process has written.
-    pub written: u64,
-    /// Entries that wait to be written.
-    pub waiting: u64,
+    pub(crate) written: u64,
+    /// Entries that wait to be written, and places that calls under way have taken.
+    pub(crate) waiting: u64,
+    /// Whether the last attempt to write failed, so that calls are turned away.
+    pub(crate) stuck: bool,
     /// Attempts to write that failed.
-    pub failures: u64,
+    pub(crate) failures: u64,
     /// Calls that were turned away since entries could not be written.
-    pub turned_away: u64,
+    pub(crate) turned_away: u64,
 }
 
 /// The log of a running gateway.
@@ -104,16 +106,9 @@ impl Log {
         Arc::new(Handle(Arc::clone(&self.shared)))
     }
 
-    /// How it is doing.
-    pub fn standing(&self) -> Standing {
-        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let waiting = WAITING - self.shared.queue.capacity();
-        Standing {
-            written: self.store.entries_written(),
-            waiting: waiting as u64,
-            failures: count(&self.shared.failures),
-            turned_away: count(&self.shared.turned_away),
-        }
+    /// Who can always say how it is doing.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { shared: Arc::clone(&self.shared), store: self.store.clone() }
     }
 
     /// Writes what waits, and ends the chain.
@@ -124,6 +119,27 @@ impl Log {
         drop(self.writer.await);
         if let Err(error) = self.store.witness(CLOSE).await {
             tracing::warn!(error = %error, cause = cause(&error), "the end of the audit log could not be written");
+        }
+    }
+}
+
+/// Tells how a log is doing.
+pub(crate) struct Watch {
+    shared: Arc<Shared>,
+    store: Store,
+}
+
+impl Watch {
+    /// At this moment.
+    pub(crate) fn standing(&self) -> Standing {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let waiting = WAITING - self.shared.queue.capacity();
+        Standing {
+            written: self.store.entries_written(),
+            waiting: waiting as u64,
+            stuck: self.shared.stuck.load(Ordering::Relaxed),
+            failures: count(&self.shared.failures),
+            turned_away: count(&self.shared.turned_away),
         }
     }
 }

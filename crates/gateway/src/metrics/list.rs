@@ -92,6 +92,16 @@ declared! {
         "Notices that a webhook has not taken yet, counted up to 100,000 for all together.";
     Gauge NOTICES_OLDEST("webhook") = "portcullis_notices_oldest_seconds", "seconds",
         "How old the oldest of these is.";
+    Counter AUDIT_WRITTEN() = "portcullis_audit_entries_total", "entries",
+        "Entries that this process has written into the audit log.";
+    Gauge AUDIT_WAITING() = "portcullis_audit_entries_waiting", "entries",
+        "Entries that wait to be written, and calls under way that may bring one; at 2,048 calls are turned away.";
+    Gauge AUDIT_STUCK() = "portcullis_audit_stuck", "1 or 0",
+        "Whether entries cannot be written: calls that would change something are answered 503.";
+    Counter AUDIT_FAILURES() = "portcullis_audit_write_failures_total", "attempts",
+        "Attempts to write entries that failed; they are tried again until they are written.";
+    Counter AUDIT_TURNED_AWAY() = "portcullis_audit_calls_turned_away_total", "calls",
+        "Calls that were answered 503 before they did anything, because their entry could not be written.";
     Gauge DATABASE_UP() = "portcullis_database_up", "1 or 0",
         "Whether the database answered in time; while it does not, what is counted there is left out.";
     Counter DATABASE_ERRORS("code") = "portcullis_database_errors_total", "errors",

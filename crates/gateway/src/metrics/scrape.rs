@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use super::list;
 use super::page::Page;
 use super::waiting::number;
+use crate::audit::Watch;
 use crate::auth::Chain;
 use crate::compose::Jobs;
 use crate::pats::Pats;
@@ -39,9 +40,21 @@ pub(super) fn parts(request: &HttpRequest, now: OffsetDateTime, page: &mut Page)
     if let Some(proxy) = request.app_data::<Data<OidcProxy>>() {
         resigned(proxy.resigner(), now, page);
     }
+    if let Some(log) = request.app_data::<Data<Watch>>() {
+        audit(log, page);
+    }
     if let Some(file) = request.app_data::<Data<KeyFile>>() {
         page.set(list::SIGNING_FILE_FAULT, [], truth(file.fault().is_some()));
     }
+}
+
+fn audit(log: &Watch, page: &mut Page) {
+    let log = log.standing();
+    page.count(list::AUDIT_WRITTEN, [], number(log.written));
+    page.set(list::AUDIT_WAITING, [], number(log.waiting));
+    page.set(list::AUDIT_STUCK, [], truth(log.stuck));
+    page.count(list::AUDIT_FAILURES, [], number(log.failures));
+    page.count(list::AUDIT_TURNED_AWAY, [], number(log.turned_away));
 }
 
 fn auth(chain: &Chain, now: OffsetDateTime, page: &mut Page) {

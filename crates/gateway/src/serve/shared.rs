@@ -20,6 +20,7 @@ use portcullis_web::Recorder;
 use super::drain::Drain;
 use super::reload::Reloadable;
 use crate::admin::Admins;
+use crate::audit::Watch;
 use crate::auth::Chain;
 use crate::compose::{Jobs, Parts, Telling};
 use crate::metrics::Metrics;
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) metrics: Data<Metrics>,
     documents: Data<Documents>,
     recorder: Data<dyn Recorder>,
+    audit: Data<Watch>,
     audit_key: Data<AuditKey>,
 }
 
@@ -74,6 +76,7 @@ pub(super) struct Made {
     pub(super) certificates: Certificates,
     pub(super) documents: Documents,
     pub(super) recorder: Arc<dyn Recorder>,
+    pub(super) audit: Watch,
 }
 
 /// Parts, by who takes them.
@@ -98,6 +101,7 @@ pub(super) fn divided(parts: Parts, made: Made) -> (Shared, Engines) {
         metrics: Data::new(parts.metrics),
         documents: Data::new(made.documents),
         recorder: Data::from(made.recorder),
+        audit: Data::new(made.audit),
         audit_key: Data::new(parts.audit_key),
     };
     let engines = Engines {
@@ -135,6 +139,7 @@ impl Shared {
             .app_data(self.metrics.clone())
             .app_data(self.documents.clone())
             .app_data(self.recorder.clone())
+            .app_data(self.audit.clone())
             .app_data(self.audit_key.clone());
         give(config, self.partners.as_ref());
         give(config, self.broker.as_ref());

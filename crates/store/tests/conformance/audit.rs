@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::support::{Database, item};
 
-const ONE: ChainId = [1; 16];
+pub(crate) const ONE: ChainId = [1; 16];
 const TWO: ChainId = [2; 16];
 
 fn key() -> AuditKey {
@@ -25,7 +25,7 @@ fn told(n: i64) -> Told {
     Told::new(1000 + n, "test.event", &members)
 }
 
-async fn begin(store: &Store, id: ChainId) {
+pub(crate) async fn begin(store: &Store, id: ChainId) {
     let about = Map::from_iter([("program".to_owned(), "test".into())]);
     store.begin_chain(key(), id, Arc::new(SystemClock), &about).await.unwrap();
 }
@@ -56,7 +56,7 @@ async fn verify(store: &Store, heads: &[Head]) -> (Vec<Defect>, Vec<Passed>) {
 }
 
 /// What is wrong, as (chain's number, entry, fault).
-async fn wrong(store: &Store) -> Vec<(Option<i64>, Option<i64>, Fault)> {
+pub(crate) async fn wrong(store: &Store) -> Vec<(Option<i64>, Option<i64>, Fault)> {
     let (defects, _) = verify(store, &[]).await;
     defects.into_iter().map(|one| (one.number, one.seq, one.fault)).collect()
 }

@@ -227,9 +227,8 @@ impl Store {
     /// to no runtime.
     pub fn let_idle_go(&self) {
         if let Backend::Postgres(pool) = self.backend() {
-            while let Some(idle) = pool.try_acquire() {
-                drop(idle.detach());
-            }
+            let idle = (0..pool.size()).map_while(|_| pool.try_acquire());
+            idle.for_each(|idle| drop(idle.detach()));
         }
     }
 
@@ -307,7 +306,9 @@ mod tests {
             let limit: String = limit.fetch_one(&mut *connection).await.unwrap();
             assert_eq!(limit, "10s");
             // The next one is another.
-            drop(connection.detach());
+            drop(connection);
+            store.let_idle_go();
+            assert_eq!(pool.size(), 0);
         }
         store.close().await;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis_base::fault::Point;
 
+use crate::audit::Log;
 use crate::client::Client;
 use crate::database::Database;
 use crate::plan::Death;
@@ -63,6 +64,11 @@ impl Fleet {
 
     pub(crate) fn clients(&self) -> Vec<Client> {
         self.processes.iter().map(|process| process.client().clone()).collect()
+    }
+
+    /// The audit log of all of them.
+    pub(crate) fn log(&self) -> Log {
+        Log::of(self.processes[0].setup())
     }
 
     /// It hears no notification from now on.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::expect_used, reason = "a harness cannot go on where its own means fail")]
 
+mod audit;
 mod client;
 mod config;
 mod database;

@@ -135,7 +135,7 @@ fn spend(scenario: &Scenario) -> bool {
         from: from.map(|file| program(Some(file))),
         replicas: night.gateways,
         steps,
-        orphans: true,
+        short: false,
     };
     println!("{words}, {} gateways on one Postgres, {} round(s)", night.gateways, night.rounds);
     let evidence = Evidence::of_night(words, night.rounds, night.gateways);

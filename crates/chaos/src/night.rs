@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use portcullis_fake_gitlab::{FakeGitlab, TokenSpec, TokenState};
 use portcullis_test_support::{SigningKey, private_jwks};
 
+use crate::audit::Log;
 use crate::client::{self, Client};
 use crate::database::Database;
 use crate::process::{Process, Setup};
@@ -30,12 +31,32 @@ use traffic::{BORROWER, Done, Traffic};
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long a killed replica stays away.
 const DEAD: Duration = Duration::from_millis(500);
-/// How long the database does.
-const AWAY: Duration = Duration::from_secs(3);
-/// How long it is silent: longer than any statement is waited for.
-const SILENT: Duration = Duration::from_secs(8);
-/// Between two steps.
-const CALM: Duration = Duration::from_secs(1);
+/// How long what was asked while the database was away may take to be answered.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// How long things last.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// How long the database is away.
+    away: Duration,
+    /// How long it is silent. On what was under way then it is silent for ever, also when others hear it again.
+    silent: Duration,
+    /// Between two steps.
+    calm: Duration,
+}
+
+/// Silent for longer than any statement is waited for.
+const LONG: Times = Times {
+    away: Duration::from_secs(3),
+    silent: Duration::from_secs(8),
+    calm: Duration::from_secs(1),
+};
+/// Silent for longer than a connection is waited for.
+const SHORT: Times = Times {
+    away: Duration::from_secs(1),
+    silent: Duration::from_secs(5),
+    calm: Duration::from_millis(300),
+};
 const BETWEEN: Duration = Duration::from_millis(100);
 /// How long it may take until a replica is in use again, or all is dead that must be: tokens that nobody was
 /// given are found when the lease of the one who had them made has run out, and the duty to look has passed on.
@@ -58,9 +79,9 @@ pub struct Options {
     pub replicas: usize,
     /// What happens, in this order.
     pub steps: Vec<Step>,
-    /// Whether it is waited until also tokens are dead that nobody was given, because their maker was killed:
-    /// that takes up to a minute.
-    pub orphans: bool,
+    /// Short pauses and outages, and nobody waits until also tokens are dead that nobody was given, because
+    /// their maker was killed: that takes up to a minute.
+    pub short: bool,
 }
 
 /// A night under way.
@@ -75,7 +96,8 @@ struct World {
     binary: PathBuf,
     /// Whether replicas may be of a version that does not drain.
     old: bool,
-    orphans: bool,
+    short: bool,
+    times: Times,
     night: Night,
 }
 
@@ -91,13 +113,13 @@ pub async fn go_through(
 ) -> Night {
     let began = Instant::now();
     let mut world = World::start(options, folder).await;
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(world.times.calm).await;
     for (number, step) in options.steps.iter().enumerate() {
         narrate(&format!("{:>3}/{} {step}", number + 1, options.steps.len()));
         world.traffic.enter(Some(*step), world.old);
         world.take(*step).await;
         world.traffic.enter(None, false);
-        tokio::time::sleep(CALM).await;
+        tokio::time::sleep(world.times.calm).await;
     }
     narrate("the night is over; waiting until everything is dead that must be");
     let mut night = world.aftermath(folder).await;
@@ -142,7 +164,8 @@ impl World {
             night: Night::of(options.replicas),
             binary: options.binary.clone(),
             old: options.from.is_some(),
-            orphans: options.orphans,
+            short: options.short,
+            times: if options.short { SHORT } else { LONG },
             gitlab,
             database,
             replicas,
@@ -168,18 +191,19 @@ impl World {
                 self.night.open_at_kills += self.balancer.open(number);
                 self.replicas[number].kill();
                 self.night.crashes += 1;
+                self.night.kills += 1;
                 self.night.at_most_twice += CONCURRENCY * PROVIDERS;
                 tokio::time::sleep(DEAD).await;
                 self.replicas[number].start_again().await;
                 self.until_in_use(number).await;
             }
             Step::Outage(leaving) => {
-                self.database.outage(leaving, AWAY).await;
+                self.database.outage(leaving, self.times.away).await;
                 self.database_was_away().await;
             }
             Step::Silence => {
                 self.proxies.iter().for_each(Proxy::freeze);
-                tokio::time::sleep(SILENT).await;
+                tokio::time::sleep(self.times.silent).await;
                 self.proxies.iter().for_each(Proxy::thaw);
                 self.database_was_away().await;
             }
@@ -204,14 +228,14 @@ impl World {
             self.until_in_use(number).await;
         }
         self.night.longest_recovery = self.night.longest_recovery.max(back.elapsed());
-        tokio::time::sleep(CALM * 2).await;
+        tokio::time::sleep(SETTLE).await;
     }
 
     async fn aftermath(self, folder: &Path) -> Night {
         let clients: Vec<Client> = self.replicas.iter().map(|one| one.client().clone()).collect();
         let done = self.traffic.stop().await;
         let mut night = self.night;
-        night.lost = all_dead(&self.gitlab, &done, self.orphans).await;
+        night.lost = all_dead(&self.gitlab, &done, !self.short).await;
         let until = Instant::now() + PATIENCE;
         while clients[0].something_waits().await.unwrap_or(true) && Instant::now() < until {
             tokio::time::sleep(BETWEEN).await;
@@ -222,9 +246,14 @@ impl World {
         night.revoked_twice = revoked_twice(&self.gitlab);
         (night.acknowledged, night.lent) = (done.acknowledged.len(), done.lent.len());
         (night.phases, night.resent) = (done.phases, done.resent);
+        let log = Log::of(self.replicas[0].setup());
         for replica in self.replicas {
             replica.stop().await;
         }
+        let audited = log.verify().await;
+        (night.chains, night.chains_open) = (audited.chains, audited.open);
+        night.entries = audited.entries;
+        night.violations.extend(audited.violations);
         let remains = remains::search(folder, clients.len(), &self.database, &[]).await;
         night.violations.extend(remains.refused.iter().map(|at| format!("Postgres refused {at}")));
         night

@@ -159,6 +159,11 @@ impl Process {
         process
     }
 
+    /// What it was started with.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// The way to speak to it; stays the same when it is started again.
     pub fn client(&self) -> &Client {
         &self.client

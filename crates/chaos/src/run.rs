@@ -171,7 +171,10 @@ impl Run {
         let looks = memory.looks;
         let ends = ends(&clients, self.database.is_server(), memory, &mut violations).await;
         violations.extend(leaks::all_refused(&clients, &seen.leaked).await);
+        let log = self.fleet.log();
         self.fleet.stop().await;
+        let audited = log.verify().await;
+        violations.extend(audited.violations);
         let remains = remains::search(folder, clients.len(), &self.database, &seen.leaked).await;
         violations.extend(seen.violations);
         violations.extend(remains.refused.iter().map(|at| format!("the database refused {at}")));
@@ -197,6 +200,8 @@ impl Run {
             files: remains.searched.files,
             searched: remains.searched.bytes,
             words: remains.words,
+            chains: audited.chains,
+            entries: audited.entries,
             found: remains.searched.found,
             violations,
         }

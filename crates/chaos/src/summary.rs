@@ -61,6 +61,10 @@ pub struct Summary {
     pub searched: u64,
     /// Secrets looked for, each form counted.
     pub words: usize,
+    /// Chains of the audit log.
+    pub chains: usize,
+    /// Their entries.
+    pub entries: u64,
     /// Where one was found.
     pub found: Vec<String>,
     /// Whatever else may not be.
@@ -215,6 +219,7 @@ impl fmt::Display for Summary {
             "secrets on disk",
             format!("{} in {} files, {mebibytes} MiB", self.found.len(), self.files),
         )?;
+        line("audit log", format!("{} entries in {} chains", self.entries, self.chains))?;
         for wrong in self.wrong().into_iter().take(TOLD) {
             line("WRONG", wrong)?;
         }

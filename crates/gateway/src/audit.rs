@@ -16,7 +16,8 @@ use portcullis_store::{Store, StoreError};
 use serde_json::{Map, Value};
 
 pub(crate) use handlers::routes;
-pub use log::{Log, Standing, Watched};
+pub use log::Log;
+pub(crate) use log::{Standing, Watched};
 
 /// The name under which the key of the log is kept.
 const KEY: &str = "audit";

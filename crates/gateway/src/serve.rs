@@ -250,7 +250,11 @@ impl Gateway {
         let servers = async {
             tokio::time::sleep(self.drain_delay).await;
             // Side by side: each may take the whole grace, and what comes after them needs the rest.
-            let stopping = self.servers.iter().map(|(handle, _)| handle.stop(true));
+            let stopping = self.servers.iter().map(|(handle, _)| async {
+                handle.stop(true).await;
+                // Those that its workers opened have ended with them, and not everybody tries twice.
+                self.store.let_idle_go();
+            });
             futures_util::future::join_all(stopping).await;
         };
         let sweep = OptionFuture::from(self.sweep.map(Sweep::stop));

@@ -40,19 +40,17 @@ async fn nothing_acknowledged_is_lost(gateways: usize, server: bool) {
 /// A replica that is upgraded costs no request, one that is killed those that it had, and neither a token.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_are_upgraded_one_after_another_and_no_request_fails() {
-    let mut steps: Vec<Step> = (0..3).map(Step::Upgrade).collect();
-    steps.push(Step::Kill(1));
-    let evidence = Evidence::of_night("rolling", 1, 3);
+    let evidence = Evidence::of_night("rolling", 1, 2);
     let options = NightOptions {
         binary: env!("CARGO_BIN_EXE_portcullis").into(),
         from: None,
-        replicas: 3,
-        steps,
-        orphans: false,
+        replicas: 2,
+        steps: vec![Step::Upgrade(0), Step::Upgrade(1), Step::Kill(0)],
+        short: true,
     };
     let night = go_through(&options, evidence.folder(), &|step| eprintln!("{step}")).await;
     assert!(night.is_good(), "\n{night}");
-    assert!(night.requests("upgrade") > 100 && night.requests("kill") > 10, "\n{night}");
+    assert!(night.requests("upgrade") > 50 && night.requests("kill") > 10, "\n{night}");
     assert_eq!(night.failed("upgrade") + night.failed("calm"), 0, "\n{night}");
     evidence.discard();
 }

@@ -165,7 +165,7 @@ async fn postgres_may_crash_and_fall_silent_under_load() {
         from: None,
         replicas: 2,
         steps: vec![Step::Outage(Leaving::Crash), Step::Silence],
-        orphans: false,
+        short: true,
     };
     let night = go_through(&options, evidence.folder(), &|step| eprintln!("{step}")).await;
     assert!(night.is_good(), "\n{night}");

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use portcullis_base::Randomness;
 use portcullis_base::fault::{Point, point};
+use portcullis_base::{Quiet, Randomness};
 use portcullis_store::queue::{Claimed, Outcome, Settlement, State};
 use portcullis_store::{Store, StoreError};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
@@ -37,6 +37,9 @@ const CLAIM_AT_MOST: usize = 100;
 /// In a backlog, how long is waited for places to become free, so that rows are claimed many at a
 /// time and not each by a statement of its own.
 const GATHER: Duration = Duration::from_millis(5);
+
+/// Every attempt would say so while the database is away.
+static NOT_READ: Quiet = Quiet::new();
 
 /// The pause after the database could not be asked.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
@@ -155,8 +158,11 @@ impl Line {
                 }
                 Ok(Next::After(pause)) => pause,
                 Err(error) => {
-                    tracing::warn!(revocation.provider = self.provider.name(), error = %error,
-                        cause = cause(&error), "the queue could not be read");
+                    if let Some(kept_back) = NOT_READ.pass() {
+                        tracing::warn!(revocation.provider = self.provider.name(), error = %error,
+                            cause = cause(&error), log.kept_back = kept_back,
+                            "the queue could not be read");
+                    }
                     DATABASE_PAUSE
                 }
             };

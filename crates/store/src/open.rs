@@ -21,6 +21,12 @@ use crate::migrations::{self, Standing};
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE: Duration = Duration::from_secs(3);
 
+/// A transaction whose client says nothing for so long is ended by Postgres, and its locks with it: we give a
+/// connection up without a word where the way to the server is silent, and then the server alone can end what
+/// was begun on it. Until then nobody gets past the rows that it holds, and this process's audit log not past
+/// its last entry.
+const LET_GO: &str = "SET idle_in_transaction_session_timeout = '10s'";
+
 /// KiB of pages that each reader keeps to itself (negative: not pages). They look rows up one by one, and the
 /// system keeps the file's pages once for all of them; SQLite's own 2 MiB for each would be most of the memory
 /// of an idle gateway.
@@ -129,6 +135,9 @@ impl Store {
             // A dead connection is noticed by the statement itself, which the caller may repeat;
             // asking first would cost a round trip each time.
             .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async { sqlx::query(LET_GO).execute(connection).await.map(drop) })
+            })
             .connect_with(connect.clone())
             .await?;
         let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&pool).await?;
@@ -215,6 +224,16 @@ impl Store {
         }
     }
 
+    /// Gives up the connections that nobody uses now; whoever needs one opens another. A connection works for as
+    /// long as the runtime on which it was opened, and whoever ends a runtime calls this. On SQLite they belong
+    /// to no runtime.
+    pub fn let_idle_go(&self) {
+        if let Backend::Postgres(pool) = self.backend() {
+            let idle = (0..pool.size()).map_while(|_| pool.try_acquire());
+            idle.for_each(|idle| drop(idle.detach()));
+        }
+    }
+
     /// Whether this is Postgres, which replicas may share.
     pub fn is_shared(&self) -> bool {
         matches!(self.backend(), Backend::Postgres(_))
@@ -271,4 +290,28 @@ fn absolute(database: &Path) -> Result<std::path::PathBuf, StoreError> {
         .canonicalize()
         .or_else(|_| std::path::absolute(database))
         .map_err(|source| StoreError::File { path: database.display().to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn postgres_ends_what_a_silent_client_began() {
+        let database = portcullis_test_support::postgres().await;
+        let options = ConnectOptions { url: database.url().into(), max_connections: 2 };
+        let store = Store::connect(&options).await.unwrap();
+        let Backend::Postgres(pool) = store.backend() else { panic!("it is Postgres") };
+        for _ in 0..2 {
+            let mut connection = pool.acquire().await.unwrap();
+            let limit = sqlx::query_scalar("SHOW idle_in_transaction_session_timeout");
+            let limit: String = limit.fetch_one(&mut *connection).await.unwrap();
+            assert_eq!(limit, "10s");
+            // The next one is another.
+            drop(connection);
+            store.let_idle_go();
+            assert_eq!(pool.size(), 0);
+        }
+        store.close().await;
+    }
 }

@@ -35,6 +35,14 @@ pub struct Night {
     pub ends: BTreeMap<String, usize>,
     /// Replicas killed, and times at which the database went away.
     pub crashes: usize,
+    /// Replicas killed.
+    pub kills: usize,
+    /// Chains of the audit log: one for each process.
+    pub chains: usize,
+    /// Those without a last entry: their process was killed.
+    pub chains_open: usize,
+    /// Entries of the audit log.
+    pub entries: u64,
     /// Connections to replicas that were open when these were killed: each had one request on its way at most.
     pub open_at_kills: usize,
     /// Secrets that GitLab was asked to revoke more than once.
@@ -87,6 +95,8 @@ impl Night {
         is(twice > 0, format!("{twice} secrets were revoked twice without a crash"));
         let (twice, most) = (self.revoked_twice, self.at_most_twice);
         is(twice > most, format!("{twice} secrets were revoked twice, {most} may be"));
+        let (open, kills) = (self.chains_open, self.kills);
+        is(open != kills, format!("{open} audit chains were not closed, {kills} kills"));
         for (phase, seen) in &self.phases {
             let late = format!("a request took {:.1?}: {}", seen.longest, phase.name);
             is(seen.longest > BOUND, late);
@@ -143,6 +153,9 @@ impl fmt::Display for Night {
         )?;
         let ends: Vec<String> = self.ends.iter().map(|(s, count)| format!("{s} {count}")).collect();
         line("rows", ends.join(", "))?;
+        let (chains, open) = (self.chains, self.chains_open);
+        let entries = self.entries;
+        line("audit log", format!("{entries} entries in {chains} chains, {open} not closed"))?;
         for wrong in self.wrong() {
             line("WRONG", wrong)?;
         }

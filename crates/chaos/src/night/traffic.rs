@@ -76,7 +76,11 @@ impl Kind {
 
     /// Whether it cannot be answered without the database.
     pub(super) fn needs_database(self) -> bool {
-        matches!(self, Self::Report | Self::Auth | Self::Lend)
+        match self {
+            // What is signed anew is an entry of the audit log.
+            Self::Report | Self::Auth | Self::Lend | Self::Resign => true,
+            Self::Forged | Self::Keys | Self::Health => false,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ fn good() -> Summary {
         files: 1,
         searched: 1,
         words: 1,
+        chains: 1,
+        entries: 1,
         found: Vec::new(),
         violations: Vec::new(),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use portcullis_base::{Clock, SystemClock};
+use portcullis_base::{Clock, Quiet, SystemClock};
 use portcullis_store::audit::{AuditKey, Batch, CLOSE, HEADS, Told};
 use portcullis_store::{Store, StoreError};
 use portcullis_web::{Call, Place, Recorder};
@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between two attempts to write.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long the last entries are tried again when the process is to stop.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How often is looked whether counted calls are to be told.
 const TICK: Duration = Duration::from_secs(1);
@@ -57,21 +60,21 @@ struct Shared {
 
 /// How the log is doing, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Entries that this process has written.
-    pub written: u64,
-    /// Entries that wait to be written.
-    pub waiting: u64,
+    pub(crate) written: u64,
+    /// Entries that wait to be written, and places that calls under way have taken.
+    pub(crate) waiting: u64,
+    /// Whether the last attempt to write failed, so that calls are turned away.
+    pub(crate) stuck: bool,
     /// Attempts to write that failed.
-    pub failures: u64,
+    pub(crate) failures: u64,
     /// Calls that were turned away since entries could not be written.
-    pub turned_away: u64,
-    /// Whether the last attempt to write failed.
-    pub stuck: bool,
+    pub(crate) turned_away: u64,
 }
 
 /// Who knows how the log is doing.
-pub struct Watched {
+pub(crate) struct Watched {
     shared: Arc<Shared>,
     store: Store,
 }
@@ -110,7 +113,7 @@ impl Log {
     }
 
     /// Who knows how it is doing.
-    pub fn watched(&self) -> Watched {
+    pub(crate) fn watched(&self) -> Watched {
         Watched { shared: Arc::clone(&self.shared), store: self.store.clone() }
     }
 
@@ -121,14 +124,14 @@ impl Log {
         // A panic in it was logged by the runtime.
         drop(self.writer.await);
         if let Err(error) = self.store.witness(CLOSE).await {
-            tracing::warn!(error = %error, "the end of the audit log could not be written");
+            tracing::warn!(error = %error, cause = cause(&error), "the end of the audit log could not be written");
         }
     }
 }
 
 impl Watched {
     /// How the log is doing.
-    pub fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         let waiting = WAITING - self.shared.queue.capacity();
         Standing {
@@ -229,7 +232,8 @@ impl Writer {
 
     async fn witness(&self) {
         if let Err(error) = self.store.witness(HEADS).await {
-            tracing::warn!(error = %error, "the ends of the audit log's chains could not be named");
+            tracing::warn!(error = %error, cause = cause(&error),
+                "the ends of the audit log's chains could not be named");
         }
     }
 
@@ -249,11 +253,13 @@ impl Writer {
             return;
         }
         let mut batch = Batch::new(told);
+        let mut until = None;
         while let Err(error) = self.store.record(&mut batch).await {
             self.shared.stuck.store(true, Ordering::Relaxed);
             self.shared.failures.fetch_add(1, Ordering::Relaxed);
             warn_of(&error, batch.told.len());
-            if *self.stopped.borrow() {
+            let now = Instant::now();
+            if *self.stopped.borrow() && *until.get_or_insert(now + LAST_WORDS) <= now {
                 // Whoever stops the process has said how long it may take.
                 tracing::error!(
                     audit.entries = batch.told.len(),
@@ -271,10 +277,19 @@ impl Writer {
     }
 }
 
+/// Every attempt would say so while the database is away.
+static NOT_WRITTEN: Quiet = Quiet::new();
+
 fn warn_of(error: &StoreError, entries: usize) {
-    let cause = std::error::Error::source(error).map(tracing::field::display);
-    tracing::warn!(error = %error, cause, audit.entries = entries,
-        "the audit log could not be written; trying again");
+    if let Some(kept_back) = NOT_WRITTEN.pass() {
+        tracing::warn!(error = %error, cause = cause(error), audit.entries = entries,
+            log.kept_back = kept_back, "the audit log could not be written; trying again");
+    }
+}
+
+/// What the database said.
+fn cause(error: &StoreError) -> Option<tracing::field::DisplayValue<&dyn std::error::Error>> {
+    std::error::Error::source(error).map(tracing::field::display)
 }
 
 /// Once an hour, by one replica.

@@ -125,6 +125,8 @@ fn normal(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
+
     use portcullis_test_support::scratch_dir;
 
     /// Every key that names a file of this folder.
@@ -139,9 +141,9 @@ mod tests {
             ("http", &["ca_file"]),
             ("secrets", &["master_key_file"]),
         ] {
-            text += &format!("[{table}]\n");
+            let _ = writeln!(text, "[{table}]");
             for key in keys {
-                text += &format!("{key} = {}\n", at(key));
+                let _ = writeln!(text, "{key} = {}", at(key));
             }
         }
         Said::of(&Node::from_toml(text.parse::<toml::Table>().unwrap().into()))

@@ -54,12 +54,13 @@ fn every_alert_says_what_to_do() {
 }
 
 #[test]
-fn promtool_takes_the_rules() {
-    let rules = Path::new(ROOT).join("packaging/prometheus/portcullis.rules.yml");
-    // Where it is not installed the tests above are all there is.
-    let checked =
-        std::process::Command::new("promtool").args(["check", "rules"]).arg(rules).output();
-    if let Ok(output) = checked {
-        assert!(output.status.success(), "{output:?}");
+fn promtool_takes_the_rules_and_finds_that_they_say_what_they_should() {
+    let folder = Path::new(ROOT).join("packaging/prometheus");
+    for (act, file) in [("check", "portcullis.rules.yml"), ("test", "portcullis.tests.yml")] {
+        let mut promtool = std::process::Command::new("promtool");
+        // Where it is not installed the tests above are all there is.
+        if let Ok(output) = promtool.args([act, "rules", file]).current_dir(&folder).output() {
+            assert!(output.status.success(), "{output:?}");
+        }
     }
 }

@@ -171,10 +171,12 @@ pub(crate) async fn everything_that_is_declared_is_told(database: Database) {
         ("portcullis_impersonation_tokens_total{outcome=\"issued\"}", 1.0),
         ("portcullis_signing_keys_file_fault", 0.0),
         ("portcullis_database_up", 1.0),
+        ("portcullis_audit_stuck", 0.0),
         ("portcullis_queue_waiting{provider=\"impersonation\",state=\"planned\"}", 1.0),
     ] {
         assert!((page.get(sample) - value).abs() < 0.1, "{sample}: {:?}", page.0);
     }
+    assert!(page.get("portcullis_audit_entries_total") > 2.0, "its beginning, a PAT, a loan");
     promtool(&ask(&gateway, ADMIN).await.text);
     gateway.stop().await;
 }

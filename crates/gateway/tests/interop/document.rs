@@ -27,6 +27,9 @@ struct Served {
 /// A limit that nobody reaches: what is asked here is asked in a hurry.
 const NO_LIMIT: &str = "{ per_second = 100000, burst = 100000 }";
 
+/// How long a program may take, in seconds: many times what it does.
+const AT_MOST_S: &str = "900";
+
 /// Keys as a partner programme publishes them.
 fn programme() -> Inbox {
     let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -102,7 +105,8 @@ async fn served(
 
 /// Runs a program that was installed for these tests; its words are the test's.
 async fn run(program: &str, arguments: Vec<String>, variables: Vec<(&'static str, String)>) {
-    let mut command = Command::new(installed().join("python/bin").join(program));
+    let mut command = Command::new("timeout");
+    command.arg(AT_MOST_S).arg(installed().join("python/bin").join(program));
     command.args(arguments).envs(variables);
     for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);

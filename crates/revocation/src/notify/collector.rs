@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_base::Quiet;
 use portcullis_store::notices::{Rest, Telling};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -20,6 +21,9 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
 
 /// The same where there is no webhook: of all that is there, nothing new comes.
 const HOUSEKEEPING_ALONE_EVERY: Duration = Duration::from_hours(1);
+
+/// Every attempt would say so while the database is away.
+static NOT_COLLECTED: Quiet = Quiet::new();
 
 pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let every = shared.options.collect_every;
@@ -41,7 +45,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
                 if rows == AT_ONCE as usize { Duration::ZERO } else { every }
             }
             Err(error) => {
-                tracing::warn!(error = %error, "what is to be told could not be collected; trying again");
+                if let Some(kept_back) = NOT_COLLECTED.pass() {
+                    tracing::warn!(error = %error, log.kept_back = kept_back,
+                        "what is to be told could not be collected; trying again");
+                }
                 PAUSE
             }
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_base::Quiet;
 use portcullis_store::notices::Notice;
 use portcullis_store::{Fingerprint, StoreError};
 use tokio::sync::{Notify, watch};
@@ -42,6 +43,9 @@ const TRY_AT_LEAST: i64 = 5;
 /// Slack takes one message a second from a webhook (its documentation, "Rate limits").
 const SLACKS_PACE: Duration = Duration::from_secs(1);
 
+/// Every attempt would say so while the database is away.
+static NOT_READ: Quiet = Quiet::new();
+
 enum Next {
     /// There may be more.
     Again,
@@ -65,8 +69,10 @@ pub(super) async fn run(shared: Arc<Shared>, place: usize, mut stopped: watch::R
     let mut line = Line { shared: &shared, webhook, failures: 0, again_at: None };
     while !*stopped.borrow() {
         let next = line.deliver().await.unwrap_or_else(|error| {
-            tracing::warn!(notice.webhook = webhook.name, error = %error,
-                "the notices of a webhook could not be read or written");
+            if let Some(kept_back) = NOT_READ.pass() {
+                tracing::warn!(notice.webhook = webhook.name, error = %error, log.kept_back = kept_back,
+                    "the notices of a webhook could not be read or written");
+            }
             Next::After(PAUSE)
         });
         match next {

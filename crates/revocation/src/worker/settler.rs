@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_base::Quiet;
 use portcullis_store::Store;
 use portcullis_store::queue::{Outcome, Settlement};
 use tokio::sync::{Notify, mpsc};
@@ -32,6 +33,9 @@ pub(super) async fn run(
     }
 }
 
+/// Every attempt would say so while the database is away.
+static NOT_WRITTEN: Quiet = Quiet::new();
+
 /// Tries for as long as a lease lasts: after that somebody else has taken the rows, and what we
 /// know of them is void.
 async fn write(store: &Store, batch: &[Settlement], lease: Duration) {
@@ -43,7 +47,10 @@ async fn write(store: &Store, batch: &[Settlement], lease: Duration) {
                 return;
             }
             Err(error) if Instant::now() < until => {
-                tracing::warn!(error = %error, cause = cause(&error), "ends could not be written; trying again");
+                if let Some(kept_back) = NOT_WRITTEN.pass() {
+                    tracing::warn!(error = %error, cause = cause(&error), log.kept_back = kept_back,
+                        "ends could not be written; trying again");
+                }
                 tokio::time::sleep(PAUSE).await;
             }
             Err(error) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use portcullis_base::Quiet;
 use sqlx::Executor as _;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::broadcast;
@@ -22,6 +23,9 @@ const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// A connection on which no beat has come back for so long is given up. A server that went silent
 /// sends no error, and who only listens never notices.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// Every attempt would say so while the database is away.
+static DEAF: Quiet = Quiet::new();
 
 /// Ends when the store's pool is closed.
 pub(crate) struct PostgresListener {
@@ -53,8 +57,11 @@ impl PostgresListener {
 
     async fn listen(&self) {
         loop {
-            if let Err(error) = self.listen_once().await {
-                tracing::warn!(error = %error, "notifications are not heard; trying again");
+            if let Err(error) = self.listen_once().await
+                && let Some(kept_back) = DEAF.pass()
+            {
+                tracing::warn!(error = %error, log.kept_back = kept_back,
+                    "notifications are not heard; trying again");
             }
             self.tell(Event::Missed);
             tokio::time::sleep(BEAT_EVERY).await;

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::support::{Database, item};
 
-const ONE: ChainId = [1; 16];
+pub(crate) const ONE: ChainId = [1; 16];
 const TWO: ChainId = [2; 16];
 
 fn key() -> AuditKey {
@@ -25,7 +25,7 @@ fn told(n: i64) -> Told {
     Told::new(1000 + n, "test.event", &members)
 }
 
-async fn begin(store: &Store, id: ChainId) {
+pub(crate) async fn begin(store: &Store, id: ChainId) {
     let about = Map::from_iter([("program".to_owned(), "test".into())]);
     store.begin_chain(key(), id, Arc::new(SystemClock), &about).await.unwrap();
 }
@@ -56,7 +56,7 @@ async fn verify(store: &Store, heads: &[Head]) -> (Vec<Defect>, Vec<Passed>) {
 }
 
 /// What is wrong, as (chain's number, entry, fault).
-async fn wrong(store: &Store) -> Vec<(Option<i64>, Option<i64>, Fault)> {
+pub(crate) async fn wrong(store: &Store) -> Vec<(Option<i64>, Option<i64>, Fault)> {
     let (defects, _) = verify(store, &[]).await;
     defects.into_iter().map(|one| (one.number, one.seq, one.fault)).collect()
 }
@@ -361,6 +361,31 @@ pub(crate) async fn an_attempt_that_nobody_heard_of_is_not_written_twice(db: Dat
     db.store.record(&mut failed).await.unwrap();
     let entries = db.store.audit_entries(&ONE, 0, 10).await.unwrap();
     assert_eq!(entries.iter().map(|row| row.at).collect::<Vec<_>>(), [1002, 1001]);
+    assert_eq!(wrong(&db.store).await, []);
+}
+
+/// Postgres goes on with a commit whose client has given up; until it is done nobody can see it, and others
+/// may try to write at its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_arrives_late_is_found_whoever_comes_first() {
+    const SLOWLY: &str = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON audit_entries DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW WHEN (NEW.at = 1001) EXECUTE FUNCTION slowly();";
+    let db = Database::postgres().await;
+    begin(&db.store, ONE).await;
+    tamper(&db, SLOWLY).await;
+    let mut given_up = Batch::new(vec![told(1)]);
+    let early = Duration::from_millis(700);
+    let commit = tokio::time::timeout(early, db.store.record(&mut given_up)).await;
+    assert!(commit.is_err(), "it was to take longer");
+    let mut next = Batch::new(vec![told(2)]);
+    // Its place is taken meanwhile.
+    while db.store.record(&mut next).await.is_err() {}
+    record(&db.store, 3..4).await;
+    db.store.record(&mut given_up).await.unwrap();
+    let entries = db.store.audit_entries(&ONE, 0, 10).await.unwrap();
+    assert_eq!(entries.iter().map(|row| row.at).collect::<Vec<_>>(), [1001, 1002, 1003]);
     assert_eq!(wrong(&db.store).await, []);
 }
 

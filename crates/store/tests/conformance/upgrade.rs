@@ -3,6 +3,7 @@ use portcullis_store::queue::State;
 use portcullis_store::{ConnectOptions, Store, StoreError};
 use portcullis_test_support::{free_port, postgres, scratch_dir};
 
+use super::audit;
 use super::notices::{said, states};
 use super::support::{Bytes, Database, fp, item};
 
@@ -47,6 +48,20 @@ async fn rows_of_before_there_were_notices_go_on() {
         db.end(State::Revoked, false, "revoked").await;
         db.end(State::Revoked, false, "revoked").await;
         assert_eq!(states(&db).await, [said(2, "revoked"), said(4, "revoked")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_log_begins_with_the_upgrade() {
+    for db in Database::of_version(3, rows).await {
+        assert_eq!(audit::wrong(&db.store).await, [], "nothing was written and nothing is missing");
+        audit::begin(&db.store, audit::ONE).await;
+        db.end(State::Revoked, false, "revoked").await;
+        assert!(db.store.operate(&fp(2), Move::Approve).await.unwrap());
+        db.end(State::Revoked, false, "revoked").await;
+        let entries = db.store.audit_entries(&audit::ONE, 0, 10).await.unwrap();
+        assert_eq!(entries.len(), 2, "{entries:?}");
+        assert_eq!(audit::wrong(&db.store).await, []);
     }
 }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis_base::Randomness;
+use portcullis_base::{Quiet, Randomness};
 use portcullis_oidc_proxy::record::{Decision, Issued, Origin, Record, RecordError};
 use portcullis_store::Store;
 
 use super::leaked::Leaked;
 use super::origin::{SelfContained, digest_of};
+
+/// Every request would say so while the database is away.
+static NOT_RECORDED: Quiet = Quiet::new();
 
 /// Upstream tokens that are good once are remembered in the database, for as long as they could come again.
 pub(super) struct Issues {
@@ -57,7 +60,10 @@ impl Issues {
         }
         let once = self.leaked.once(digest, issued.origin.expires_at.unix_timestamp());
         let fresh = self.store.use_once(&once, "oidc_proxy").await.map_err(|error| {
-            tracing::warn!(error = %error, "what is issued cannot be recorded");
+            if let Some(kept_back) = NOT_RECORDED.pass() {
+                tracing::warn!(error = %error, log.kept_back = kept_back,
+                    "what is issued cannot be recorded");
+            }
             RecordError
         })?;
         Ok(if fresh { Decision::Issue } else { Decision::Used })

@@ -307,7 +307,7 @@ on![
     replaced::a_new_certificate_is_served_and_no_request_fails,
     replaced::half_a_pair_is_never_served,
     tls_limits::an_address_has_so_many_connections,
-    tls_limits::what_only_stands_is_closed,
+    tls_limits::a_connection_that_stands_is_closed,
     tls_limits::a_body_that_stands_still_ends,
     tls_limits::http_2_is_not_spoken,
     tls_clients::operators_show_a_certificate_and_the_token,

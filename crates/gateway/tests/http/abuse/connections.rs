@@ -1,7 +1,11 @@
 //! Connections that stand, and connections without number.
 
+use portcullis_base::SystemRandomness;
+use portcullis_gateway::config::{self, Environment, Sources};
+use portcullis_gateway::data_dir::DataDir;
+
 use super::{Good, SHORT, Wire, start, status};
-use crate::support::{ADMIN, Database, PATIENCE, REPORTING, eventually};
+use crate::support::{ADMIN, Database, PATIENCE, REPORTING, TestGateway, eventually};
 
 const REQUEST: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -114,7 +118,17 @@ pub(crate) async fn an_address_has_so_many_and_a_trusted_proxy_more(database: Da
 
 /// One request at each listener that never ends.
 pub(crate) async fn both_listeners_have_one_grace(database: Database) {
-    let gateway = start(&database, "shutdown_grace = \"3s\"", "").await;
+    let file = database.configuration((0, 0), "");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let grace = text.lines().find(|line| line.starts_with("shutdown_grace")).unwrap();
+    std::fs::write(&file, text.replacen(grace, "shutdown_grace = \"3s\"", 1)).unwrap();
+    let sources = Sources {
+        file: Some(file),
+        data_dir: DataDir::at(database.folder().join("data")),
+        environment: Environment::default(),
+    };
+    let loaded = config::load(&sources, &SystemRandomness).unwrap();
+    let gateway = TestGateway::of(&loaded).await;
     let mut wires = Vec::new();
     for (to, path, token) in [
         (gateway.address(), "/v1/revoke_tokens", REPORTING.to_owned()),

@@ -42,7 +42,7 @@ pub(crate) async fn an_address_has_so_many_connections(database: Database) {
 }
 
 /// It stands for longer than two seconds; a request under way may take longer than that.
-pub(crate) async fn what_only_stands_is_closed(database: Database) {
+pub(crate) async fn a_connection_that_stands_is_closed(database: Database) {
     let world = World::new(&database);
     let limits = "[server.limits]\nrequest_timeout = \"1s\"\nkeep_alive = \"1s\"\n";
     let gateway = world.start(&database, false, limits).await;

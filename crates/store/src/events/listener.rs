@@ -57,11 +57,11 @@ impl PostgresListener {
 
     async fn listen(&self) {
         loop {
-            if let Err(error) = self.listen_once().await {
-                if let Some(kept_back) = DEAF.pass() {
-                    tracing::warn!(error = %error, log.kept_back = kept_back,
-                        "notifications are not heard; trying again");
-                }
+            if let Err(error) = self.listen_once().await
+                && let Some(kept_back) = DEAF.pass()
+            {
+                tracing::warn!(error = %error, log.kept_back = kept_back,
+                    "notifications are not heard; trying again");
             }
             self.tell(Event::Missed);
             tokio::time::sleep(BEAT_EVERY).await;

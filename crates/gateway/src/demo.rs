@@ -5,6 +5,7 @@
 
 mod api;
 mod approval;
+mod audited;
 mod issuer;
 mod jobs;
 mod layout;
@@ -76,6 +77,7 @@ fn chapters() -> Vec<Chapter<World>> {
         resigned::chapter(),
         lent::due_chapter(),
         lifecycle::again(),
+        audited::chapter(),
         search::chapter(),
     ]
 }

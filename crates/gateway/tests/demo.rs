@@ -16,11 +16,12 @@ use serde_json::Value;
 const BINARY: &str = env!("CARGO_BIN_EXE_portcullis");
 
 /// Every step in its order.
-const STEPS: [&str; 38] = [
+const STEPS: [&str; 39] = [
     "start", "mint", "use", "forge", "leak", "types", "report", "live", "dead", "unknown",
     "resend", "down", "back", "hold", "approve", "lend", "narrow", "return", "lost", "no-rule",
     "fork", "admin", "vendor", "lie", "partner", "nobody", "github", "publish", "re-sign",
-    "exchange", "policy", "foreign", "dry-up", "methods", "due", "restart", "resume", "search",
+    "exchange", "policy", "foreign", "dry-up", "methods", "due", "restart", "resume", "audit",
+    "search",
 ];
 
 /// What it writes to disk lies in `scratch`; the environment says nothing else, except what must not
@@ -75,7 +76,7 @@ fn once_walks_through_every_step_and_leaves_nothing() {
         let line = lines.next().unwrap();
         assert!(line.starts_with(&format!("ok      {step}: ")), "{step}: {line}");
     }
-    assert!(lines.next().unwrap().starts_with("All 38 steps held"), "{stdout}");
+    assert!(lines.next().unwrap().starts_with("All 39 steps held"), "{stdout}");
     assert!(lines.next().unwrap().ends_with(" is removed.") && lines.next().is_none());
     assert!(stdout.is_ascii(), "a log may be read anywhere");
     assert!(!stdout.contains('\u{1b}'));
@@ -92,7 +93,7 @@ fn machines_get_one_object_a_step() {
     let objects: Vec<Value> =
         stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (tally, objects) = objects.split_last().unwrap();
-    assert_eq!((&tally["held"], &tally["of"]), (&38.into(), &38.into()));
+    assert_eq!((&tally["held"], &tally["of"]), (&39.into(), &39.into()));
     let names: Vec<_> = objects.iter().map(|object| object["step"].as_str().unwrap()).collect();
     assert_eq!(names, STEPS);
     for object in objects {
@@ -115,7 +116,7 @@ fn a_step_that_fails_is_said_and_the_exit_status_is_1() {
     let first = stdout.lines().next().unwrap();
     assert!(first.starts_with("FAILED  start: "), "{stdout}");
     assert!(first.contains("expected a gateway that starts, came "), "{stdout}");
-    assert!(stdout.contains("0 of 38 steps held"), "{stdout}");
+    assert!(stdout.contains("0 of 39 steps held"), "{stdout}");
     assert!(text(&output.stderr).starts_with("error: demo: "), "{}", text(&output.stderr));
     assert!(is_empty(scratch.path()));
 }
@@ -253,7 +254,7 @@ fn interrupted_on_its_way_it_leaves_nothing_either() {
     demo.after("ok      start:");
     let (status, rest) = demo.interrupt();
     // Had it come to the end before it was told, it would have been good.
-    let done = rest.contains("All 38 steps held");
+    let done = rest.contains("All 39 steps held");
     assert_eq!(status, Some(i32::from(!done)), "{rest}");
     assert!(is_empty(scratch.path()));
 }

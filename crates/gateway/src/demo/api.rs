@@ -102,6 +102,12 @@ impl Api {
         send(self.http.request(method, url).bearer_auth(token)).await
     }
 
+    /// How far the audit log goes.
+    pub(super) async fn audit_head(&self) -> Result<Answer, Mismatch> {
+        let request = self.http.get(format!("{}/v1/audit/head", self.admin));
+        send(request.bearer_auth(self.admin_token.expose_secret())).await
+    }
+
     /// Whether both listeners say that they can work.
     pub(super) async fn ready(&self) -> Result<(), Mismatch> {
         for listener in [&self.public, &self.admin] {

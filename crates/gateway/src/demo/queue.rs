@@ -115,7 +115,9 @@ impl Api {
         loop {
             let row = self.row(fingerprint).await?;
             let (now, tried) = (row.text("/state"), row.number("/attempts"));
-            if now == state && tried >= attempts {
+            // A claim counts as an attempt before anything came of it.
+            let told = now != "pending" || !row.text("/code").is_empty();
+            if now == state && tried >= attempts && told {
                 return Ok(row);
             }
             if Instant::now() >= until {

@@ -55,10 +55,21 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     }
 
     process.lift_limit();
-    assert_eq!(reporter.answer(&tokens(1_000)).await.0, 204, "there is room again");
+    // What waits for the audit log is written first.
+    let mut room = 503;
+    for _ in 0..100 {
+        room = reporter.answer(&tokens(1_000)).await.0;
+        if room != 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(room, 204, "there is room again");
     process.kill();
     process.start_again().await;
-    assert_eq!(process.client().count_ends().await["pending"], acknowledged + 200);
+    // The report for whose entry in the audit log there was no room may be there, too.
+    let pending = process.client().count_ends().await["pending"];
+    assert!([200, 400].map(|more| acknowledged + more).contains(&pending), "{pending}");
     assert_eq!(reporter.answer(&tokens(1_001)).await.0, 204);
     process.stop().await;
 }

@@ -1,7 +1,7 @@
 //! `GET /metrics` on the operators' listener, in the text format of Prometheus.
 //!
-//! [`list`] declares every metric. Some are recorded as things happen ([`recorded`]); the others are numbers
-//! that the parts keep by themselves, and are read when somebody scrapes ([`scrape`]).
+//! `list` declares every metric. Some are recorded as things happen (`recorded`); the others are numbers
+//! that the parts keep by themselves, and are read when somebody scrapes (`scrape`).
 
 mod http;
 pub(crate) mod list;

@@ -10,7 +10,9 @@ mod signer;
 mod site;
 mod vendor;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 
 pub use authority::{Authority, Issued, Life};
 pub use cluster::Cluster;
@@ -41,11 +43,18 @@ pub fn scratch_dir() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("portcullis-test-").tempdir().expect("a scratch folder")
 }
 
-/// A port of loopback that was free a moment ago.
+/// A port of loopback that was free a moment ago, and that this process was not given before.
 ///
 /// # Panics
 /// Where there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    // The system may give the same one twice in a row, and who takes two wants two.
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return port;
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! What is known of the administrator's token.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::Arc;
+use std::sync::Once;
 
 use portcullis_gitlab::Lack;
 use time::macros::{date, datetime};
@@ -68,29 +69,34 @@ fn a_look_tells_all_of_it() {
     );
 }
 
-/// Whatever is logged meanwhile, a line each.
-fn logged(work: impl FnOnce()) -> Vec<String> {
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes down what its thread logs.
+struct OfThread;
+
+impl io::Write for OfThread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, work);
-    let bytes = written.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whatever this thread logs meanwhile, a line each. One logger for all threads: where each test brings its
+/// own, a line that another thread meets first may count as wanted by nobody.
+fn logged(work: impl FnOnce()) -> Vec<String> {
+    static ONE: Once = Once::new();
+    ONE.call_once(|| {
+        let logger = tracing_subscriber::fmt().with_ansi(false).without_time();
+        logger.with_writer(|| OfThread).init();
+    });
+    LINES.take();
+    work();
+    String::from_utf8(LINES.take()).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[test]

@@ -97,6 +97,9 @@ impl fmt::Debug for MasterKey {
 #[derive(Debug, Clone)]
 pub struct MasterKeys(Vec<MasterKey>);
 
+/// What was wrapped, behind the place of the master key that did it.
+pub type Unwrapped = (usize, Zeroizing<Vec<u8>>);
+
 impl MasterKeys {
     /// `current` in the place of each of `previous`.
     pub fn new(current: MasterKey, previous: Vec<MasterKey>) -> Self {
@@ -110,11 +113,12 @@ impl MasterKeys {
         &self.0
     }
 
-    /// Which of them wrapped this under `name`, by its place in [`Self::all`]; `None` where none did.
-    pub fn wrapper(&self, name: &str, wrapped: &[u8]) -> Result<Option<usize>, SealError> {
+    /// What was wrapped under `name`, and which of them did it, by its place in [`Self::all`]; `None` where
+    /// none did.
+    pub fn unwrap(&self, name: &str, wrapped: &[u8]) -> Result<Option<Unwrapped>, SealError> {
         for (at, key) in self.0.iter().enumerate() {
             match key.unwrap(name, wrapped) {
-                Ok(_) => return Ok(Some(at)),
+                Ok(plain) => return Ok(Some((at, plain))),
                 Err(SealError::DoesNotOpen) => {}
                 Err(error) => return Err(error),
             }
@@ -212,8 +216,9 @@ mod tests {
         let ring = MasterKeys::new(keys[0].clone(), vec![keys[1].clone()]);
         for (key, at) in keys.iter().zip([Some(0), Some(1), None]) {
             let wrapped = key.wrap("pat", b"k", &SystemRandomness).unwrap();
-            assert_eq!(ring.wrapper("pat", &wrapped), Ok(at));
-            assert_eq!(ring.wrapper("audit", &wrapped), Ok(None));
+            let found = at.map(|at| (at, Zeroizing::new(b"k".to_vec())));
+            assert_eq!(ring.unwrap("pat", &wrapped), Ok(found));
+            assert_eq!(ring.unwrap("audit", &wrapped), Ok(None));
         }
     }
 

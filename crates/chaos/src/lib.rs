@@ -25,7 +25,7 @@ pub use client::Client;
 pub use evidence::Evidence;
 pub use night::{Night, Options as NightOptions, Step, go_through};
 pub use plan::{Death, Leaving, Plan, Round, Size};
-pub use process::{Place, Process, Setup, Stall};
+pub use process::{Place, Process, Setup, Stall, faulty_beside};
 pub use proxy::Proxy;
 pub use run::{Options, run};
 pub use search::{Searched, Words};

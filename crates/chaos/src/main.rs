@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use portcullis_base::{Randomness as _, SystemRandomness};
-use portcullis_chaos::{Evidence, NightOptions, Options, Plan, Size, Step, go_through, run};
+use portcullis_chaos::{
+    Evidence, NightOptions, Options, Plan, Size, Step, faulty_beside, go_through, run,
+};
 
 /// Kill real gateways under load, and look whether anything that was acknowledged is lost.
 #[derive(Debug, Parser)]
@@ -198,5 +200,5 @@ fn fresh_seed() -> u64 {
 
 fn beside() -> PathBuf {
     let here = std::env::current_exe().expect("a program knows where it is");
-    here.with_file_name("portcullis-faulty")
+    faulty_beside(&here)
 }

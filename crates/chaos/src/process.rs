@@ -17,6 +17,21 @@ use crate::config;
 
 use start::{exit_of, serving, spawn, variables, was_killed};
 
+/// The program that can be ordered to die, beside the shipped one.
+///
+/// # Panics
+/// Where it was not built.
+pub fn faulty_beside(shipped: &Path) -> PathBuf {
+    let faulty = shipped.with_file_name("portcullis-faulty");
+    assert!(
+        faulty.is_file(),
+        "{} is not there: `make test` builds it first, with `cargo build --locked -p \
+         portcullis-gateway --features fault-injection --bin portcullis-faulty`",
+        faulty.display()
+    );
+    faulty
+}
+
 /// How `portcullis-faulty` says that it has heard an order.
 const HEARD: &str = "ordered to die: ";
 

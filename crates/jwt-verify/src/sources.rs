@@ -63,7 +63,7 @@ pub trait KeySource: Debug + Send + Sync + 'static {
 }
 
 /// How a source is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     /// Usable keys.
     pub keys: usize,
@@ -173,15 +173,8 @@ impl KeySource for StaticKeys {
     }
 
     fn health(&self) -> Health {
-        Health {
-            keys: self.0.len(),
-            fetched_at: None,
-            last_error: None,
-            skipped: self.0.skipped().to_vec(),
-            stale: false,
-            fetched: 0,
-            failed: 0,
-        }
+        let skipped = self.0.skipped().to_vec();
+        Health { keys: self.0.len(), skipped, ..Health::default() }
     }
 }
 

@@ -215,10 +215,8 @@ fn unwrapped(
     name: &str,
     wrapped: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    match keys.wrapper(name, wrapped)? {
-        Some(at) => Ok(keys.all()[at].unwrap(name, wrapped)?),
-        None => Err(VaultError::Foreign(name.to_owned())),
-    }
+    let found = keys.unwrap(name, wrapped)?;
+    found.map(|(_, key)| key).ok_or_else(|| VaultError::Foreign(name.to_owned()))
 }
 
 /// What each of them seals with, in their order.

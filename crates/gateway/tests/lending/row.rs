@@ -1,10 +1,9 @@
 //! One death, and what is left of it.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use portcullis_base::fault::Point;
-use portcullis_chaos::{Client, Place, Process, Searched, Setup, Words};
+use portcullis_chaos::{Client, Place, Process, Searched, Setup, Words, faulty_beside};
 use portcullis_fake_gitlab::{FakeGitlab, Fault, JobSpec, RecordedRequest, TokenState};
 use portcullis_test_support::{PgDatabase, dump, postgres, scratch_dir};
 use tempfile::TempDir;
@@ -106,7 +105,7 @@ impl World {
         let place = database.as_ref();
         let place = place.map_or(Place::Sqlite, |there| Place::Postgres(there.url().to_owned()));
         let setup = Setup {
-            binary: faulty(),
+            binary: faulty_beside(env!("CARGO_BIN_EXE_portcullis").as_ref()),
             place,
             directory: folder.path().to_owned(),
             gitlab: gitlab.url().to_owned(),
@@ -260,16 +259,4 @@ impl World {
         }
         assert!(searched.files > 1 && searched.found.is_empty(), "{searched:#?}");
     }
-}
-
-fn faulty() -> PathBuf {
-    let shipped = PathBuf::from(env!("CARGO_BIN_EXE_portcullis"));
-    let faulty = shipped.with_file_name("portcullis-faulty");
-    assert!(
-        faulty.is_file(),
-        "{} is not there: `make test` builds it first, with `cargo build --locked -p \
-         portcullis-gateway --features fault-injection --bin portcullis-faulty`",
-        faulty.display()
-    );
-    faulty
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use portcullis_base::fault::Point;
+use portcullis_chaos::faulty_beside;
 use portcullis_test_support::{dump, postgres, scratch_dir};
 
 use super::gateway::{Gateway, PAT_TYPE, WAITING_TYPE, nobody, portcullis, shipped, stderr, write};
@@ -22,17 +23,6 @@ const STEPS: [(Point, u32); 6] = [
 const CHANGE: [&str; 4] = ["secrets", "rotate-master-key", "--config", "portcullis.toml"];
 const OLD: &str = "bWFzdGVyLWtleS1vZi10aGVzZS10ZXN0cy0wMTIzNDU";
 const NEW: &str = "YW5vdGhlci1tYXN0ZXIta2V5LW9mLXRlc3RzLTAxMjM";
-
-fn faulty() -> PathBuf {
-    let faulty = shipped().with_file_name("portcullis-faulty");
-    assert!(
-        faulty.is_file(),
-        "{} is not there: `make test` builds it first, with `cargo build --locked -p \
-         portcullis-gateway --features fault-injection --bin portcullis-faulty`",
-        faulty.display()
-    );
-    faulty
-}
 
 pub(crate) fn leak(n: usize) -> String {
     format!("glpat-{n:020}")
@@ -87,7 +77,8 @@ fn assert_told(folder: &Path, changes: usize) {
 
 fn killed(folder: &Path, point: Point, count: u32) {
     let order = format!("{} {count}", point.name());
-    let output = portcullis(&faulty(), folder, &CHANGE, &[("PORTCULLIS_FAULT", &order)]);
+    let output =
+        portcullis(&faulty_beside(&shipped()), folder, &CHANGE, &[("PORTCULLIS_FAULT", &order)]);
     assert_eq!(output.status.signal(), Some(9), "{order}: {}", stderr(&output));
 }
 

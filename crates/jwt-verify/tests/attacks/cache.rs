@@ -36,15 +36,7 @@ impl KeySource for Shelf {
     }
 
     fn health(&self) -> Health {
-        Health {
-            keys: 0,
-            fetched_at: None,
-            last_error: None,
-            skipped: Vec::new(),
-            stale: false,
-            fetched: 0,
-            failed: 0,
-        }
+        Health::default()
     }
 }
 

@@ -44,7 +44,8 @@ impl InForce {
         }
         let mut places = Vec::with_capacity(checks.len());
         for check in &checks {
-            places.push((check.version, keys.wrapper(&check.name, &check.wrapped)?));
+            let found = keys.unwrap(&check.name, &check.wrapped)?;
+            places.push((check.version, found.map(|(at, _)| at)));
         }
         match places.as_slice() {
             [.., (version, Some(at))] if places.iter().all(|(_, at)| at.is_some()) => {

@@ -86,7 +86,7 @@ async fn begin(
     }
     // The current key stands behind a newer one: two changes would undo each other.
     for check in checks(store).await? {
-        if keys.wrapper(&check.name, &check.wrapped)? == Some(0) {
+        if matches!(keys.unwrap(&check.name, &check.wrapped)?, Some((0, _))) {
             return Err(VaultError::NewKeyMissing);
         }
     }
@@ -112,12 +112,11 @@ impl Turn<'_> {
             if version_of(&name).is_some() {
                 continue;
             }
-            let at = match self.keys.wrapper(&name, &old)? {
-                Some(0) => continue,
-                Some(at) => at,
+            let key = match self.keys.unwrap(&name, &old)? {
+                Some((0, _)) => continue,
+                Some((_, key)) => key,
                 None => return Err(VaultError::Foreign(name)),
             };
-            let key = self.keys.all()[at].unwrap(&name, &old)?;
             let new = self.keys.all()[0].wrap(&name, &key, self.random)?;
             wrapped += u64::from(self.store.replace_key(&name, &old, &new).await?);
             point(Point::KeyRewrapped);

@@ -97,7 +97,8 @@ impl Gateway {
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
         let audit = &loaded.config.audit;
-        let audit = Log::start(&store, parts.audit_key.clone(), audit.retention);
+        let audit =
+            Log::start(&store, parts.audit_key.clone(), audit.retention, parts.random.as_ref());
         let master_key = master_key::follow(&store, &parts.vault, &parts.random);
         let keep = loaded.config.revocation.keep_ended;
         let forgetting = retention::follow(&store, keep, &parts.random);

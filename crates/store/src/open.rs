@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 
 use crate::StoreError;
 use crate::audit::append::Chain;
-use crate::dialect::{on, sql};
+use crate::dialect::{PATIENCE, on, sql};
 use crate::events::{Events, PostgresListener};
 use crate::lock::{self, LockFile};
 use crate::migrations::{self, Standing};
@@ -24,8 +24,9 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 /// A transaction whose client says nothing for so long is ended by Postgres, and its locks with it: we give a
 /// connection up without a word where the way to the server is silent, and then the server alone can end what
 /// was begun on it. Until then nobody gets past the rows that it holds, and this process's audit log not past
-/// its last entry.
-const LET_GO: &str = "SET idle_in_transaction_session_timeout = '10s'";
+/// its last entry. No longer than any statement is waited for: who tries again then must not wait for what it
+/// gave up itself.
+const LET_GO: &str = "SELECT set_config('idle_in_transaction_session_timeout', $1, false)";
 
 /// KiB of pages that each reader keeps to itself (negative: not pages). They look rows up one by one, and the
 /// system keeps the file's pages once for all of them; SQLite's own 2 MiB for each would be most of the memory
@@ -136,7 +137,10 @@ impl Store {
             // asking first would cost a round trip each time.
             .test_before_acquire(false)
             .after_connect(|connection, _| {
-                Box::pin(async { sqlx::query(LET_GO).execute(connection).await.map(drop) })
+                Box::pin(async {
+                    let limit = format!("{}s", PATIENCE.as_secs());
+                    sqlx::query(LET_GO).bind(limit).execute(connection).await.map(drop)
+                })
             })
             .connect_with(connect.clone())
             .await?;
@@ -306,7 +310,7 @@ mod tests {
             let mut connection = pool.acquire().await.unwrap();
             let limit = sqlx::query_scalar("SHOW idle_in_transaction_session_timeout");
             let limit: String = limit.fetch_one(&mut *connection).await.unwrap();
-            assert_eq!(limit, "10s");
+            assert_eq!(limit, "5s");
             drop(connection);
             // All go back to the pool in their own time, also those that brought the database to its version.
             while pool.num_idle() < pool.size() as usize {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use portcullis_base::{Clock, Quiet, SystemClock};
+use portcullis_base::{Clock, Quiet, Randomness, SystemClock};
 use portcullis_store::audit::{AuditKey, Batch, CLOSE, HEADS, Told};
 use portcullis_store::{Store, StoreError};
 use portcullis_web::{Call, Place, Recorder};
@@ -90,7 +90,7 @@ pub struct Log {
 
 impl Log {
     /// Begins to write into the chain that this store has begun.
-    pub fn start(store: &Store, key: AuditKey, keep: Duration) -> Self {
+    pub fn start(store: &Store, key: AuditKey, keep: Duration, random: &dyn Randomness) -> Self {
         let (queue, queued) = mpsc::channel(WAITING);
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
@@ -103,7 +103,9 @@ impl Log {
         });
         let writer = Writer { shared: Arc::clone(&shared), store: store.clone(), queued, stopped };
         let writer = tokio::spawn(writer.run());
-        let retention = tokio::spawn(retain(store.clone(), key, keep));
+        // Not the process's number: in containers all have the same.
+        let holder = hex::encode(random.uuid_v4());
+        let retention = tokio::spawn(retain(store.clone(), key, keep, holder));
         Self { shared, store: store.clone(), stop, writer, retention }
     }
 
@@ -293,8 +295,7 @@ fn cause(error: &StoreError) -> Option<tracing::field::DisplayValue<&dyn std::er
 }
 
 /// Once an hour, by one replica.
-async fn retain(store: Store, key: AuditKey, keep: Duration) {
-    let holder = format!("{:p}.{}", &raw const store, std::process::id());
+async fn retain(store: Store, key: AuditKey, keep: Duration, holder: String) {
     let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
     loop {
         match store.take_duty(RETENTION, &holder, HOUR).await {

@@ -25,9 +25,7 @@ pub(super) fn follow(
     random: &Arc<dyn Randomness>,
 ) -> Option<JoinHandle<()>> {
     let (store, keep) = (store.clone(), keep?);
-    let mut name = [0; 16];
-    random.fill(&mut name);
-    let holder = hex::encode(name);
+    let holder = hex::encode(random.uuid_v4());
     Some(tokio::spawn(async move {
         tokio::time::sleep(FIRST).await;
         loop {

@@ -26,7 +26,9 @@ RUN cargo build --release --locked -p portcullis-gateway --bin portcullis \
  && rm -rf target/release/.fingerprint/portcullis-*
 COPY crates crates
 COPY migrations migrations
-RUN cargo build --release --locked -p portcullis-gateway --bin portcullis
+# What portcullis_build_info shows: --build-arg PORTCULLIS_COMMIT=$(git rev-parse HEAD)
+ARG PORTCULLIS_COMMIT=
+RUN PORTCULLIS_COMMIT=$PORTCULLIS_COMMIT cargo build --release --locked -p portcullis-gateway --bin portcullis
 
 FROM ${RUNTIME_IMAGE}
 # What the binary is linked with, and whose certificates it believes.

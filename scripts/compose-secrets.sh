@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the secrets of docker-compose.yml, once: a file each, for its owner alone. What is there stays as it is.
 #
-#   compose-secrets.sh [FOLDER]     FOLDER: ./secrets beside docker-compose.yml
+#   compose-secrets.sh [FOLDER]     FOLDER: ./secrets beside docker-compose.yml; another one is written to .env, as
+#                                   PORTCULLIS_SECRETS, unless that is set already
 #
 # Compose mounts such a file with the owner that it has here, and the gateway is not root: run by root, the script gives the
 # files to the image's user; run by anybody else, it has the gateway run as that user (PORTCULLIS_USER in .env).
@@ -35,12 +36,16 @@ keep() { # NAME: the secret is on standard input
 keep postgres_password < <(random)
 # Of letters, digits, - and _ alone, so that it stands in an address as it is.
 keep database_url < <(printf 'postgres://portcullis:%s@postgres/portcullis' "$(cat "$FOLDER/postgres_password")")
-for name in master_key admin_token revocation_api_token; do
+for name in master_key admin_token revocation_api_token metrics_token; do
   keep "$name" < <(random)
 done
 
 if [ "$(id -u)" -ne 0 ] && ! grep -qs '^PORTCULLIS_USER=' .env; then
   echo "PORTCULLIS_USER=$(id -u):$(id -g)" >>.env
   echo ".env has the gateway run as you"
+fi
+if [ $# -gt 0 ] && [ -z "${PORTCULLIS_SECRETS:-}" ] && ! grep -qs '^PORTCULLIS_SECRETS=' .env; then
+  echo "PORTCULLIS_SECRETS=$FOLDER" >>.env
+  echo ".env has compose look there"
 fi
 echo "Keep a copy of $FOLDER/master_key in another place than the backups of the database: without it these are worthless."

@@ -19,7 +19,7 @@ use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_base::secret::SecretString;
 use portcullis_base::{Clock, clock};
-use portcullis_revocation::observer::Observer as RevocationObserver;
+use portcullis_revocation::observer::{NO_WEBHOOK, Observer as RevocationObserver};
 use portcullis_web::{Access, Audit, Docs, Observer, Problem, Route, RouteTable};
 use prometheus::Registry;
 use serde_json::json;
@@ -56,6 +56,7 @@ impl Metrics {
         let recorded = Arc::new(Recorded::new(&registry));
         names.providers.iter().for_each(|name| recorded.expect_provider(name));
         names.webhooks.iter().for_each(|name| recorded.expect_webhook(name));
+        recorded.expect_webhook(NO_WEBHOOK);
         Self {
             registry,
             recorded,

@@ -14,6 +14,7 @@ pub(super) fn ready() -> Docs {
         .about("On the operators' listener the answer also tells how issuers, keys and the broker are doing.")
         .answers_as(200, "application/json", body(), "The database answers.")
         .asks_database()
+        .problem(503, &["draining"])
 }
 
 fn body() -> Value {
@@ -37,6 +38,16 @@ fn body() -> Value {
             "fault": { "type": ["string", "null"] },
         },
     });
+    let certificate = json!({
+        "type": "object",
+        "required": ["listener", "not_after", "days_left", "fault"],
+        "properties": {
+            "listener": { "enum": ["public", "admin"] },
+            "not_after": { "type": ["string", "null"], "format": "date-time" },
+            "days_left": { "type": "integer" },
+            "fault": { "type": ["string", "null"] },
+        },
+    });
     json!({
         "type": "object",
         "required": ["ready"],
@@ -57,6 +68,7 @@ fn body() -> Value {
                 },
             },
             "signing_keys": signing,
+            "tls": { "type": "array", "items": certificate },
         },
     })
 }

@@ -71,13 +71,15 @@ fn names(folder: &Path) -> BTreeSet<String> {
     made(folder).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The longest that a stop may take by the defaults: requests, a last call to a provider, and 5 s.
+/// The longest that a stop may take by the defaults: leaving, requests, a last call to a provider, and 5 s, after which the
+/// process ends itself; and 5 s more.
 fn longest_stop() -> String {
     let sources =
         Sources { file: None, data_dir: DataDir::at(DEFAULT), environment: Environment::default() };
     let config = config::read(&sources).config.unwrap();
-    let longest = config.server.shutdown_grace + config.revocation.call_timeout;
-    format!("{}s", longest.as_secs() + 5)
+    let server = &config.server;
+    let longest = server.drain_delay + server.shutdown_grace + config.revocation.call_timeout;
+    format!("{}s", longest.as_secs() + 10)
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn secrets_are_made_once_private_and_each_its_own() {
     let folder = secrets();
     let first = made(folder.path());
     let different: BTreeSet<_> = first.iter().map(|(_, secret)| secret).collect();
-    assert_eq!((first.len(), different.len()), (5, 5));
+    assert_eq!((first.len(), different.len()), (6, 6));
     for (name, secret) in &first {
         let lengths = if name == "database_url" { 80..100 } else { 43..44 };
         assert!(lengths.contains(&secret.len()), "{name}");

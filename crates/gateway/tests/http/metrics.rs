@@ -109,6 +109,9 @@ pub(crate) async fn admins_and_scrapers_read_them_and_nobody_else(database: Data
     }
     let bare = send(gateway.admin_request(Method::GET, "/metrics")).await;
     assert_eq!((bare.status, bare.code()), (401, "unauthorized".to_owned()));
+    // There before it happens: an increase from nothing is none, and wakes nobody.
+    let given_up = in_order("portcullis_notices_total{webhook=\"(none)\",outcome=\"given_up\"}");
+    assert_eq!(Page::of(&gateway).await.0.get(&given_up), Some(&0.0));
     let other = gateway.admin_request(Method::GET, "/v1/revocations").bearer_auth(SCRAPER);
     assert_eq!(send(other).await.status, 401, "it opens nothing else");
     assert_eq!(send(gateway.request(Method::GET, "/metrics").bearer_auth(ADMIN)).await.status, 404);

@@ -23,8 +23,8 @@ const TOLD: usize = 1000;
 /// The longest line of an export, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// Exit status where the log is not as it was written.
-const NOT_WHOLE: u8 = 2;
+/// Exit status where the log is not as it was written; 2 is that of a wrong command line.
+const NOT_WHOLE: u8 = 3;
 
 /// What was found to be wrong, told as it is found.
 struct Found<'a> {

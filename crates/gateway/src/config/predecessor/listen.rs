@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What becomes of addresses with TLS.
-pub(super) const TLS: &str = "its https addresses are passed over: this listener speaks http, and \
-                              leaves TLS to a proxy in front";
+pub(super) const TLS: &str = "its https addresses are passed over: this listener speaks TLS by \
+                              server.tls, or leaves it to a proxy in front";
 
 const FORM: &str = "must be http://HOST:PORT, where HOST is an IP address, localhost, + or *, or \
                     several of these, separated by ';'";
-const NO_HTTP: &str = "has no http address: the listener speaks http, and leaves TLS to a proxy in \
-                       front; give one, or server.listen";
+const NO_HTTP: &str = "has no http address: TLS is a matter of server.tls, or of a proxy in front; \
+                       give one, or server.listen";
 
 // What Kestrel takes for http where no port is said.
 const PORT: u16 = 80;

@@ -10,6 +10,7 @@ mod reload;
 mod retention;
 mod routes;
 mod shared;
+mod signals;
 mod tls;
 
 pub(crate) use master_key::FOLLOW_MASTER_KEY;
@@ -34,9 +35,10 @@ use self::drain::Drain;
 use self::listener::{Listener, Running, listen};
 use self::reload::Reloadable;
 use self::shared::{Made, divided};
+pub use self::signals::StopSignals;
 use crate::audit::Log;
 use crate::compose;
-use crate::config::{Loaded, Sources};
+use crate::config::{Config, Loaded, Sources};
 use crate::error::StartError;
 use crate::logging::LogFilter;
 use crate::openapi::Documents;
@@ -53,12 +55,17 @@ pub fn run(loaded: &Loaded, sources: &Sources, filter: LogFilter) -> Result<(), 
         .map_err(|error| StartError::new("runtime", error))?;
     descriptors::make_room(&loaded.config.server.limits);
     runtime.block_on(async move {
-        // Before all else: until then the signal ends the process.
+        // Before all else: until then a signal ends the process, and who sees `/ready` may send one.
         let hangups = signal(SignalKind::hangup()).map_err(|e| StartError::new("runtime", e))?;
-        let mut gateway = Gateway::start(loaded).await?;
+        let mut stops = StopSignals::catch().map_err(|e| StartError::new("runtime", e))?;
+        let mut gateway = tokio::select! {
+            started = Gateway::start(loaded) => started?,
+            // Nobody was promised anything yet.
+            () = stops.next() => return Ok(()),
+        };
         gateway.reload_on(hangups, loaded, sources, filter);
         banner::print(loaded, &gateway);
-        gateway.run_until_stopped().await
+        gateway.run_until_stopped(stops).await
     })
 }
 
@@ -96,9 +103,7 @@ impl Gateway {
         let followers = parts.pats.follow_changes();
         let leaked = parts.resigner.as_ref().map(|resigner| resigner.leaked.follow());
         let store = parts.store.clone();
-        let audit = &loaded.config.audit;
-        let audit =
-            Log::start(&store, parts.audit_key.clone(), audit.retention, parts.random.as_ref());
+        let audit = audit_log(&parts, &loaded.config);
         let master_key = master_key::follow(&store, &parts.vault, &parts.random);
         let keep = loaded.config.revocation.keep_ended;
         let forgetting = retention::follow(&store, keep, &parts.random);
@@ -215,11 +220,12 @@ impl Gateway {
         self.admin
     }
 
-    /// Returns after a SIGINT or SIGTERM, or when a listener fails.
-    pub async fn run_until_stopped(mut self) -> Result<(), StartError> {
+    /// Returns after a signal, or when a listener fails; a second signal ends it at once. What is cut off then is
+    /// what a crash cuts off: it is taken up again.
+    pub async fn run_until_stopped(mut self, mut stops: StopSignals) -> Result<(), StartError> {
         let mut listeners: Vec<_> = self.servers.iter_mut().map(|(_, task)| task).collect();
         let failed = tokio::select! {
-            result = told_to_stop() => result.err(),
+            () = stops.next() => None,
             (ended, ..) = futures_util::future::select_all(listeners.drain(..)) => {
                 let error = ended.map_err(std::io::Error::other).and_then(|result| result);
                 Some(error.err().unwrap_or_else(|| std::io::Error::other("a listener ended")))
@@ -227,23 +233,21 @@ impl Gateway {
         };
         drop(listeners);
         tracing::info!("stopping");
-        self.stop().await;
+        tokio::select! {
+            () = self.stop() => {}
+            () = stops.next() => tracing::warn!("told again: stopped at once"),
+        }
         failed.map_or(Ok(()), |error| Err(StartError::new("listener", error)))
     }
 
     /// Says that it is leaving, and claims nothing more. When the delay is over it takes no more requests,
     /// finishes those under way and the calls to providers, and closes the database.
     ///
-    /// All of it together takes no longer than the delay, the grace and a call to a provider; a second signal
-    /// ends the process at once. What is cut off then is what a crash cuts off: it is taken up again.
+    /// All of it together takes no longer than the delay, the grace, a call to a provider and 5 s.
     pub async fn stop(self) {
         let limit = self.patience;
-        tokio::select! {
-            result = tokio::time::timeout(limit, self.wind_down()) => {
-                tracing::info!(server.cut_off = result.is_err(), "stopped");
-            }
-            _ = told_to_stop() => tracing::warn!("told again: stopped at once"),
-        }
+        let result = tokio::time::timeout(limit, self.wind_down()).await;
+        tracing::info!(server.cut_off = result.is_err(), "stopped");
     }
 
     async fn wind_down(self) {
@@ -268,6 +272,12 @@ impl Gateway {
     }
 }
 
+fn audit_log(parts: &compose::Parts, config: &Config) -> Log {
+    let (key, random) = (parts.audit_key.clone(), parts.random.as_ref());
+    let connections = 2 * config.server.limits.max_connections;
+    Log::start(&parts.store, key, config.audit.retention, connections, random)
+}
+
 /// Takes a changed file of keys up. A disk that hangs keeps nobody waiting but this.
 fn follow_own_keys(keys: Data<KeyFile>) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -278,14 +288,4 @@ fn follow_own_keys(keys: Data<KeyFile>) -> JoinHandle<()> {
             drop(tokio::task::spawn_blocking(move || keys.refresh()).await);
         }
     })
-}
-
-async fn told_to_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

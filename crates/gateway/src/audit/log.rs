@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::entry;
 use super::refused::Refused;
 
-/// Entries that wait at the most; an entry has some hundred bytes, and few have some thousand.
+/// Entries that wait at the most, beside one for each connection; an entry has some hundred bytes, and few have some
+/// thousand.
 const WAITING: usize = 2048;
 
 /// Entries in one commit.
@@ -89,9 +90,16 @@ pub struct Log {
 }
 
 impl Log {
-    /// Begins to write into the chain that this store has begun.
-    pub fn start(store: &Store, key: AuditKey, keep: Duration, random: &dyn Randomness) -> Self {
-        let (queue, queued) = mpsc::channel(WAITING);
+    /// Begins to write into the chain that this store has begun. Each of so many connections can have a call under
+    /// way, and so a place, from before its body is read: whoever only holds connections must not take the others'.
+    pub fn start(
+        store: &Store,
+        key: AuditKey,
+        keep: Duration,
+        connections: usize,
+        random: &dyn Randomness,
+    ) -> Self {
+        let (queue, queued) = mpsc::channel(WAITING + connections);
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             queue,
@@ -135,7 +143,7 @@ impl Watched {
     /// How the log is doing.
     pub(crate) fn standing(&self) -> Standing {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let waiting = WAITING - self.shared.queue.capacity();
+        let waiting = self.shared.queue.max_capacity() - self.shared.queue.capacity();
         Standing {
             written: self.store.entries_written(),
             waiting: waiting as u64,
@@ -311,5 +319,34 @@ async fn retain(store: Store, key: AuditKey, keep: Duration, holder: String) {
             }
         }
         tokio::time::sleep(HOUR).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_base::SystemRandomness;
+    use portcullis_base::secret::SecretString;
+    use portcullis_store::ConnectOptions;
+
+    use super::*;
+
+    /// Whoever holds all connections there are with calls that do not go on leaves places.
+    #[tokio::test]
+    async fn there_are_more_places_than_connections() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("a.db").display());
+        let options = ConnectOptions { url: SecretString::from(url), max_connections: 2 };
+        let store = Store::connect(&options).await.unwrap();
+        let (key, connections) = (AuditKey::new(&[7; 32]), 3 * WAITING);
+        let log = Log::start(&store, key, HOUR, connections, &SystemRandomness);
+        let recorder = log.recorder();
+        let held: Vec<_> = std::iter::from_fn(|| recorder.reserve()).collect();
+        assert_eq!(held.len(), connections + WAITING);
+        assert_eq!(log.watched().standing().waiting, held.len() as u64);
+        assert_eq!(log.watched().standing().turned_away, 1);
+        drop(held);
+        assert!(recorder.reserve().is_some());
+        log.stop().await;
+        store.close().await;
     }
 }

@@ -67,7 +67,11 @@ async fn open(sources: &Sources, output: &mut Output) -> Result<Opened, StartErr
     let master = MasterKey::from_base64url(master.expose_secret())
         .map_err(|error| StartError::new("master-key", error))?;
     // While the master key is changed, any of them may have wrapped the log's.
-    let master = MasterKeys::new(master, config.secrets.previous_master_keys.clone());
+    let mut previous = config.secrets.previous_master_keys.clone();
+    if config.secrets.master_key.is_none() {
+        previous.extend(sources.data_dir.read()?.and_then(|kept| kept.secrets.previous()));
+    }
+    let master = MasterKeys::new(master, previous);
     let options = ConnectOptions { url: config.database.url.clone(), max_connections: 2 };
     let store =
         Store::connect_to_read(&options).await.map_err(|error| StartError::of_store(&error))?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use portcullis_base::SystemRandomness;
 use portcullis_store::Store;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ pub(super) fn run(sources: &Sources, to: &Path, output: &mut Output) -> Result<(
         let text = "this is for SQLite; Postgres has pg_dump: see docs/backup.md";
         return Err(StartError::new("postgres", text));
     }
-    let copied = runtime::block_on(Store::back_up(&config.database.url, to))?;
+    let copied = runtime::block_on(Store::back_up(&config.database.url, to, &SystemRandomness))?;
     copied.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})"));
         StartError::new("backup", format!("{error}{}", cause.unwrap_or_default()))

@@ -1,7 +1,8 @@
 //! The lines of `docs/backup.md`, pasted.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use portcullis_fake_gitlab::{FakeGitlab, TokenState};
@@ -29,6 +30,12 @@ fn paste(name: &str, folder: &Path, variables: &[(&str, &str)]) -> Output {
         .unwrap();
     assert!(output.status.success(), "{name}: {}", stderr(&output));
     output
+}
+
+/// What is there of backups that are not whole.
+fn parts(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|ending| ending == "part")).collect()
 }
 
 /// What was there when the backup was made.
@@ -122,6 +129,16 @@ async fn sqlite_comes_back_by_the_lines_of_the_page() {
     let out = ["backup", "--out", kept[0]];
     let again = portcullis(&shipped(), first.path(), &out, &[]);
     assert!(stderr(&again).starts_with("error: backup: "), "{}", stderr(&again));
+    // What lies beside it is not touched, whatever its name, and the copy is its owner's alone.
+    let (beside, victim) = (first.path().join("b.db.part"), first.path().join("victim"));
+    fs::write(&victim, "somebody's").unwrap();
+    symlink(&victim, &beside).unwrap();
+    let more = portcullis(&shipped(), first.path(), &["backup", "--out", "b.db"], &[]);
+    assert!(more.status.success(), "{}", stderr(&more));
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "somebody's");
+    let mode = fs::metadata(first.path().join("b.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(parts(first.path()), [beside]);
     let url = [("PORTCULLIS__DATABASE__URL", "postgres://nobody@127.0.0.1:1/x")];
     let config = [
         ("PORTCULLIS__SECRETS__MASTER_KEY", MASTER_KEY),
@@ -139,7 +156,7 @@ async fn sqlite_comes_back_by_the_lines_of_the_page() {
         &[],
     );
     assert!(stderr(&missing).contains("error: backup: "), "{}", stderr(&missing));
-    assert!(!third.path().join("x.db").exists() && !third.path().join("x.db.part").exists());
+    assert!(!third.path().join("x.db").exists() && parts(third.path()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -60,16 +60,23 @@ impl Kept {
     }
 }
 
-/// The log is whole, wherever it was cut off, and says how often the key was changed.
+fn audit(folder: &Path, what: &str) -> String {
+    let arguments = ["audit", what, "--config", "portcullis.toml"];
+    let output = portcullis(&shipped(), folder, &arguments, &[]);
+    assert!(output.status.success(), "{what}: {}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The log is whole, wherever it was cut off.
+fn assert_whole(folder: &Path) {
+    audit(folder, "verify");
+    audit(folder, "head");
+}
+
+/// It says how often the key was changed, too.
 fn assert_told(folder: &Path, changes: usize) {
-    let audit = |what: &str| {
-        let arguments = ["audit", what, "--config", "portcullis.toml"];
-        let output = portcullis(&shipped(), folder, &arguments, &[]);
-        assert!(output.status.success(), "{what}: {}", stderr(&output));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    audit("verify");
-    let log = audit("export");
+    assert_whole(folder);
+    let log = audit(folder, "export");
     assert_eq!(log.matches(r#"{"event":"master_key.change""#).count(), changes, "{log}");
     assert!(log.contains(r#""by":{"method":"command_line"}"#), "{log}");
     assert!(log.matches(r#""command":"secrets rotate-master-key""#).count() > changes, "{log}");
@@ -109,6 +116,7 @@ async fn wherever_it_is_cut_off_the_next_start_works_on_sqlite() {
         let before = master_key(folder);
         killed(folder, point, count);
         assert!(secrets(folder).contains("previous_master_key"), "{}", point.name());
+        assert_whole(folder);
         let gateway = Gateway::start(folder).await;
         kept.assert_kept(&gateway).await;
         gateway.stop();

@@ -235,7 +235,12 @@ fn the_unit_gives_a_stop_its_time_and_its_credentials_are_a_good_configuration()
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     for variable in 0..variables.len() {
         let mut fewer = variables.clone();
-        fewer.remove(variable);
+        if fewer[variable].0.contains("METRICS") {
+            // Nothing needs it; it is read all the same.
+            fewer[variable].1 = "/nowhere";
+        } else {
+            fewer.remove(variable);
+        }
         let output = portcullis_with(folder.path(), &["check"], &fewer, "");
         let said = format!("{output:?}");
         // Without the database it would be SQLite, which makes its own secrets.

@@ -89,6 +89,8 @@ confined
 loop
 restarted
 without_database
+scraped
 secret
+backed_up
 stopped
 step "all of it held, on $(docker-compose version --short) of docker-compose"

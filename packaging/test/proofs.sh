@@ -37,7 +37,7 @@ alone() {
   token=$(docker exec "$name" portcullis secrets show admin_token 2>>"$work/alone.log")
   pat=$(mint "http://$port" "$token")
   expect 200 "/auth of the image alone" "http://$port/auth" -H "$(bearer "$pat")"
-  docker stop --time 35 "$name" >/dev/null
+  docker stop --time 40 "$name" >/dev/null
   [ "$(docker inspect -f '{{.State.ExitCode}}' "$name")" = 0 ] || fail "docker stop is no clean end"
   docker start "$name" >/dev/null
   wait_for 180 "the image alone to be healthy again" is "$name" healthy
@@ -100,7 +100,7 @@ loop() {
 }
 
 restarted() {
-  docker-compose restart --timeout 35 gateway >/dev/null 2>&1
+  docker-compose restart --timeout 40 gateway >/dev/null 2>&1
   wait_for 180 "the restarted gateway to be healthy" is "$gateway" healthy
   expect 200 "/auth with the other PAT" "$public/auth" -H "$(bearer "$good")"
   expect 401 "/auth with what leaked" "$public/auth" -H "$(bearer "$leaked")"
@@ -145,6 +145,36 @@ secret() {
     count=$((count + 1))
   done
   step "$count secrets, none in the logs, in what inspect and history show, or in the process's environment"
+}
+
+scraped() {
+  local scraper
+  scraper=$(bearer "$(kept metrics_token)")
+  expect 200 "the metrics" "$admin/metrics" -H "$scraper"
+  grep -q '^portcullis_build_info{' "$work/answer" || fail "metrics without portcullis_build_info"
+  expect 401 "the queue, with the token for metrics" "$admin/v1/revocations" -H "$scraper"
+  step "the metrics are scraped with metrics_token, which opens nothing else"
+}
+
+# As docs/backup.md has it, into a volume that is new.
+backed_up() {
+  local dump=(pg_dump -U portcullis --format=custom --no-owner --no-privileges portcullis)
+  local restore=(pg_restore -U portcullis --no-owner --no-privileges --exit-on-error --single-transaction --dbname=portcullis)
+  (umask 077; docker-compose exec -T postgres "${dump[@]}" >"$work/dump") || fail "pg_dump"
+  docker-compose down --volumes >/dev/null 2>&1
+  docker-compose up --detach postgres >>"$work/up.log" 2>&1 || fail "up: $(tail -n 5 "$work/up.log")"
+  postgres=$(container postgres)
+  wait_for 180 "the new Postgres to be healthy" is "$postgres" healthy
+  docker-compose exec -T postgres "${restore[@]}" <"$work/dump" >"$work/restore.log" 2>&1 ||
+    fail "pg_restore: $(tail -n 5 "$work/restore.log")"
+  docker-compose up --detach --no-build >>"$work/up.log" 2>&1 || fail "up: $(tail -n 5 "$work/up.log")"
+  gateway=$(container gateway)
+  wait_for 180 "the restored gateway to be healthy" is "$gateway" healthy
+  expect 200 "/auth with the other PAT" "$public/auth" -H "$(bearer "$good")"
+  expect 401 "/auth with what leaked" "$public/auth" -H "$(bearer "$leaked")"
+  docker-compose exec -T gateway portcullis audit verify >"$work/verify.log" 2>&1 ||
+    fail "audit verify: $(tail -n 5 "$work/verify.log")"
+  step "the database is dumped, and restored into a new volume: both PATs are what they were, and the audit log is whole"
 }
 
 stopped() {

@@ -21,7 +21,9 @@ pub(crate) fn intent<'a>(name: &'a str, instance: &str) -> Option<&'a str> {
     let (before, marker) = name.rsplit_once(OPENING)?;
     let (named, intent) = marker.strip_suffix(']')?.split_once(':')?;
     let ours = named == instance && before.ends_with(' ');
-    (ours && !intent.is_empty() && !intent.contains([':', ']', '['])).then_some(intent)
+    // As we make them; anything else no database has to bear, such as Postgres a NUL.
+    let is_id = intent.len() == 36 && intent.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    (ours && is_id).then_some(intent)
 }
 
 #[cfg(test)]
@@ -62,8 +64,13 @@ mod tests {
             "a [portcullis:00ff:x]]",
             "a [Portcullis:00ff:x]",
             "a [portcullis: 00ff:x]",
+            "a [portcullis:00ff:\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0]",
         ] {
+            // With an id, so that it is for what is around it that it is none.
+            let with_id = name.replace('x', ID);
             assert_eq!(intent(name, "00ff"), None, "{name:?}");
+            assert_eq!(intent(&with_id, "00ff"), None, "{with_id:?}");
         }
+        assert_eq!(intent("a [portcullis:00ff:x]", "00ff"), None, "no id of ours");
     }
 }

@@ -128,12 +128,18 @@ impl KeyFile {
             // It is looked at again the next time.
             Err(KeyFileError::Changing) => {}
             Err(fault) => {
-                tracing::error!(
-                    keys.file = %self.path.display(),
-                    error = %fault,
-                    "our keys cannot be read; those from before stay in use"
-                );
-                *seen = stamp;
+                if self.fault().as_ref() != Some(&fault) {
+                    tracing::error!(
+                        keys.file = %self.path.display(),
+                        error = %fault,
+                        "our keys cannot be read; those from before stay in use"
+                    );
+                }
+                // What was seen and could not be read is tried again at the next look.
+                *seen = match (&fault, stamp) {
+                    (KeyFileError::Read(_), Ok(_)) => Err(fault.clone()),
+                    (_, stamp) => stamp,
+                };
                 self.set_fault(Some(fault));
             }
         }

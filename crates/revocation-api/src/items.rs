@@ -1,6 +1,6 @@
 //! From an element's bytes to a report, or to the reason why it is none.
 
-use portcullis_revocation::intake::{Report, hide};
+use portcullis_revocation::intake::{LONGEST_LOCATION, Report, hide};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +11,6 @@ use crate::splitter::Element;
 
 const LONGEST_TYPE: usize = 256;
 const LONGEST_TOKEN: usize = 16 * 1024;
-const LONGEST_LOCATION: usize = 2048;
 
 /// What became of one element.
 #[derive(Debug)]

@@ -113,6 +113,8 @@ impl Format {
         // Grouped, so that the anchors hold for every alternative; `\z`, since a line feed at the
         // end belongs to no token.
         let inner = &pattern[1..pattern.len() - 1];
+        // By itself, too: one that closes our group is anchored no more.
+        Regex::new(inner).map_err(FormatError::Syntax)?;
         Regex::new(&format!(r"\A(?:{inner})\z")).map(Self).map_err(FormatError::Syntax)
     }
 
@@ -246,7 +248,7 @@ mod tests {
         let format = Format::new("^one|two$").unwrap();
         assert!(format.fits("one") && format.fits("two"));
         assert!(!format.fits("one more") && !format.fits("and two"));
-        for bad in ["one", "^one", "one$", r"^one\$", "^(one$"] {
+        for bad in ["one", "^one", "one$", r"^one\$", "^(one$", "^one)|(?:two$"] {
             assert!(Format::new(bad).is_err(), "{bad}");
         }
     }

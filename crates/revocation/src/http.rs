@@ -97,7 +97,8 @@ impl Carrier<SecretString> for HttpProvider {
     }
 
     fn takes_exception(verdict: &Verdict) -> bool {
-        verdict.finding == Finding::Refused
+        // What an answer says of many, it may have said because of one.
+        matches!(verdict.finding, Finding::Refused | Finding::Inactive { .. })
             || (verdict.code == UNEXPECTED && verdict.finding == again(None, false))
     }
 }

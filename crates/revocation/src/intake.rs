@@ -27,6 +27,9 @@ pub use hide::hide;
 /// The name of the provider for our own tokens.
 pub const OWN_PROVIDER: &str = "portcullis";
 
+/// The most bytes that are kept of a location.
+pub const LONGEST_LOCATION: usize = 2048;
+
 /// How long a count of what waits is good for.
 const COUNT_FOR: Duration = Duration::from_secs(1);
 
@@ -189,13 +192,18 @@ impl Intake {
         groups
     }
 
-    /// Of several types claimed for one secret, the first one that its format bears out counts.
+    /// Of several types claimed for one secret, the first one counts that its format bears out and by which it
+    /// dies; where there is none, the first that its format bears out.
     fn join(&self, group: &mut Group, token_type: String, sighting: Sighting) {
-        let fits = |token_type: &str| {
-            let handling = self.catalog.handling(token_type);
-            handling.is_some_and(|h| h.format.fits(group.secret.expose_secret()))
+        let secret = group.secret.expose_secret();
+        let ends = |token_type: &str| {
+            let fits = |handling: &&Handling| handling.format.fits(secret);
+            self.catalog.handling(token_type).filter(fits).map(|handling| match handling.mode {
+                Mode::Notify | Mode::DryRun => Ends::Told,
+                Mode::Approve | Mode::Revoke => Ends::Dead,
+            })
         };
-        if token_type != group.token_type && !fits(&group.token_type) && fits(&token_type) {
+        if token_type != group.token_type && ends(&token_type) > ends(&group.token_type) {
             group.token_type = token_type;
         }
         match group.places.entry(sighting.digest) {
@@ -243,6 +251,13 @@ impl Intake {
     }
 }
 
+/// What a type brings about for a secret of its format, the lesser first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Ends {
+    Told,
+    Dead,
+}
+
 /// Where a secret of a known type begins.
 fn begin(handling: &Handling, secret: &str) -> (Entry, Option<&'static str>) {
     if !handling.format.fits(secret) {
@@ -259,6 +274,11 @@ fn begin(handling: &Handling, secret: &str) -> (Entry, Option<&'static str>) {
 fn sighting(reporter: &str, report: &Report) -> Sighting {
     let secret = report.secret.expose_secret();
     let location = report.location.as_deref().map(|text| hide(text, secret));
+    // Only now that no secret is in it, and again: what stands for a short one is longer.
+    let location = location.map(|mut text| {
+        text.truncate(text.floor_char_boundary(LONGEST_LOCATION));
+        text
+    });
     let location = location.filter(|text| !text.is_empty());
     let token_type = hide(&report.token_type, secret);
     let mut hash = Sha256::new();

@@ -54,6 +54,7 @@ on_both_databases![
     a_stop_writes_back_what_is_under_way,
     another_master_key_opens_nothing,
     one_secret_under_two_types_is_one_row,
+    a_type_that_revokes_counts_before_one_that_tells,
     a_secret_in_its_own_location_is_not_kept,
 ];
 
@@ -316,6 +317,20 @@ async fn one_secret_under_two_types_is_one_row(db: Database) {
     assert_eq!(setup.end_of(&later).await.state, "revoked");
 }
 
+/// Whichever comes first: a type of which people are only told does not keep alive what another one revokes.
+async fn a_type_that_revokes_counts_before_one_that_tells(db: Database) {
+    let setup = Setup::new(&db).await;
+    for (n, types) in [["told_only", TYPE], [TYPE, "told_only"]].into_iter().enumerate() {
+        let leaked = token(n);
+        setup.gitlab().add_token(&leaked);
+        setup.report_as(&types.map(|one| (one, leaked.as_str()))).await;
+        let row = setup.end_of(&leaked).await;
+        assert_eq!((row.state.as_str(), row.token_type.as_str()), ("revoked", TYPE), "{types:?}");
+    }
+    setup.report_as(&[("numbers_only", "not-a-number"), ("told_only", "not-a-number")]).await;
+    assert_eq!(setup.end_of("not-a-number").await.state, "noted");
+}
+
 async fn a_secret_in_its_own_location_is_not_kept(db: Database) {
     let setup = Setup::new(&db).await;
     let leaked = "glpat-a_b-c_d-e_f-g_h-i_j-k_l-m";
@@ -344,4 +359,9 @@ async fn a_secret_in_its_own_location_is_not_kept(db: Database) {
             "https://oauth2:[secret]@gitlab.example/a/-/blob/main/.env",
         ]
     );
+    // What stands for a short one is longer, and the whole is as long as any.
+    setup.report_at(&[&"7".repeat(2048)], "7").await;
+    let detail = setup.store.revocation(&setup.fingerprint("7")).await.unwrap().unwrap();
+    let kept = detail.sightings[0].location.as_deref().unwrap();
+    assert!(kept.len() <= 2048 && kept.starts_with("[secret]"), "{}", kept.len());
 }

@@ -164,12 +164,15 @@ impl Watched {
         let read = stamp::read(&self.path);
         let last_error = read.as_ref().err().map(|error| (read_at, error.clone()));
         let path = self.path.display();
+        let said = self.state().last_error.as_ref().map(|(_, error)| error.to_string());
         match read {
             Ok(keys) => {
                 let keys = keys.reusing(&self.held.load().keys);
                 info!(keys.source = %path, keys.count = keys.len(), "keys read");
                 self.held.store(Arc::new(Held { keys: Arc::new(keys), read_at }));
             }
+            // Said once: what could not be read is tried at every look.
+            Err(error) if said == Some(error.to_string()) => {}
             Err(error) => warn!(
                 keys.source = %path,
                 error.code = error.code(),
@@ -178,7 +181,11 @@ impl Watched {
             ),
         }
         let mut state = self.state();
-        state.seen = seen;
+        // What was seen and could not be read was not read: it is not the file that is known.
+        state.seen = match &last_error {
+            Some((_, KeyError::File(kind))) => Err(*kind),
+            _ => seen,
+        };
         match last_error {
             None => state.tally.0 += 1,
             Some(_) => state.tally.1 += 1,

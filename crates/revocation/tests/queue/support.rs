@@ -253,6 +253,8 @@ fn catalog(mode: Mode) -> Catalog {
         assert!(catalog.add(name, handling(Format::built_in(name).unwrap())));
     }
     assert!(catalog.add("numbers_only", handling(Format::new("^[0-9]+$").unwrap())));
+    let told = Handling { mode: Mode::Notify, ..handling(Format::any().unwrap()) };
+    assert!(catalog.add("told_only", told));
     catalog
 }
 

@@ -8,7 +8,7 @@ use portcullis_revocation::provider::{Finding, Provider as _, Verdict};
 use portcullis_revocation::worker::Options;
 use portcullis_test_support::{Act, Asked, Reply, Vendor};
 
-use crate::support::{again, ask, in_batches, provider, say};
+use crate::support::{again, ask, in_batches, provider, say, with_unknown_as_404};
 
 const PAT: &str = "gitleaks_rule_id_github_personal_access_token";
 
@@ -76,6 +76,22 @@ async fn one_that_the_vendor_takes_exception_to_keeps_no_other_alive() {
     assert!(asked.len() <= 1 + 2 * 6, "in halves: {}", asked.len());
     let last: BTreeSet<String> = asked.iter().flat_map(listed).collect();
     assert_eq!(last.len(), 64);
+}
+
+/// An answer that one of many was unknown calls the others neither dead nor unknown.
+#[tokio::test]
+async fn one_that_the_vendor_does_not_know_keeps_no_other_alive() {
+    let vendor = Vendor::start(move |asked| {
+        let unknown = asked.text().contains(&token(23));
+        say(if unknown { 404 } else { 202 }, "{}")
+    });
+    let provider = with_unknown_as_404("github", vendor.url());
+    for (n, verdict) in all_at_once(&provider, 64).await.into_iter().enumerate() {
+        let expected =
+            if n == 23 { Finding::Inactive { confirmed: true } } else { Finding::Submitted };
+        assert_eq!(verdict.finding, expected, "{n}: {verdict:?}");
+    }
+    assert!(vendor.asked().len() <= 1 + 2 * 6, "in halves");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use portcullis_revocation::http::{Call, Description, HttpProvider, Rate};
 use portcullis_revocation::provider::{Attempt, Finding, Provider as _, Verdict};
 use portcullis_test_support::{Act, Reply};
 use reqwest::Client;
+use serde_json::json;
 
 /// Reading the system's certificates takes longer than everything else here.
 static CLIENT: LazyLock<Client> = LazyLock::new(|| client(&ClientOptions::default()).unwrap());
@@ -43,10 +44,19 @@ pub(crate) fn in_batches(name: &str, base: &str, most: usize) -> HttpProvider {
     made(name, base, |call| call.batch = Some(most), str::to_owned)
 }
 
+/// The same of a vendor who says 404 of what it does not know.
+pub(crate) fn with_unknown_as_404(name: &str, base: &str) -> HttpProvider {
+    let unknown = json!({ "status": 404, "confirmed": true });
+    let bend = |call: &mut Description| {
+        call.answers.inactive = vec![serde_json::from_value(unknown).unwrap()];
+    };
+    made(name, base, bend, str::to_owned)
+}
+
 fn made(
     name: &str,
     base: &str,
-    bend: impl Fn(&mut Description),
+    bend: impl FnOnce(&mut Description),
     change: impl Fn(&str) -> String,
 ) -> HttpProvider {
     let preset = Preset::named(name).unwrap();

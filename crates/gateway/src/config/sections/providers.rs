@@ -117,9 +117,13 @@ fn check_name(section: &mut Section<'_>, name: &str) {
 }
 
 fn name_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
+    format!("{}{}", host_of(url), url.path().trim_end_matches('/'))
+}
+
+/// What a vendor is called: what waits for it waits under this name, also while its path is mended.
+fn host_of(url: &Url) -> String {
     let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-    format!("{host}{port}{}", url.path().trim_end_matches('/'))
+    format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
 fn types(section: &mut Section<'_>, default: &[&str]) -> Vec<String> {

@@ -69,7 +69,7 @@ fn a_vendor_is_described() {
     ] {
         let config = good(&described(rest), &[]);
         let Provider::Http(acme) = &config.revocation.providers[1] else { panic!("one vendor") };
-        assert_eq!(acme.name, "acme.example/v1/revoke");
+        assert_eq!(acme.name, "acme.example");
         assert!(!format!("{config:?}").contains("of-the-operator"));
     }
     let groups = "[[revocation.providers]]\nkind = \"http\"\ntypes = [\"hook\"]\n\

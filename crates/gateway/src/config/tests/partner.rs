@@ -63,7 +63,7 @@ fn a_vendor_is_told_with_a_key_from_here_or_from_a_file() {
     assert_eq!(reading.warnings, Vec::<String>::new());
     let config = reading.config.unwrap();
     let Provider::Partner(acme) = &config.revocation.providers[1] else { panic!("a partner") };
-    assert_eq!((acme.name.as_str(), acme.previous.len()), ("acme.example/leaks", 1));
+    assert_eq!((acme.name.as_str(), acme.previous.len()), ("acme.example", 1));
     assert_eq!(acme.rate.unwrap().requests, 10);
     assert!(!format!("{config:?}").contains("PRIVATE"));
 

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::super::super::section::Section;
 use super::super::server::CaFile;
-use super::{RESERVED, check_name, name_of, types, warn_unencrypted};
+use super::{RESERVED, check_name, host_of, types, warn_unencrypted};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -63,7 +63,7 @@ pub(super) fn read(
     description.rate = rate.or(description.rate);
     let host = check_way(section, preset.is_some(), &url);
     let call = call(section, &url, &description, credential, &groups(preset, formats, &types))?;
-    let name = name.or(named).or_else(|| host.map(|url| name_of(&url)))?;
+    let name = name.or(named).or_else(|| host.map(|url| host_of(&url)))?;
     check_name(section, &name);
     if RESERVED.contains(&name.as_str()) {
         section.problem("name", "is reserved: give it another name");

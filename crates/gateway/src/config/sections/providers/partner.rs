@@ -12,12 +12,12 @@ use super::super::super::files;
 use super::super::super::section::Section;
 use super::super::server::CaFile;
 use super::http::rate;
-use super::{RESERVED, check_name, name_of, types};
+use super::{RESERVED, check_name, host_of, types};
 
 /// A vendor who is told.
 #[derive(Debug, Clone)]
 pub struct Partner {
-    /// What it is called in records and metrics: host and path where nothing is said.
+    /// What it is called in records and metrics, and under what secrets wait for it: its host where nothing is said.
     pub name: String,
     /// Where it takes reports.
     pub url: Url,
@@ -43,7 +43,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Partner> {
     let rate = rate(section);
     let (key, previous) = (signing_key(section), previous_keys(section));
     let url = read_url(section);
-    let name = name.or_else(|| url.as_ref().map(name_of));
+    let name = name.or_else(|| url.as_ref().map(host_of));
     if let Some(name) = &name {
         check_name(section, name);
         if RESERVED.contains(&name.as_str()) {

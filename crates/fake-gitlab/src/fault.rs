@@ -73,6 +73,10 @@ impl Faults {
         }
     }
 
+    pub(crate) fn forget(&mut self) {
+        self.planned.clear();
+    }
+
     /// What goes wrong with this request.
     pub(crate) fn next(&mut self, method: &str, path: &str) -> Option<Fault> {
         let Some(at) = self.planned.iter().position(|planned| planned.aim.hits(method, path))

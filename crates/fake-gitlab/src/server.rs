@@ -153,6 +153,11 @@ impl FakeGitlab {
     pub fn fault_always(&self, fault: Option<Fault>) {
         self.world.lock().faults.always = fault;
     }
+
+    /// Nothing goes wrong any more of what is still planned.
+    pub fn forget_faults(&self) {
+        self.world.lock().faults.forget();
+    }
 }
 
 impl Drop for FakeGitlab {

@@ -10,7 +10,7 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use crate::raw::raw;
-use crate::support::{Answer, Database, TestGateway, eventually, in_future, send};
+use crate::support::{Answer, Database, PATIENCE, TestGateway, eventually, in_future, send};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -76,9 +76,9 @@ pub(crate) async fn only_a_good_pat_passes(database: Database) {
 
 pub(crate) async fn an_expired_pat_is_refused_though_it_is_remembered(database: Database) {
     let gateway = TestGateway::start(&database, "").await;
-    let pat = gateway.mint_for("user:ann", &[], Duration::from_secs(3)).await;
+    let pat = gateway.mint_for("user:ann", &[], Duration::from_secs(6)).await;
     assert_eq!(gateway.auth(&pat.token).await.status, 200);
-    let refused = eventually(Duration::from_secs(10), async || {
+    let refused = eventually(PATIENCE, async || {
         Some(gateway.auth(&pat.token).await).filter(|answer| answer.status != 200)
     });
     assert_refused(&refused.await, "expired");

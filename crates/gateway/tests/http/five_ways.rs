@@ -1,10 +1,12 @@
-//! One leak through each of the five ways in: dead within a second, whatever it is taken for.
+//! One leak through each of the five ways in: dead at once, whatever it is taken for. The worker looks by itself
+//! every ten minutes only, so that nothing waits for that.
 
+use std::cell::Cell;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_fake_gitlab::{FakeGitlab, JobSpec, TokenState};
 use reqwest::Method;
@@ -15,6 +17,8 @@ use crate::resign::World;
 use crate::support::broker::{broker_toml, gitlab, given};
 use crate::support::{ADMIN, Database, PAT_TYPE, REPORTING, TestGateway, eventually, send};
 
+const POLL: &str = "[revocation]\npoll_interval = \"10m\"\n";
+const BEFORE_THE_POLL: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 /// What a scanner says that knows no better.
 const UNOFFERED: &str = "gitleaks_rule_id_generic-api-key";
@@ -48,9 +52,14 @@ struct Ways<'a> {
     folder: &'a Path,
     programme: &'a Programme,
     gateway: &'a TestGateway,
+    quickest: Cell<Duration>,
 }
 
-impl Ways<'_> {
+impl<'a> Ways<'a> {
+    fn new(database: &'a Database, programme: &'a Programme, gateway: &'a TestGateway) -> Self {
+        Self { folder: database.folder(), programme, gateway, quickest: Cell::new(Duration::MAX) }
+    }
+
     /// Comes back with the answer, which is a good one.
     async fn report(&self, way: Way, token_type: &str, token: &str) {
         let (type_, gateway) = (token_type, self.gateway);
@@ -88,13 +97,21 @@ impl Ways<'_> {
         assert!(!told.contains(token), "{told}");
     }
 
-    /// The newest row, once it has ended so; in a second at the latest.
+    /// The newest row, once it has ended so; it was just reported.
     async fn ended(&self, state: &str) -> Value {
-        eventually(SECOND, async || {
+        let reported = Instant::now();
+        let row = eventually(BEFORE_THE_POLL, async || {
             let row = self.gateway.revocations("").await.pop()?;
             (row["state"] == state).then_some(row)
         })
-        .await
+        .await;
+        self.quickest.set(self.quickest.get().min(reported.elapsed()));
+        row
+    }
+
+    /// A busy machine takes its time now and then, and not each time.
+    fn assert_a_second_is_enough(&self) {
+        assert!(self.quickest.get() < SECOND, "{:?}", self.quickest);
     }
 
     async fn reporters(&self, row: &Value) -> Vec<Value> {
@@ -104,14 +121,14 @@ impl Ways<'_> {
 
 /// A broker for that GitLab, and both programmes.
 async fn start(database: &Database, gitlab: &FakeGitlab, programme: &Programme) -> TestGateway {
-    let rest = format!("revoke_seconds = 600\n{}", programme.toml(""));
+    let rest = format!("revoke_seconds = 600\n{POLL}{}", programme.toml(""));
     TestGateway::start(database, &broker_toml(gitlab, &rest)).await
 }
 
 pub(crate) async fn a_leaked_pat_dies_by_each(database: Database) {
     let (gitlab, programme) = (gitlab(), Programme::start());
     let gateway = start(&database, &gitlab, &programme).await;
-    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &gateway };
+    let ways = Ways::new(&database, &programme, &gateway);
     let bystander = gateway.mint().await.token;
     for token_type in [PAT_TYPE, UNOFFERED] {
         for way in Way::ALL {
@@ -124,6 +141,7 @@ pub(crate) async fn a_leaked_pat_dies_by_each(database: Database) {
             assert_eq!(ways.reporters(&row).await, [way.reporter()], "{way:?}");
         }
     }
+    ways.assert_a_second_is_enough();
     assert_eq!(gateway.revocations("").await.len(), 2 * Way::ALL.len(), "one row each");
     assert_eq!(gateway.auth(&bystander).await.status, 200, "what did not leak lives");
     gateway.stop().await;
@@ -132,30 +150,32 @@ pub(crate) async fn a_leaked_pat_dies_by_each(database: Database) {
 pub(crate) async fn a_lent_token_dies_by_each(database: Database) {
     let (gitlab, programme) = (gitlab(), Programme::start());
     let gateway = start(&database, &gitlab, &programme).await;
-    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &gateway };
+    let ways = Ways::new(&database, &programme, &gateway);
     let lend = async || given(&gateway, &gitlab, &JobSpec::default()).await;
     let bystander = lend().await;
     for way in Way::ALL {
         let lent = lend().await;
         assert_eq!(gitlab.state(&lent), Some(TokenState::Active), "{way:?}");
         ways.report(way, UNOFFERED, &lent).await;
-        let dead = async || (gitlab.state(&lent) == Some(TokenState::Revoked)).then_some(());
-        eventually(SECOND, dead).await;
         let row = ways.ended("revoked").await;
+        assert_eq!(gitlab.state(&lent), Some(TokenState::Revoked), "{way:?}");
         assert_eq!(row["provider"], "impersonation", "{way:?}");
         let all = ways.reporters(&row).await;
         assert_eq!(all, ["impersonation", way.reporter()], "{way:?}");
     }
+    ways.assert_a_second_is_enough();
     assert_eq!(gitlab.state(&bystander), Some(TokenState::Active), "what did not leak lives");
     gateway.stop().await;
 }
 
 pub(crate) async fn what_a_resigned_token_was_made_of_brings_no_more_by_each(database: Database) {
     let programme = Programme::start();
-    let rest =
-        format!("issuer = \"https://oidc.example.com\"\ntoken_id = true\n{}", programme.toml(""));
+    let rest = format!(
+        "issuer = \"https://oidc.example.com\"\ntoken_id = true\n{POLL}{}",
+        programme.toml("")
+    );
     let world = World::start(&database, &rest).await;
-    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &world.gateway };
+    let ways = Ways::new(&database, &programme, &world.gateway);
     let other = world.token(json!({ "jti": "of another job" }));
     for way in Way::ALL {
         let theirs = world.token(json!({ "jti": format!("{way:?}") }));
@@ -168,6 +188,7 @@ pub(crate) async fn what_a_resigned_token_was_made_of_brings_no_more_by_each(dat
         assert_eq!(row["code"], "resigned", "{way:?}");
         assert_eq!(ways.reporters(&row).await, [way.reporter()], "{way:?}");
     }
+    ways.assert_a_second_is_enough();
     assert_eq!(world.post(json!({ "token": other })).await.status, 200);
     world.gateway.stop().await;
 }
@@ -175,7 +196,7 @@ pub(crate) async fn what_a_resigned_token_was_made_of_brings_no_more_by_each(dat
 pub(crate) async fn by_all_of_them_it_is_one_leak(database: Database) {
     let (gitlab, programme) = (gitlab(), Programme::start());
     let gateway = start(&database, &gitlab, &programme).await;
-    let ways = Ways { folder: database.folder(), programme: &programme, gateway: &gateway };
+    let ways = Ways::new(&database, &programme, &gateway);
     let pat = gateway.mint().await.token;
     let lent = given(&gateway, &gitlab, &JobSpec::default()).await;
     for way in Way::ALL.into_iter().chain(Way::ALL) {
@@ -184,7 +205,7 @@ pub(crate) async fn by_all_of_them_it_is_one_leak(database: Database) {
         }
         assert_eq!(gateway.auth(&pat).await.status, 401, "{way:?}");
     }
-    let rows = eventually(SECOND, async || {
+    let rows = eventually(BEFORE_THE_POLL, async || {
         let rows = gateway.revocations("?state=revoked").await;
         (rows.len() == 2).then_some(rows)
     })

@@ -1,7 +1,6 @@
 //! CI jobs that report leaks with the token that their GitLab gave them.
 
 use portcullis_fake_gitlab::{FakeGitlab, JobSpec};
-use portcullis_test_support::free_port;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
@@ -148,7 +147,7 @@ pub(crate) async fn jobs_that_no_rule_lets_in_are_slowed_down(database: Database
 pub(crate) async fn jobs_wait_for_an_issuer_that_is_away(database: Database) {
     let gitlab = FakeGitlab::start();
     let url = gitlab.url();
-    let away = format!("http://127.0.0.1:{}/keys", free_port());
+    let away = "http://127.0.0.1:1/keys";
     let rest = format!("jwks_url = \"{away}\"\n{}", gitlab_toml(url));
     let gateway = TestGateway::start(&database, &jobs_toml(&gitlab, &rest)).await;
     let bearer = format!("Bearer {}", jwt(&gitlab, &JobSpec::default()));

@@ -331,7 +331,7 @@ async fn a_database_that_is_away_is_told_and_not_waited_for() {
     proxy.freeze();
     let begun = std::time::Instant::now();
     assert!(!eventually(PATIENCE, async || up(0.0).await).await, "nothing stale is told");
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
     proxy.thaw();
     assert!(eventually(PATIENCE, async || up(1.0).await).await, "it is there again");
     gateway.stop().await;

@@ -134,6 +134,8 @@ fn before(ago: Duration) -> String {
 pub(crate) async fn a_gitlab_in_trouble_is_asked_again(database: Database) {
     let gitlab = gitlab();
     users(&gitlab, 3..15);
+    let refusal = Fault::Status { status: 500, retry_after: None };
+    gitlab.fault_next_at("GET", "/api/v4/users/3/impersonation_tokens", 10_000, refusal);
     let toml = broker_toml(&gitlab, "");
     let gateway = TestGateway::start(&database, &toml).await;
     for user in 3..15 {
@@ -142,13 +144,12 @@ pub(crate) async fn a_gitlab_in_trouble_is_asked_again(database: Database) {
     }
     gateway.stop().await;
     gitlab.fault_always(Some(Fault::Status { status: 503, retry_after: None }));
-    let gateway = TestGateway::start(&database, &toml).await;
     let asked = || (3..15).map(|user| listings(&gitlab, user)).sum::<usize>();
+    let before = asked();
     let began = Instant::now();
-    eventually(PATIENCE, async || (asked() > 4).then_some(())).await;
+    let gateway = TestGateway::start(&database, &toml).await;
+    eventually(PATIENCE, async || (asked() > before + 4).then_some(())).await;
     assert!(began.elapsed() > Duration::from_secs(4), "four users, and a pause");
-    let refusal = Fault::Status { status: 500, retry_after: None };
-    gitlab.fault_next_at("GET", "/api/v4/users/3/impersonation_tokens", 10_000, refusal);
     gitlab.fault_always(None);
     tokio::join!(gone(&gitlab, 4, 1), gone(&gitlab, 5, 1));
     assert_eq!(alive(&gitlab, 3).len(), 1, "GitLab does not tell");

@@ -16,6 +16,7 @@ use portcullis_base::http::{ClientOptions, client};
 use portcullis_base::{Clock as _, SystemClock, SystemRandomness};
 use portcullis_gateway::config::{self, Environment, Loaded, Sources};
 use portcullis_gateway::data_dir::DataDir;
+use portcullis_gateway::error::StartError;
 use portcullis_gateway::serve::Gateway;
 use portcullis_test_support::{PgDatabase, postgres, scratch_dir};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
@@ -148,13 +149,13 @@ impl Answer {
 
 /// A process that another test starts this moment has our files open until it becomes its program, and
 /// with them the lock of a gateway that was stopped just before: that passes.
-async fn started(config: &Loaded) -> Gateway {
+async fn started(config: &Loaded) -> Result<Gateway, StartError> {
     for _ in 0..100 {
         match Gateway::start(config).await {
             Err(error) if error.to_string().contains("another process uses this database") => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            started => return started.unwrap(),
+            started => return started,
         }
     }
     panic!("the database stayed locked");
@@ -176,9 +177,14 @@ impl TestGateway {
 
     /// One that was configured elsewhere.
     pub(crate) async fn of(loaded: &Loaded) -> Self {
-        let gateway = started(loaded).await;
+        Self::attempt(loaded).await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub(crate) async fn attempt(loaded: &Loaded) -> Result<Self, StartError> {
+        let gateway = started(loaded).await?;
         let options = ClientOptions { timeout: PATIENCE, ..ClientOptions::default() };
-        Self { gateway, http: client(&options).unwrap(), audit: audit::Log::of(loaded) }
+        Ok(Self { gateway, http: client(&options).unwrap(), audit: audit::Log::of(loaded) })
     }
 
     pub(crate) async fn stop(self) {

@@ -31,10 +31,10 @@ async fn use_up(gateway: &TestGateway, header: impl Fn(usize) -> (&'static str, 
 /// As it comes, nobody is trusted.
 pub(crate) async fn a_stranger_is_believed_nothing(database: Database) {
     let gateway = start(&database, "", "").await;
-    use_up(&gateway, |n| ("x-forwarded-for", format!("203.0.{}.{}", n / 200, n % 200))).await;
-    for (name, value) in [("forwarded", "for=203.0.113.8"), ("x-real-ip", "203.0.113.9")] {
-        let again = failures(&gateway, 3, (name, value)).await;
-        assert!(again.contains(&429), "the address is the peer's: {again:?}");
+    // Who was believed in one of these would be somebody else each time, and come to no end.
+    for name in ["x-forwarded-for", "forwarded", "x-real-ip"] {
+        let of = if name == "forwarded" { "for=" } else { "" };
+        use_up(&gateway, |n| (name, format!("{of}203.0.{}.{}", n / 200, n % 200))).await;
     }
     gateway.stop().await;
 }

@@ -16,13 +16,13 @@ use crate::support::{ADMIN, Database, GITLAB_TYPE, REPORTING, in_future};
 const MIB: u64 = 1 << 20;
 
 /// The binary, killed when dropped.
-struct Spawned {
+pub(crate) struct Spawned {
     process: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Spawned {
-    fn start(database: &Database, rest: &str) -> Self {
+    pub(crate) fn start(database: &Database, rest: &str) -> Self {
         let logging = format!("[log]\nformat = \"json\"\n{rest}");
         let file = database.configuration((0, 0), &logging);
         let mut process = Command::new(env!("CARGO_BIN_EXE_portcullis"))

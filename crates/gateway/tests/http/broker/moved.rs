@@ -1,10 +1,11 @@
 //! Elsewhere, and where gitlab-jwt-2-pat was.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use portcullis_base::SystemRandomness;
-use portcullis_fake_gitlab::JobSpec;
-use portcullis_gateway::config::{self, Environment, Sources};
+use portcullis_fake_gitlab::{FakeGitlab, JobSpec};
+use portcullis_gateway::config::{self, Environment, Loaded, Sources};
 use portcullis_gateway::data_dir::DataDir;
 use portcullis_test_support::{free_port, scratch_dir};
 use reqwest::Method;
@@ -31,10 +32,8 @@ pub(crate) async fn it_lives_where_it_is_mounted(database: Database) {
     gateway.stop().await;
 }
 
-/// No file: only what gitlab-jwt-2-pat was told, and an address that no other test has.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn its_predecessors_variables_start_one_that_works() {
-    let (gitlab, port, folder) = (gitlab(), free_port(), scratch_dir());
+/// No file: only what gitlab-jwt-2-pat was told.
+fn by_variables(gitlab: &FakeGitlab, port: u16, folder: &Path) -> Loaded {
     let authority = format!("{}/", gitlab.url());
     let listen = format!("http://localhost:{port}");
     let variables = [
@@ -52,11 +51,29 @@ async fn its_predecessors_variables_start_one_that_works() {
     ];
     let sources = Sources {
         file: None,
-        data_dir: DataDir::at(folder.path().join("data")),
+        data_dir: DataDir::at(folder.join("data")),
         environment: variables.into_iter().collect::<Environment>(),
     };
-    let loaded = config::load(&sources, &SystemRandomness).unwrap();
-    let gateway = TestGateway::of(&loaded).await;
+    config::load(&sources, &SystemRandomness).unwrap()
+}
+
+/// At an address that was free; another may have taken it since.
+async fn started(gitlab: &FakeGitlab, folder: &Path) -> (TestGateway, u16) {
+    let mut refusals = Vec::new();
+    for _ in 0..5 {
+        let port = free_port();
+        match TestGateway::attempt(&by_variables(gitlab, port, folder)).await {
+            Ok(gateway) => return (gateway, port),
+            Err(error) => refusals.push(error),
+        }
+    }
+    panic!("{refusals:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_predecessors_variables_start_one_that_works() {
+    let (gitlab, folder) = (gitlab(), scratch_dir());
+    let (gateway, port) = started(&gitlab, folder.path()).await;
     assert_eq!(gateway.address(), SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let health = gateway.get("/health").await;
     assert_eq!((health.status, health.text.as_str()), (200, "Healthy"));

@@ -36,7 +36,7 @@ pub(crate) async fn one_that_hangs_delays_nobody(database: Database) {
         told(&good, n).await;
         assert_eq!(gitlab.state(&token(n)), Some(TokenState::Revoked));
     }
-    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(18), "{:?}", begun.elapsed());
     assert_eq!(hangs.told().len(), 1, "it has its one call");
     told(&endless, 3).await;
     let stopping = Instant::now();
@@ -69,7 +69,7 @@ pub(crate) async fn one_that_is_down_is_told_later(database: Database) {
 
 pub(crate) async fn one_that_asks_for_a_pause_gets_it(database: Database) {
     let (gitlab, hook) = (FakeGitlab::start(), Hook::saying(status(503)).await);
-    hook.say(Say::Status(429, "Retry-After: 4\r\n".to_owned()));
+    hook.say(Say::Status(429, "Retry-After: 7\r\n".to_owned()));
     gitlab.add_tokens([token(1), token(2)].iter().map(String::as_str));
     let rest = [modes(&gitlab), hook_toml("slow", &hook, "json", "")];
     let gateway = TestGateway::start(&database, &rest.concat()).await;
@@ -81,7 +81,7 @@ pub(crate) async fn one_that_asks_for_a_pause_gets_it(database: Database) {
     told(&hook, 2).await;
     let all = hook.told();
     let waited = all[1].at - all[0].at;
-    assert!(waited >= Duration::from_millis(3990), "{waited:?}");
+    assert!(waited >= Duration::from_millis(6990), "{waited:?}");
     assert_eq!(all.len(), 2, "then both at once");
     gateway.stop().await;
 }

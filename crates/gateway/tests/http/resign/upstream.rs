@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use portcullis_test_support::{Reply, SigningKey, Site, free_port, jwks};
+use portcullis_test_support::{Reply, SigningKey, Site, jwks};
 use serde_json::json;
 
 use super::{World, post, section, write_keys};
@@ -34,10 +34,9 @@ pub(crate) async fn an_upstream_that_is_away_or_slow_is_said(database: Database)
     issuer.site.set("/empty", Reply::json(r#"{"keys":[]}"#));
     issuer.site.set("/elsewhere", Reply::status(302).header("Location", "/keys"));
     let at = |path: &str| format!("{}{path}", issuer.site.url());
-    let nobody = format!("http://127.0.0.1:{}/keys", free_port());
     let unavailable = "upstream_unavailable";
     let cases = [
-        (nobody, 502, unavailable),
+        ("http://127.0.0.1:1/keys".to_owned(), 502, unavailable),
         (at("/broken"), 502, unavailable),
         (at("/html"), 502, unavailable),
         (at("/empty"), 502, unavailable),
@@ -46,7 +45,9 @@ pub(crate) async fn an_upstream_that_is_away_or_slow_is_said(database: Database)
         (at("/slow"), 504, "upstream_timeout"),
     ];
     let entry = |(i, (uri, ..)): (usize, &(String, u16, &str))| {
-        format!("[[oidc_proxy.upstreams]]\nissuer = \"i{i}\"\njwks_uri = \"{uri}\"\ntimeout = 1\n")
+        let timeout = if uri.ends_with("/slow") { 1 } else { 15 };
+        let of = format!("issuer = \"i{i}\"\njwks_uri = \"{uri}\"\ntimeout = {timeout}\n");
+        format!("[[oidc_proxy.upstreams]]\n{of}")
     };
     let rest: String = cases.iter().enumerate().map(entry).collect();
     let gateway = gateway(&database, &rest).await;

@@ -15,7 +15,7 @@ use portcullis_test_support::Issued;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Longer than a client may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client.
 #[derive(Clone)]

@@ -27,12 +27,18 @@ use crate::{ledger, remains};
 use balancer::Balancer;
 use traffic::{BORROWER, Done, Traffic};
 
-/// How long `/ready` says that a replica leaves before it does: several looks of the balancer.
-const DRAIN: Duration = Duration::from_secs(1);
+/// How long `/ready` says that a replica leaves before it does: several looks of the balancer, and a use of every
+/// kept connection, also where the machine stands still for a moment.
+const DRAIN: Duration = Duration::from_secs(3);
+/// For the same reason: a call that is given up is made twice, which only a crash may cause.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a killed replica stays away.
 const DEAD: Duration = Duration::from_millis(500);
-/// How long what was asked while the database was away may take to be answered.
-const SETTLE: Duration = Duration::from_secs(2);
+/// For so long nothing may be turned away before the outage counts as over: longer than a statement is waited for,
+/// such as one that was begun on a silent connection just before the database was back.
+const QUIET: Duration = Duration::from_secs(6);
+/// It must be over by then.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// How long things last.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +152,7 @@ impl World {
                 directory,
                 gitlab: gitlab.url().to_owned(),
                 max_batch: 1000,
-                call_timeout: Duration::from_secs(2),
+                call_timeout: CALL_TIMEOUT,
                 more: more.clone(),
             };
             replicas.push(match &options.from {
@@ -228,7 +234,20 @@ impl World {
             self.until_in_use(number).await;
         }
         self.night.longest_recovery = self.night.longest_recovery.max(back.elapsed());
-        tokio::time::sleep(SETTLE).await;
+        self.until_quiet().await;
+    }
+
+    /// By the number of looks and not by the clock, which goes on also while nothing else does. What is turned away
+    /// after [`SETTLED`] is held against the calm.
+    async fn until_quiet(&self) {
+        let (mut quiet, mut failed) = (Duration::ZERO, self.traffic.failed());
+        let mut waited = Duration::ZERO;
+        while quiet < QUIET && waited < SETTLED {
+            tokio::time::sleep(BETWEEN).await;
+            let before = std::mem::replace(&mut failed, self.traffic.failed());
+            quiet = if failed == before { quiet + BETWEEN } else { Duration::ZERO };
+            waited += BETWEEN;
+        }
     }
 
     async fn aftermath(self, folder: &Path) -> Night {

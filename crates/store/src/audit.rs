@@ -10,6 +10,7 @@
 pub(crate) mod append;
 mod begin;
 mod checkpoint;
+pub(crate) mod ends;
 mod key;
 pub(crate) mod read;
 pub(crate) mod retain;
@@ -18,8 +19,9 @@ mod walk;
 
 pub use append::Batch;
 pub use checkpoint::Checkpoint;
+pub use ends::{Ends, Head, Unproven};
 pub use key::{AuditKey, MAC, Mac, Running};
-pub use read::{ChainRow, Head, Row};
+pub use read::{ChainRow, Row};
 pub use retain::Retained;
 
 /// The identity of a chain: random.
@@ -34,6 +36,9 @@ pub const OPEN: &str = "audit.open";
 pub const CLOSE: &str = "audit.close";
 /// The event of an entry that names the ends of other chains.
 pub const HEADS: &str = "audit.heads";
+
+/// What a closing entry begins with.
+const CLOSING: &str = r#"{"event":"audit.close""#;
 
 /// Something that happened, on its way into the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "conformance/audit.rs"]
 mod audit;
+#[path = "conformance/audit_ends.rs"]
+mod audit_ends;
 #[path = "conformance/gauges.rs"]
 mod gauges;
 #[path = "conformance/issuances.rs"]
@@ -66,6 +68,10 @@ on_both_databases![
     audit::a_forged_checkpoint_hides_nothing,
     audit::several_begin_and_write_at_once,
     audit::entries_cannot_be_changed_by_mistake,
+    audit_ends::an_end_that_is_not_ours_is_not_vouched_for,
+    audit_ends::a_hidden_end_is_remembered_when_it_is_seen_again,
+    audit_ends::a_chain_taken_from_the_register_for_a_while_is_remembered,
+    audit_ends::what_retention_took_does_not_come_back_as_an_end,
     retention::what_ended_long_ago_is_forgotten_and_nothing_else,
     retention::many_are_forgotten_piece_by_piece,
     report::a_new_secret_becomes_one_pending_row,

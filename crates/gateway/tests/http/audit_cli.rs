@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use portcullis_base::{Clock, SystemClock, SystemRandomness};
+use portcullis_gateway::audit::begin;
 use portcullis_store::audit::AuditKey;
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_test_support::execute;
@@ -59,6 +62,17 @@ impl Tampered {
         let output = self.run(&[&["verify"], more].concat());
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Begins the next chain.
+    async fn begin(&self) -> (Store, AuditKey) {
+        let loaded = self.database.load("");
+        let options =
+            ConnectOptions { url: loaded.config.database.url.clone(), max_connections: 2 };
+        let store = Store::connect(&options).await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let key = begin(&store, &loaded.master_key, &SystemRandomness, &clock, "test").await;
+        (store, key.unwrap())
     }
 
     async fn restore(&self) {
@@ -157,6 +171,29 @@ pub(crate) async fn a_head_is_taken_as_it_was_made(database: Database) {
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(words.contains("bad.json") && words.contains(said), "{words}");
     }
+}
+
+/// Somebody writes behind the last entry of the log, and takes it away when the head was made.
+pub(crate) async fn no_head_is_made_of_an_end_that_is_not_ours(database: Database) {
+    let log = Tampered::new(database).await;
+    let rows = "INSERT INTO audit_entries SELECT chain, 1000000000000, 0, '{}', prev, prev FROM kept WHERE seq = 5";
+    execute(&log.database.url, rows).await;
+    for arguments in [&["head"][..], &["head", "--out", "head.json"]] {
+        let output = log.run(arguments);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(words.contains("chain 1 of the audit log") && words.contains("verify"), "{words}");
+    }
+    assert!(!log.path("head.json").exists());
+    // Whoever begins meanwhile knows of it for ever.
+    log.begin().await.0.close().await;
+    execute(&log.database.url, "DELETE FROM audit_entries WHERE seq > 1000").await;
+    let (status, told) = log.verify(&[]);
+    let fault = &told["defects"][0];
+    assert_eq!((status, &told["defects_total"], &fault["to"]), (3, &1.into(), &1.into()), "{told}");
+    assert_eq!((&fault["fault"], &fault["number"]), (&"hidden".into(), &1.into()));
+    let words = log.words(&[]);
+    assert!(words.contains("NOT WHOLE: 1 defect"), "{words}");
 }
 
 pub(crate) async fn an_export_is_proven_by_itself(database: Database) {

@@ -1,7 +1,7 @@
 //! Going along one chain.
 
 use super::verify::Fault;
-use super::{AuditKey, CLOSE, ChainId, Checkpoint, MAC, Mac, NOTHING_BEFORE, Row};
+use super::{AuditKey, CLOSING, ChainId, Checkpoint, MAC, Mac, NOTHING_BEFORE, Row};
 
 /// Something that is not as it was written, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Walk {
         self.prev = whole.then(|| row.mac.as_slice().try_into().ok()).flatten();
         if whole {
             self.last_at = Some(row.at);
-            self.closed = row.entry.starts_with(&format!("{{\"event\":\"{CLOSE}\""));
+            self.closed = row.entry.starts_with(CLOSING);
             if row.seq == 0 {
                 self.opening = self.prev;
             }

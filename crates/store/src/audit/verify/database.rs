@@ -14,8 +14,9 @@ impl Store {
         verifier: &mut Verifier<'_>,
         progress: &dyn Fn(u64),
     ) -> Result<(), StoreError> {
-        let heads = self.audit_heads(verifier.key, 0, PAGE).await?;
-        verifier.to_come = heads.into_iter().map(|head| (head.chain, head.seq)).collect();
+        // One that is not ours is told where it stands.
+        let ends = self.audit_ends(verifier.key, 0, PAGE).await?;
+        verifier.to_come = ends.heads.into_iter().map(|head| (head.chain, head.seq)).collect();
         loop {
             let chains = self.audit_chains(verifier.last_number, PAGE).await?;
             if chains.is_empty() {

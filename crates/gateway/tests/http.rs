@@ -110,6 +110,7 @@ on_both_databases![
     audit_cli::a_head_is_taken_as_it_was_made,
     audit_cli::no_head_is_made_of_an_end_that_is_not_ours,
     audit_cli::an_export_is_proven_by_itself,
+    audit_cli::an_export_is_of_one_moment,
     audit_cli::where_there_is_no_log_nobody_can_tell,
     leak::a_leaked_pat_is_dead_at_the_204,
     auth::only_a_good_pat_passes,

@@ -14,6 +14,7 @@ pub(crate) mod ends;
 mod key;
 pub(crate) mod read;
 pub(crate) mod retain;
+mod snapshot;
 pub mod verify;
 mod walk;
 
@@ -23,6 +24,7 @@ pub use ends::{Ends, Head, Unproven};
 pub use key::{AuditKey, MAC, Mac, Running};
 pub use read::{ChainRow, Row};
 pub use retain::Retained;
+pub use snapshot::Snapshot;
 
 /// The identity of a chain: random.
 pub type ChainId = [u8; 16];

@@ -7,6 +7,8 @@ mod support;
 mod audit;
 #[path = "conformance/audit_ends.rs"]
 mod audit_ends;
+#[path = "conformance/audit_meanwhile.rs"]
+mod audit_meanwhile;
 #[path = "conformance/gauges.rs"]
 mod gauges;
 #[path = "conformance/issuances.rs"]
@@ -72,6 +74,7 @@ on_both_databases![
     audit_ends::a_hidden_end_is_remembered_when_it_is_seen_again,
     audit_ends::a_chain_taken_from_the_register_for_a_while_is_remembered,
     audit_ends::what_retention_took_does_not_come_back_as_an_end,
+    audit_meanwhile::a_snapshot_is_of_one_moment,
     retention::what_ended_long_ago_is_forgotten_and_nothing_else,
     retention::many_are_forgotten_piece_by_piece,
     report::a_new_secret_becomes_one_pending_row,

@@ -1,13 +1,14 @@
 //! `portcullis audit`: each way to tamper with the log, and what the command says of it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use portcullis_base::{Clock, SystemClock, SystemRandomness};
 use portcullis_gateway::audit::begin;
-use portcullis_store::audit::AuditKey;
+use portcullis_store::audit::{AuditKey, Batch, HEADS, Told};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_test_support::execute;
 use reqwest::Method;
@@ -33,10 +34,15 @@ impl Tampered {
         Self { database, config }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        let command = command.arg("audit").args(arguments).arg("--config").arg(&self.config);
-        command.current_dir(self.database.folder()).env_clear().output().unwrap()
+        command.arg("audit").args(arguments).arg("--config").arg(&self.config);
+        command.current_dir(self.database.folder()).env_clear();
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
     }
 
     /// The status, and what is said to machines.
@@ -247,6 +253,31 @@ pub(crate) async fn an_export_is_proven_by_itself(database: Database) {
     assert_eq!(faults(&part.replace(&format!("{third}\n"), "")), ["export_changed"]);
     let never = log.run(&["export", "--since", "yesterday"]);
     assert_eq!(never.status.code(), Some(2), "{never:?}");
+}
+
+/// Whoever reads it takes his time, and everything goes on meanwhile.
+pub(crate) async fn an_export_is_of_one_moment(database: Database) {
+    let log = Tampered::new(database).await;
+    let (store, key) = log.begin().await;
+    let told = |n: i64| Told { at: 1000 + n, entry: format!("{{\"event\":\"test\",\"n\":{n}}}") };
+    store.record(&mut Batch::new((0..2500).map(told).collect())).await.unwrap();
+    let mut command = log.command(&["export"]);
+    let mut export = command.stdout(Stdio::piped()).spawn().unwrap();
+    // More than a pipe and what is read at a time can hold: it waits for us amid the second chain.
+    let mut output = BufReader::new(export.stdout.take().unwrap());
+    let mut text = String::new();
+    output.read_line(&mut text).unwrap();
+    store.record(&mut Batch::new(vec![told(3000)])).await.unwrap();
+    store.witness(HEADS).await.unwrap();
+    assert!(store.retain_audit(&key, i64::MAX).await.unwrap().removed > 2500);
+    store.close().await;
+    log.begin().await.0.close().await;
+    output.read_to_string(&mut text).unwrap();
+    assert!(export.wait().unwrap().success());
+    fs::write(log.path("export.jsonl"), &text).unwrap();
+    let (status, told) = log.verify(&["--file", "export.jsonl"]);
+    assert_eq!((status, &told["entries"]), (0, &2507.into()), "{}", told["defects"]);
+    assert_eq!(log.verify(&[]).0, 0);
 }
 
 /// Whoever has no log to prove hears so.

@@ -38,6 +38,9 @@ pub struct ChainRow {
     pub checkpoint: Option<Vec<u8>>,
 }
 
+pub(super) const CHAINS: &str = "SELECT number, chain, checkpoint FROM audit_chains
+    WHERE number > $1 ORDER BY number LIMIT $2";
+
 pub(crate) const ENTRIES: &str = "SELECT seq, at, entry, prev, mac FROM audit_entries
     WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
@@ -47,8 +50,6 @@ pub(crate) const NEXT: &str =
 impl Store {
     /// The registered chains beyond this number, at most `limit`.
     pub async fn audit_chains(&self, after: i64, limit: u32) -> Result<Vec<ChainRow>, StoreError> {
-        const CHAINS: &str = "SELECT number, chain, checkpoint FROM audit_chains
-            WHERE number > $1 ORDER BY number LIMIT $2";
         Ok(on!(read self, conn =>
             sqlx::query_as(CHAINS).bind(after).bind(i64::from(limit)).fetch_all(&mut *conn).await?)?)
     }

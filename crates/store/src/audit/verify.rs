@@ -116,8 +116,11 @@ impl<'a> Verifier<'a> {
         let mut found = Vec::new();
         walk.end(&mut found);
         self.report(&walk, found);
-        self.before = Some((walk.chain, walk.opening()));
         if let Some(kept) = self.walks.get_mut(&walk.chain) {
+            // Others may have been gone along since.
+            if kept.0 == self.last_number {
+                self.before = Some((walk.chain, walk.opening()));
+            }
             if walk.last() < 0 && !walk.is_partial() {
                 let (number, chain) = (kept.0, walk.chain.to_vec());
                 kept.1 = walk;

@@ -74,6 +74,8 @@ on_both_databases![
     audit_ends::a_hidden_end_is_remembered_when_it_is_seen_again,
     audit_ends::a_chain_taken_from_the_register_for_a_while_is_remembered,
     audit_ends::what_retention_took_does_not_come_back_as_an_end,
+    audit_ends::a_number_that_none_of_ours_can_have_stops_nobody,
+    audit_ends::entries_of_any_number_are_gone_along,
     audit_meanwhile::a_snapshot_is_of_one_moment,
     retention::what_ended_long_ago_is_forgotten_and_nothing_else,
     retention::many_are_forgotten_piece_by_piece,

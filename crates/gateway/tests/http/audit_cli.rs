@@ -242,6 +242,9 @@ pub(crate) async fn an_export_is_proven_by_itself(database: Database) {
     assert_eq!(faults(&without(7)), ["export_changed"], "the last entry");
     assert_eq!(faults(&without(8)), ["export_changed"], "the end");
     assert_eq!(faults(&(whole.clone() + "{}\n")), ["export_changed"], "more than there was");
+    let last = "{\"number\":9223372036854775807,\"chain\":\"00\",\"checkpoint\":null}\n{\"lines\"";
+    let found = ["no_chain", "unregistered", "export_changed"];
+    assert_eq!(faults(&whole.replacen("{\"lines\"", last, 1)), found, "a chain of any number");
     assert_eq!(log.run(&["verify", "--file", "nowhere"]).status.code(), Some(1));
 
     // Of a part the rest is not missing, and what is taken out of it is.

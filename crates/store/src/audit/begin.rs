@@ -52,9 +52,11 @@ impl Store {
         clock: &dyn Clock,
         about: &Map<String, Value>,
     ) -> Result<(i64, Mac), StoreError> {
+        // No chain of ours has a number beyond 2^62, so that the next one can always be counted, whatever somebody
+        // else wrote there.
         const LAST: &str = "SELECT c.number, c.chain, c.checkpoint, e.mac FROM audit_chains c
              LEFT JOIN audit_entries e ON e.chain = c.chain AND e.seq = 0
-             ORDER BY c.number DESC LIMIT 1";
+             WHERE c.number < 4611686018427387904 ORDER BY c.number DESC LIMIT 1";
         const REGISTER: &str = "INSERT INTO audit_chains (number, chain) VALUES ($1, $2)";
         const FIRST: &str = "INSERT INTO audit_entries (chain, seq, at, entry, prev, mac)
             VALUES ($1, 0, $2, $3, $4, $5)";

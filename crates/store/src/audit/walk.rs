@@ -129,7 +129,8 @@ impl Walk {
     fn judge(&mut self, next: Option<(&Row, bool)>, found: &mut Vec<(Found, Row)>) {
         let Some(row) = self.doubtful.take() else { return };
         let named = next.is_some_and(|(next, whole)| {
-            whole && row.mac.len() == MAC && next.seq == row.seq + 1 && next.prev == row.mac
+            let follows = row.seq.checked_add(1) == Some(next.seq);
+            whole && row.mac.len() == MAC && follows && next.prev == row.mac
         });
         let fault = if named { Fault::Edited } else { Fault::Foreign };
         found.push((Found { seq: row.seq, at: Some(row.at), fault }, row));

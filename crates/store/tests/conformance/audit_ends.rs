@@ -1,6 +1,6 @@
 //! What is vouched for of the ends of chains, whatever somebody writes behind them.
 
-use portcullis_store::audit::verify::Fault;
+use portcullis_store::audit::verify::{Defect, Fault, Verifier};
 use portcullis_store::audit::{HEADS, Head};
 use portcullis_store::{Store, StoreError};
 use serde_json::Value;
@@ -114,4 +114,59 @@ pub(crate) async fn what_retention_took_does_not_come_back_as_an_end(db: Databas
     assert_eq!(heads(&db.store).await.unwrap(), whole);
     tamper(&db, "UPDATE audit_chains SET checkpoint = NULL WHERE chain = ?2").await;
     assert_eq!(unproven(&db.store).await, 2);
+}
+
+/// What is found, which is little whatever is written there.
+async fn found(store: &Store) -> Vec<(Option<i64>, Fault)> {
+    let (key, mut found) = (key(), Vec::new());
+    let mut tell = |one: Defect| {
+        assert!(found.len() < 10, "{one:?} after {found:?}");
+        found.push((one.number, one.fault));
+    };
+    let mut verifier = Verifier::new(&key, &[], &mut tell);
+    store.verify_audit(&mut verifier, &|_| ()).await.unwrap();
+    verifier.finish();
+    found
+}
+
+pub(crate) async fn a_number_that_none_of_ours_can_have_stops_nobody(db: Database) {
+    const HIGHEST: i64 = i64::MAX;
+    let mut db = db;
+    begin(&db.store, ONE).await;
+    let chain =
+        "INSERT INTO audit_chains (number, chain) VALUES (9223372036854775807, substr(?0, 1, 16))";
+    tamper(&db, chain).await;
+    let gap =
+        |from| [(Some(from), Fault::NoChains { to: HIGHEST - 1 }), (Some(HIGHEST), Fault::NoChain)];
+    assert_eq!(found(&db.store).await, gap(2));
+    let hidden = (Some(HIGHEST), Fault::Hidden { to: HIGHEST });
+    for (id, last) in [(TWO, 2), ([3; 16], 3)] {
+        db = db.reopened().await;
+        begin(&db.store, id).await;
+        let [next, highest] = gap(last + 1);
+        assert_eq!(found(&db.store).await, [hidden.clone(), next, highest]);
+    }
+    tamper(&db, "DELETE FROM audit_chains WHERE number > 1000").await;
+    assert_eq!(found(&db.store).await, [hidden], "nobody else is accused");
+}
+
+pub(crate) async fn entries_of_any_number_are_gone_along(db: Database) {
+    let db = written(db).await;
+    let other = "INSERT INTO audit_entries (chain, seq, at, entry, prev, mac) VALUES";
+    let rows =
+        "(?1, -9223372036854775807, 5, '{}', ?0, ?0), (?1, 9223372036854775807, 5, '{}', ?0, ?0)";
+    tamper(&db, &format!("{other} {rows}")).await;
+    let highest = [(Some(1), Fault::Missing { to: i64::MAX - 1 }), (Some(1), Fault::Foreign)];
+    assert_eq!(found(&db.store).await, [&[(Some(1), Fault::Repeated)][..], &highest].concat());
+    // An export may have them in any order.
+    let (key, mut faults) = (key(), Vec::new());
+    let mut tell = |one: Defect| faults.push(one.fault);
+    let mut verifier = Verifier::new(&key, &[], &mut tell);
+    let chain = db.store.audit_chains(0, 1).await.unwrap().remove(0);
+    let mut walk = verifier.chain(&chain, true).unwrap();
+    let last = db.store.audit_entries(&ONE, i64::MAX - 1, 1).await.unwrap().remove(0);
+    let first = db.store.audit_entries(&ONE, -1, 1).await.unwrap().remove(0);
+    verifier.entry(&mut walk, &last);
+    verifier.entry(&mut walk, &first);
+    assert_eq!(faults, [Fault::Foreign, Fault::Repeated]);
 }

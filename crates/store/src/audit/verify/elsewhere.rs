@@ -6,7 +6,7 @@ use crate::audit::Row;
 impl Verifier<'_> {
     /// Where an entry was written that is not ours here.
     pub(super) fn elsewhere(&mut self, walk: &Walk, row: &Row) -> Option<Fault> {
-        let around = (row.seq - 1000).max(0)..=row.seq.saturating_add(1000);
+        let around = row.seq.saturating_sub(1000).max(0)..=row.seq.saturating_add(1000);
         let own = around.map(|seq| (walk.chain, seq));
         let whole = self.walks.iter().flat_map(|(chain, (_, passed, _))| {
             let last = passed.last().max(self.known.get(chain).copied().unwrap_or(0));

@@ -33,6 +33,11 @@ pub enum Fault {
     },
     /// The chain is not there, of which the order of chains, an exported head or another chain knows.
     NoChain,
+    /// The chains from here up to this one are not there, of which the order of chains knows.
+    NoChains {
+        /// The number of the last of them.
+        to: i64,
+    },
     /// It is whole, and not the entry that was there when a head was exported.
     Rewritten,
     /// Its chain is not registered.
@@ -60,7 +65,7 @@ impl Fault {
             Self::Unlinked => "unlinked",
             Self::Repeated => "repeated",
             Self::Cut { .. } => "cut",
-            Self::NoChain => "no_chain",
+            Self::NoChain | Self::NoChains { .. } => "no_chain",
             Self::Rewritten => "rewritten",
             Self::Unregistered => "unregistered",
             Self::BadCheckpoint => "bad_checkpoint",

@@ -109,6 +109,7 @@ on_both_databases![
     audit_cli::each_tampering_is_told_with_its_place,
     audit_cli::a_head_is_taken_as_it_was_made,
     audit_cli::no_head_is_made_of_an_end_that_is_not_ours,
+    audit_cli::no_head_is_served_of_an_end_that_is_not_ours,
     audit_cli::an_export_is_proven_by_itself,
     audit_cli::an_export_is_of_one_moment,
     audit_cli::where_there_is_no_log_nobody_can_tell,

@@ -202,6 +202,22 @@ pub(crate) async fn no_head_is_made_of_an_end_that_is_not_ours(database: Databas
     assert!(words.contains("NOT WHOLE: 1 defect"), "{words}");
 }
 
+pub(crate) async fn no_head_is_served_of_an_end_that_is_not_ours(database: Database) {
+    TestGateway::start(&database, "").await.stop().await;
+    let gateway = TestGateway::start(&database, "").await;
+    let head = async || {
+        send(gateway.admin_request(Method::GET, "/v1/audit/head").bearer_auth(ADMIN)).await
+    };
+    let row = "INSERT INTO audit_entries SELECT chain, 1000000000000, 0, '{}', mac, mac FROM audit_entries
+        WHERE seq = 0 AND chain = (SELECT chain FROM audit_chains WHERE number = 1)";
+    execute(&database.url, row).await;
+    let answer = head().await;
+    assert_eq!((answer.status, answer.text.contains("\"mac\"")), (500, false), "{answer:?}");
+    execute(&database.url, "DELETE FROM audit_entries WHERE seq > 1000").await;
+    assert_eq!(head().await.status, 200);
+    gateway.stop().await;
+}
+
 pub(crate) async fn an_export_is_proven_by_itself(database: Database) {
     let log = Tampered::new(database).await;
     let export = |more: &[&str]| {

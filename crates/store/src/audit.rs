@@ -10,17 +10,21 @@
 pub(crate) mod append;
 mod begin;
 mod checkpoint;
+pub(crate) mod ends;
 mod key;
 pub(crate) mod read;
 pub(crate) mod retain;
+mod snapshot;
 pub mod verify;
 mod walk;
 
 pub use append::Batch;
 pub use checkpoint::Checkpoint;
+pub use ends::{Ends, Head, Unproven};
 pub use key::{AuditKey, MAC, Mac, Running};
-pub use read::{ChainRow, Head, Row};
+pub use read::{ChainRow, Row};
 pub use retain::Retained;
+pub use snapshot::Snapshot;
 
 /// The identity of a chain: random.
 pub type ChainId = [u8; 16];
@@ -34,6 +38,9 @@ pub const OPEN: &str = "audit.open";
 pub const CLOSE: &str = "audit.close";
 /// The event of an entry that names the ends of other chains.
 pub const HEADS: &str = "audit.heads";
+
+/// What a closing entry begins with.
+const CLOSING: &str = r#"{"event":"audit.close""#;
 
 /// Something that happened, on its way into the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,6 +54,11 @@ pub enum StoreError {
     /// A row holds what no version of ours writes.
     #[error("the database holds a row that cannot be read: {0}")]
     Corrupt(&'static str),
+    /// The chain of this number in the audit log has an end that is not ours, or none at all.
+    #[error(
+        "chain {0} of the audit log does not end with what was written: `portcullis audit verify` tells more"
+    )]
+    UnprovenEnd(i64),
 }
 
 impl StoreError {

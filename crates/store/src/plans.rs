@@ -5,7 +5,8 @@ use portcullis_test_support::postgres;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::audit::append::LAST;
-use crate::audit::read::{ENTRIES, HEADS, NEXT};
+use crate::audit::ends::HEADS;
+use crate::audit::read::{ENTRIES, NEXT};
 use crate::audit::retain::TAKE;
 use crate::dialect::{Sql, on};
 use crate::open::Backend;

@@ -5,6 +5,10 @@ mod support;
 
 #[path = "conformance/audit.rs"]
 mod audit;
+#[path = "conformance/audit_ends.rs"]
+mod audit_ends;
+#[path = "conformance/audit_meanwhile.rs"]
+mod audit_meanwhile;
 #[path = "conformance/gauges.rs"]
 mod gauges;
 #[path = "conformance/issuances.rs"]
@@ -66,6 +70,13 @@ on_both_databases![
     audit::a_forged_checkpoint_hides_nothing,
     audit::several_begin_and_write_at_once,
     audit::entries_cannot_be_changed_by_mistake,
+    audit_ends::an_end_that_is_not_ours_is_not_vouched_for,
+    audit_ends::a_hidden_end_is_remembered_when_it_is_seen_again,
+    audit_ends::a_chain_taken_from_the_register_for_a_while_is_remembered,
+    audit_ends::what_retention_took_does_not_come_back_as_an_end,
+    audit_ends::a_number_that_none_of_ours_can_have_stops_nobody,
+    audit_ends::entries_of_any_number_are_gone_along,
+    audit_meanwhile::a_snapshot_is_of_one_moment,
     retention::what_ended_long_ago_is_forgotten_and_nothing_else,
     retention::many_are_forgotten_piece_by_piece,
     report::a_new_secret_becomes_one_pending_row,

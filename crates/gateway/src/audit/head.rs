@@ -40,7 +40,7 @@ pub(crate) enum BadHeads {
 }
 
 impl Heads {
-    /// The present ends of all chains.
+    /// The present ends of all chains, and an error where one of them is not ours.
     pub(crate) async fn of(store: &Store, key: &AuditKey, at: i64) -> Result<Self, StoreError> {
         let heads = store.audit_heads(key, 0, u32::try_from(i32::MAX).unwrap_or_default()).await?;
         let mac = hex::encode(mac(key, at, &heads));

@@ -1,10 +1,14 @@
 //! `portcullis audit`: each way to tamper with the log, and what the command says of it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
-use portcullis_store::audit::AuditKey;
+use portcullis_base::{Clock, SystemClock, SystemRandomness};
+use portcullis_gateway::audit::begin;
+use portcullis_store::audit::{AuditKey, Batch, HEADS, Told};
 use portcullis_store::{ConnectOptions, Store};
 use portcullis_test_support::execute;
 use reqwest::Method;
@@ -30,10 +34,15 @@ impl Tampered {
         Self { database, config }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        let command = command.arg("audit").args(arguments).arg("--config").arg(&self.config);
-        command.current_dir(self.database.folder()).env_clear().output().unwrap()
+        command.arg("audit").args(arguments).arg("--config").arg(&self.config);
+        command.current_dir(self.database.folder()).env_clear();
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
     }
 
     /// The status, and what is said to machines.
@@ -59,6 +68,17 @@ impl Tampered {
         let output = self.run(&[&["verify"], more].concat());
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Begins the next chain.
+    async fn begin(&self) -> (Store, AuditKey) {
+        let loaded = self.database.load("");
+        let options =
+            ConnectOptions { url: loaded.config.database.url.clone(), max_connections: 2 };
+        let store = Store::connect(&options).await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let key = begin(&store, &loaded.master_key, &SystemRandomness, &clock, "test").await;
+        (store, key.unwrap())
     }
 
     async fn restore(&self) {
@@ -159,6 +179,45 @@ pub(crate) async fn a_head_is_taken_as_it_was_made(database: Database) {
     }
 }
 
+/// Somebody writes behind the last entry of the log, and takes it away when the head was made.
+pub(crate) async fn no_head_is_made_of_an_end_that_is_not_ours(database: Database) {
+    let log = Tampered::new(database).await;
+    let rows = "INSERT INTO audit_entries SELECT chain, 1000000000000, 0, '{}', prev, prev FROM kept WHERE seq = 5";
+    execute(&log.database.url, rows).await;
+    for arguments in [&["head"][..], &["head", "--out", "head.json"]] {
+        let output = log.run(arguments);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(words.contains("chain 1 of the audit log") && words.contains("verify"), "{words}");
+    }
+    assert!(!log.path("head.json").exists());
+    // Whoever begins meanwhile knows of it for ever.
+    log.begin().await.0.close().await;
+    execute(&log.database.url, "DELETE FROM audit_entries WHERE seq > 1000").await;
+    let (status, told) = log.verify(&[]);
+    let fault = &told["defects"][0];
+    assert_eq!((status, &told["defects_total"], &fault["to"]), (3, &1.into(), &1.into()), "{told}");
+    assert_eq!((&fault["fault"], &fault["number"]), (&"hidden".into(), &1.into()));
+    let words = log.words(&[]);
+    assert!(words.contains("NOT WHOLE: 1 defect"), "{words}");
+}
+
+pub(crate) async fn no_head_is_served_of_an_end_that_is_not_ours(database: Database) {
+    TestGateway::start(&database, "").await.stop().await;
+    let gateway = TestGateway::start(&database, "").await;
+    let head = async || {
+        send(gateway.admin_request(Method::GET, "/v1/audit/head").bearer_auth(ADMIN)).await
+    };
+    let row = "INSERT INTO audit_entries SELECT chain, 1000000000000, 0, '{}', mac, mac FROM audit_entries
+        WHERE seq = 0 AND chain = (SELECT chain FROM audit_chains WHERE number = 1)";
+    execute(&database.url, row).await;
+    let answer = head().await;
+    assert_eq!((answer.status, answer.text.contains("\"mac\"")), (500, false), "{answer:?}");
+    execute(&database.url, "DELETE FROM audit_entries WHERE seq > 1000").await;
+    assert_eq!(head().await.status, 200);
+    gateway.stop().await;
+}
+
 pub(crate) async fn an_export_is_proven_by_itself(database: Database) {
     let log = Tampered::new(database).await;
     let export = |more: &[&str]| {
@@ -199,6 +258,9 @@ pub(crate) async fn an_export_is_proven_by_itself(database: Database) {
     assert_eq!(faults(&without(7)), ["export_changed"], "the last entry");
     assert_eq!(faults(&without(8)), ["export_changed"], "the end");
     assert_eq!(faults(&(whole.clone() + "{}\n")), ["export_changed"], "more than there was");
+    let last = "{\"number\":9223372036854775807,\"chain\":\"00\",\"checkpoint\":null}\n{\"lines\"";
+    let found = ["no_chain", "unregistered", "export_changed"];
+    assert_eq!(faults(&whole.replacen("{\"lines\"", last, 1)), found, "a chain of any number");
     assert_eq!(log.run(&["verify", "--file", "nowhere"]).status.code(), Some(1));
 
     // Of a part the rest is not missing, and what is taken out of it is.
@@ -210,6 +272,31 @@ pub(crate) async fn an_export_is_proven_by_itself(database: Database) {
     assert_eq!(faults(&part.replace(&format!("{third}\n"), "")), ["export_changed"]);
     let never = log.run(&["export", "--since", "yesterday"]);
     assert_eq!(never.status.code(), Some(2), "{never:?}");
+}
+
+/// Whoever reads it takes his time, and everything goes on meanwhile.
+pub(crate) async fn an_export_is_of_one_moment(database: Database) {
+    let log = Tampered::new(database).await;
+    let (store, key) = log.begin().await;
+    let told = |n: i64| Told { at: 1000 + n, entry: format!("{{\"event\":\"test\",\"n\":{n}}}") };
+    store.record(&mut Batch::new((0..2500).map(told).collect())).await.unwrap();
+    let mut command = log.command(&["export"]);
+    let mut export = command.stdout(Stdio::piped()).spawn().unwrap();
+    // More than a pipe and what is read at a time can hold: it waits for us amid the second chain.
+    let mut output = BufReader::new(export.stdout.take().unwrap());
+    let mut text = String::new();
+    output.read_line(&mut text).unwrap();
+    store.record(&mut Batch::new(vec![told(3000)])).await.unwrap();
+    store.witness(HEADS).await.unwrap();
+    assert!(store.retain_audit(&key, i64::MAX).await.unwrap().removed > 2500);
+    store.close().await;
+    log.begin().await.0.close().await;
+    output.read_to_string(&mut text).unwrap();
+    assert!(export.wait().unwrap().success());
+    fs::write(log.path("export.jsonl"), &text).unwrap();
+    let (status, told) = log.verify(&["--file", "export.jsonl"]);
+    assert_eq!((status, &told["entries"]), (0, &2507.into()), "{}", told["defects"]);
+    assert_eq!(log.verify(&[]).0, 0);
 }
 
 /// Whoever has no log to prove hears so.

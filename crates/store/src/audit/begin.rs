@@ -6,7 +6,7 @@ use portcullis_base::Clock;
 use serde_json::{Map, Value, json};
 
 use super::append::Chain;
-use super::read::{HEADS, HeadRow};
+use super::ends::{Ends, HEADS, HeadRow, Unproven};
 use super::{AuditKey, Batch, CLOSE, ChainId, Checkpoint, Mac, NOTHING_BEFORE, OPEN, Told};
 use crate::dialect::on;
 use crate::{Store, StoreError};
@@ -52,9 +52,11 @@ impl Store {
         clock: &dyn Clock,
         about: &Map<String, Value>,
     ) -> Result<(i64, Mac), StoreError> {
+        // No chain of ours has a number beyond 2^62, so that the next one can always be counted, whatever somebody
+        // else wrote there.
         const LAST: &str = "SELECT c.number, c.chain, c.checkpoint, e.mac FROM audit_chains c
              LEFT JOIN audit_entries e ON e.chain = c.chain AND e.seq = 0
-             ORDER BY c.number DESC LIMIT 1";
+             WHERE c.number < 4611686018427387904 ORDER BY c.number DESC LIMIT 1";
         const REGISTER: &str = "INSERT INTO audit_chains (number, chain) VALUES ($1, $2)";
         const FIRST: &str = "INSERT INTO audit_entries (chain, seq, at, entry, prev, mac)
             VALUES ($1, 0, $2, $3, $4, $5)";
@@ -67,7 +69,7 @@ impl Store {
             let mut members = about.clone();
             members.insert("number".to_owned(), number.into());
             members.insert("before".to_owned(), before(key, last));
-            members.insert("heads".to_owned(), named(key, heads, id));
+            members.extend(named(key, heads, id));
             let Told { at, entry } = Told::new(clock.now_ms(), OPEN, &members);
             let mac = key.of_entry(id, 0, at, &NOTHING_BEFORE, &entry);
             sqlx::query(REGISTER)
@@ -87,11 +89,11 @@ impl Store {
         let Some(chain) = self.chain() else { return Ok(()) };
         let rows: Vec<HeadRow> = on!(read self, conn =>
             sqlx::query_as(HEADS).bind(0_i64).bind(i64::from(NAMED)).fetch_all(&mut *conn).await?)?;
-        let heads = named(&chain.key, rows, &chain.id);
-        if event != CLOSE && heads.as_array().is_none_or(Vec::is_empty) {
+        let members = named(&chain.key, rows, &chain.id);
+        let nothing = |names: &Value| names.as_array().is_none_or(Vec::is_empty);
+        if event != CLOSE && members.values().all(nothing) {
             return Ok(());
         }
-        let members = Map::from_iter([("heads".to_owned(), heads)]);
         self.record(&mut Batch::new(vec![chain.tell(event, &members)])).await
     }
 }
@@ -110,8 +112,20 @@ fn before(key: &AuditKey, last: Option<Last>) -> Value {
     json!({ "chain": hex::encode(&chain), "mac": opening.map(hex::encode) })
 }
 
-/// The ends of all chains but this one.
-fn named(key: &AuditKey, rows: Vec<HeadRow>, own: &ChainId) -> Value {
-    let heads = rows.into_iter().filter_map(|row| row.head(key)).filter(|head| head.chain != *own);
-    heads.map(|head| json!([hex::encode(head.chain), head.seq])).collect()
+/// The ends of all chains but this one, and the chains that have none: to take away what hid the end does not
+/// undo that we saw it.
+fn named(key: &AuditKey, rows: Vec<HeadRow>, own: &ChainId) -> Map<String, Value> {
+    let Ends { heads, unproven } = Ends::of(key, rows, (0, NAMED), None);
+    let heads = heads.into_iter().filter(|head| head.chain != *own);
+    let heads = heads.map(|head| json!([hex::encode(head.chain), head.seq])).collect();
+    let mut members = Map::from_iter([("heads".to_owned(), heads)]);
+    if let Some(first) = unproven.first() {
+        tracing::error!(
+            audit.number = first.number,
+            "the audit log does not end here with what was written: `portcullis audit verify` tells more"
+        );
+        let unproven = unproven.iter().map(Unproven::named).collect();
+        members.insert("unproven".to_owned(), unproven);
+    }
+    members
 }

@@ -1,6 +1,6 @@
 //! Reading the log, a page at a time: it may be long, and it grows meanwhile.
 
-use super::{AuditKey, ChainId, Checkpoint, Mac};
+use super::{AuditKey, ChainId, Mac};
 use crate::dialect::on;
 use crate::{Store, StoreError};
 
@@ -38,37 +38,8 @@ pub struct ChainRow {
     pub checkpoint: Option<Vec<u8>>,
 }
 
-/// Where a chain ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// The chain's number.
-    pub number: i64,
-    /// The chain.
-    pub chain: ChainId,
-    /// Its last entry.
-    pub seq: i64,
-    /// That entry's MAC.
-    pub mac: Mac,
-    /// Whether its process was stopped in order.
-    pub closed: bool,
-}
-
-#[derive(sqlx::FromRow)]
-pub(super) struct HeadRow {
-    number: i64,
-    chain: Vec<u8>,
-    checkpoint: Option<Vec<u8>>,
-    seq: Option<i64>,
-    mac: Option<Vec<u8>>,
-    beginning: Option<String>,
-}
-
-/// As long as what a closing entry begins with.
-pub(crate) const HEADS: &str =
-    "SELECT c.number, c.chain, c.checkpoint, e.seq, e.mac, substr(e.entry, 1, 22) AS beginning
-     FROM audit_chains c LEFT JOIN audit_entries e ON e.chain = c.chain
-         AND e.seq = (SELECT max(l.seq) FROM audit_entries l WHERE l.chain = c.chain)
-     WHERE c.number > $1 ORDER BY c.number DESC LIMIT $2";
+pub(super) const CHAINS: &str = "SELECT number, chain, checkpoint FROM audit_chains
+    WHERE number > $1 ORDER BY number LIMIT $2";
 
 pub(crate) const ENTRIES: &str = "SELECT seq, at, entry, prev, mac FROM audit_entries
     WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3";
@@ -76,48 +47,9 @@ pub(crate) const ENTRIES: &str = "SELECT seq, at, entry, prev, mac FROM audit_en
 pub(crate) const NEXT: &str =
     "SELECT chain FROM audit_entries WHERE chain > $1 ORDER BY chain LIMIT 1";
 
-const CLOSING: &str = r#"{"event":"audit.close""#;
-
-impl HeadRow {
-    /// `None` where the chain has nothing that could be its end.
-    pub(super) fn head(self, key: &AuditKey) -> Option<Head> {
-        let chain = self.chain.try_into().ok()?;
-        let (seq, mac, closed) = if let (Some(seq), Some(mac)) = (self.seq, self.mac) {
-            (seq, mac.try_into().ok()?, self.beginning.as_deref() == Some(CLOSING))
-        } else {
-            let left = Checkpoint::open(key, self.number, &chain, &self.checkpoint?)?;
-            (left.seq, left.mac, left.closed)
-        };
-        Some(Head { number: self.number, chain, seq, mac, closed })
-    }
-}
-
 impl Store {
-    /// Where the chains end that are beyond this number, the youngest `limit` of them, in their order. Of our
-    /// own chain we know better than a database from which somebody may have cut.
-    pub async fn audit_heads(
-        &self,
-        key: &AuditKey,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<Head>, StoreError> {
-        let rows: Vec<HeadRow> = on!(read self, conn =>
-            sqlx::query_as(HEADS).bind(after).bind(i64::from(limit)).fetch_all(&mut *conn).await?)?;
-        let mut heads: Vec<Head> = rows.into_iter().rev().filter_map(|row| row.head(key)).collect();
-        let Some(own) = self.chain().filter(|own| own.number > after) else { return Ok(heads) };
-        let (seq, mac) = own.hold().await.committed_last();
-        if !heads.iter().any(|head| (head.chain, head.seq, head.mac) == (own.id, seq, mac)) {
-            heads.retain(|head| head.chain != own.id);
-            heads.push(Head { number: own.number, chain: own.id, seq, mac, closed: false });
-            heads.sort_by_key(|head| head.number);
-        }
-        Ok(heads)
-    }
-
     /// The registered chains beyond this number, at most `limit`.
     pub async fn audit_chains(&self, after: i64, limit: u32) -> Result<Vec<ChainRow>, StoreError> {
-        const CHAINS: &str = "SELECT number, chain, checkpoint FROM audit_chains
-            WHERE number > $1 ORDER BY number LIMIT $2";
         Ok(on!(read self, conn =>
             sqlx::query_as(CHAINS).bind(after).bind(i64::from(limit)).fetch_all(&mut *conn).await?)?)
     }

@@ -1,127 +1,20 @@
 //! Whether the log is as it was written.
 
 mod database;
+mod elsewhere;
+mod fault;
+mod naming;
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::walk::Found;
 use super::{AuditKey, ChainId, ChainRow, Checkpoint, Head, Row};
 
 pub use super::walk::Walk;
+pub use fault::{Defect, Fault, Passed};
 
 /// Places that are tried for an entry that is not where it was written, in all.
 const PLACES: i64 = 1_000_000;
-
-/// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// Entries from here up to this one are not there.
-    Missing {
-        /// The last of them.
-        to: i64,
-    },
-    /// It was changed after it was written: the entry, or its time.
-    Edited,
-    /// It has a MAC that this log's key never made for it: written with another key, or changed together
-    /// with its MAC.
-    Foreign,
-    /// It was written elsewhere.
-    Moved {
-        /// In this chain.
-        chain: ChainId,
-        /// As this entry.
-        seq: i64,
-    },
-    /// It is whole, and names another one as the one before.
-    Unlinked,
-    /// An entry of this number came before.
-    Repeated,
-    /// Entries from here up to this one are not there, of which an exported head or another chain knows.
-    Cut {
-        /// The last of which something is known.
-        to: i64,
-    },
-    /// The chain is not there, of which the order of chains, an exported head or another chain knows.
-    NoChain,
-    /// It is whole, and not the entry that was there when a head was exported.
-    Rewritten,
-    /// Its chain is not registered.
-    Unregistered,
-    /// What retention left was not sealed for this chain.
-    BadCheckpoint,
-    /// The first entry names another number, or another chain before its own, than the register has.
-    Misplaced,
-}
-
-impl Fault {
-    /// Stable, for machines.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "missing",
-            Self::Edited => "edited",
-            Self::Foreign => "foreign",
-            Self::Moved { .. } => "moved",
-            Self::Unlinked => "unlinked",
-            Self::Repeated => "repeated",
-            Self::Cut { .. } => "cut",
-            Self::NoChain => "no_chain",
-            Self::Rewritten => "rewritten",
-            Self::Unregistered => "unregistered",
-            Self::BadCheckpoint => "bad_checkpoint",
-            Self::Misplaced => "misplaced",
-        }
-    }
-}
-
-/// Something that is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Defect {
-    /// The chain's number, as far as it has one.
-    pub number: Option<i64>,
-    /// The chain, as far as it is known.
-    pub chain: Option<Vec<u8>>,
-    /// The entry.
-    pub seq: Option<i64>,
-    /// When the entry, or the one behind the gap, says that it was written.
-    pub at: Option<i64>,
-    /// What is wrong.
-    pub fault: Fault,
-}
-
-/// A chain that was gone along.
-#[derive(Debug, Clone)]
-pub struct Passed {
-    /// Its number.
-    pub number: i64,
-    /// The chain.
-    pub chain: ChainId,
-    /// Its last entry.
-    pub seq: i64,
-    /// Its last entry that retention took, if any.
-    pub removed: Option<i64>,
-    /// Whether its process was stopped in order.
-    pub closed: bool,
-    /// When its last whole entry was written.
-    pub at: Option<i64>,
-}
-
-/// What an entry tells of other chains.
-#[derive(Deserialize)]
-struct Naming {
-    event: String,
-    number: Option<i64>,
-    before: Option<Before>,
-    #[serde(default)]
-    heads: Vec<(String, i64)>,
-}
-
-#[derive(Deserialize)]
-struct Before {
-    chain: String,
-    mac: Option<String>,
-}
 
 /// A verification under way.
 pub struct Verifier<'a> {
@@ -135,6 +28,8 @@ pub struct Verifier<'a> {
     exported: BTreeMap<(ChainId, i64), super::Mac>,
     last_number: i64,
     before: Option<(ChainId, Option<super::Mac>)>,
+    /// Of whose ends was told that they were not ours.
+    hidden: BTreeSet<naming::Unproven>,
     places: i64,
     /// Where chains end that are still to come, for entries that were moved here from there.
     to_come: Vec<(ChainId, i64)>,
@@ -160,6 +55,7 @@ impl<'a> Verifier<'a> {
             exported,
             last_number: 0,
             before: None,
+            hidden: BTreeSet::new(),
             places,
             to_come: Vec::new(),
             entries: 0,
@@ -168,8 +64,12 @@ impl<'a> Verifier<'a> {
 
     /// The next chain of the register. `None` where it cannot be gone along.
     pub fn chain(&mut self, row: &ChainRow, partial: bool) -> Option<Walk> {
-        for number in self.last_number + 1..row.number {
-            self.wrong(Some(number), None, Fault::NoChain);
+        let next = self.last_number.saturating_add(1);
+        if next < row.number {
+            // Told at once: a single row can make the gap as wide as numbers go.
+            let to = row.number - 1;
+            let fault = if next == to { Fault::NoChain } else { Fault::NoChains { to } };
+            self.wrong(Some(next), None, fault);
             self.before = None;
         }
         self.last_number = row.number;
@@ -220,8 +120,11 @@ impl<'a> Verifier<'a> {
         let mut found = Vec::new();
         walk.end(&mut found);
         self.report(&walk, found);
-        self.before = Some((walk.chain, walk.opening()));
         if let Some(kept) = self.walks.get_mut(&walk.chain) {
+            // Others may have been gone along since.
+            if kept.0 == self.last_number {
+                self.before = Some((walk.chain, walk.opening()));
+            }
             if walk.last() < 0 && !walk.is_partial() {
                 let (number, chain) = (kept.0, walk.chain.to_vec());
                 kept.1 = walk;
@@ -277,25 +180,6 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// Where an entry was written that is not ours here.
-    fn elsewhere(&mut self, walk: &Walk, row: &Row) -> Option<Fault> {
-        let around = (row.seq - 1000).max(0)..=row.seq.saturating_add(1000);
-        let own = around.map(|seq| (walk.chain, seq));
-        let whole = self.walks.iter().flat_map(|(chain, (_, passed, _))| {
-            let last = passed.last().max(self.known.get(chain).copied().unwrap_or(0));
-            (0..=last.saturating_add(1000)).map(|seq| (*chain, seq))
-        });
-        let to_come =
-            self.to_come.iter().flat_map(|(chain, last)| (0..=*last).map(|seq| (*chain, seq)));
-        let mut tried = 0;
-        let budget = usize::try_from(self.places).unwrap_or(0);
-        let mut places = own.chain(whole).chain(to_come).take(budget).inspect(|_| tried += 1);
-        let found = places.find(|(chain, seq)| row.is_of(self.key, chain, *seq));
-        self.places -= tried;
-        let (chain, seq) = found?;
-        Some(Fault::Moved { chain, seq })
-    }
-
     /// Whoever has the key can write the log anew, but not what was exported of it.
     fn compare(&mut self, walk: &Walk, row: &Row) {
         let exported = self.exported.get(&(walk.chain, row.seq));
@@ -308,38 +192,6 @@ impl<'a> Verifier<'a> {
                 at: Some(row.at),
                 fault: Fault::Rewritten,
             });
-        }
-    }
-
-    /// What a whole entry tells of other chains. Only ours are read at all.
-    fn learn(&mut self, walk: &Walk, row: &Row) {
-        if !row.entry.starts_with("{\"event\":\"audit.") {
-            return;
-        }
-        let Ok(naming) = serde_json::from_str::<Naming>(&row.entry) else { return };
-        for (chain, seq) in naming.heads {
-            let mut id = ChainId::default();
-            if hex::decode_to_slice(chain, &mut id).is_ok() {
-                let known = self.known.entry(id).or_insert(seq);
-                *known = seq.max(*known);
-            }
-        }
-        if row.seq != 0 || naming.event != super::OPEN {
-            return;
-        }
-        let number = self.walks.get(&walk.chain).map(|kept| kept.0);
-        let before = naming.before.map(|before| (before.chain, before.mac));
-        let fits = match (&self.before, before) {
-            (None, None) => true,
-            // What is before was found to be wrong, or is not whole.
-            (None | Some((_, None)), Some(_)) => naming.number != Some(1),
-            (Some((chain, Some(mac))), Some(before)) => {
-                before == (hex::encode(chain), Some(hex::encode(mac)))
-            }
-            (Some(_), None) => false,
-        };
-        if naming.number != number || !fits {
-            self.wrong(number, Some(walk.chain.to_vec()), Fault::Misplaced);
         }
     }
 

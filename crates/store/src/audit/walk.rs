@@ -1,7 +1,7 @@
 //! Going along one chain.
 
 use super::verify::Fault;
-use super::{AuditKey, CLOSE, ChainId, Checkpoint, MAC, Mac, NOTHING_BEFORE, Row};
+use super::{AuditKey, CLOSING, ChainId, Checkpoint, MAC, Mac, NOTHING_BEFORE, Row};
 
 /// Something that is not as it was written, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Walk {
         self.prev = whole.then(|| row.mac.as_slice().try_into().ok()).flatten();
         if whole {
             self.last_at = Some(row.at);
-            self.closed = row.entry.starts_with(&format!("{{\"event\":\"{CLOSE}\""));
+            self.closed = row.entry.starts_with(CLOSING);
             if row.seq == 0 {
                 self.opening = self.prev;
             }
@@ -129,7 +129,8 @@ impl Walk {
     fn judge(&mut self, next: Option<(&Row, bool)>, found: &mut Vec<(Found, Row)>) {
         let Some(row) = self.doubtful.take() else { return };
         let named = next.is_some_and(|(next, whole)| {
-            whole && row.mac.len() == MAC && next.seq == row.seq + 1 && next.prev == row.mac
+            let follows = row.seq.checked_add(1) == Some(next.seq);
+            whole && row.mac.len() == MAC && follows && next.prev == row.mac
         });
         let fault = if named { Fault::Edited } else { Fault::Foreign };
         found.push((Found { seq: row.seq, at: Some(row.at), fault }, row));

@@ -14,9 +14,9 @@ use time::OffsetDateTime;
 use super::support::{Database, item};
 
 pub(crate) const ONE: ChainId = [1; 16];
-const TWO: ChainId = [2; 16];
+pub(crate) const TWO: ChainId = [2; 16];
 
-fn key() -> AuditKey {
+pub(crate) fn key() -> AuditKey {
     AuditKey::new(&[7; 32])
 }
 
@@ -30,12 +30,12 @@ pub(crate) async fn begin(store: &Store, id: ChainId) {
     store.begin_chain(key(), id, Arc::new(SystemClock), &about).await.unwrap();
 }
 
-async fn record(store: &Store, entries: std::ops::Range<i64>) {
+pub(crate) async fn record(store: &Store, entries: std::ops::Range<i64>) {
     store.record(&mut Batch::new(entries.map(told).collect())).await.unwrap();
 }
 
 /// Chain one has 12 entries and was closed; chain two has 11 and goes on.
-async fn written(db: Database) -> Database {
+pub(crate) async fn written(db: Database) -> Database {
     begin(&db.store, ONE).await;
     record(&db.store, 0..4).await;
     record(&db.store, 4..10).await;
@@ -46,7 +46,7 @@ async fn written(db: Database) -> Database {
     db
 }
 
-async fn verify(store: &Store, heads: &[Head]) -> (Vec<Defect>, Vec<Passed>) {
+pub(crate) async fn verify(store: &Store, heads: &[Head]) -> (Vec<Defect>, Vec<Passed>) {
     let (key, mut defects) = (key(), Vec::new());
     let mut tell = |defect| defects.push(defect);
     let mut verifier = Verifier::new(&key, heads, &mut tell);
@@ -62,7 +62,7 @@ pub(crate) async fn wrong(store: &Store) -> Vec<(Option<i64>, Option<i64>, Fault
 }
 
 /// Runs statements as somebody would who has the database and not the key. `?1` and `?2` are the chains.
-async fn tamper(db: &Database, sql: &str) {
+pub(crate) async fn tamper(db: &Database, sql: &str) {
     let shared = db.store.is_shared();
     let bytes = |bytes: &[u8]| {
         let digits = hex::encode(bytes);

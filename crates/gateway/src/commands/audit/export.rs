@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use portcullis_base::clock::to_ms;
-use portcullis_store::audit::{ChainRow, Row};
+use portcullis_store::audit::{ChainRow, Row, Snapshot};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -30,7 +30,7 @@ impl<W: Write> Lines<W> {
     }
 }
 
-/// Writes the log, or what lies between the two, to standard output.
+/// Writes the log as it is now, or what lies between the two, to standard output.
 pub(super) async fn run(
     opened: &Opened,
     since: Option<&OffsetDateTime>,
@@ -45,16 +45,18 @@ pub(super) async fn run(
         "until": between.1.map(rfc3339),
     });
     lines.write(&format!("{begin}\n")).map_err(unwritten)?;
+    let snapshot = opened.store.audit_snapshot().await;
+    let mut snapshot = snapshot.map_err(|error| StartError::of_store(&error))?;
     let mut after = 0;
     loop {
-        let chains =
-            opened.store.audit_chains(after, PAGE).await.map_err(|e| StartError::of_store(&e))?;
+        let chains = snapshot.chains(after, PAGE).await.map_err(|e| StartError::of_store(&e))?;
         let Some(last) = chains.last() else { break };
         after = last.number;
         for chain in &chains {
-            export(opened, chain, between, &mut lines).await?;
+            export(&mut snapshot, chain, between, &mut lines).await?;
         }
     }
+    snapshot.close().await;
     let Lines { mut out, mac, count } = lines;
     let end = json!({ "lines": count, "end_mac": hex::encode(mac.end()) });
     writeln!(out, "{end}").and_then(|()| out.flush()).map_err(unwritten)?;
@@ -62,7 +64,7 @@ pub(super) async fn run(
 }
 
 async fn export<W: Write>(
-    opened: &Opened,
+    snapshot: &mut Snapshot,
     chain: &ChainRow,
     (since, until): (Option<i64>, Option<i64>),
     lines: &mut Lines<W>,
@@ -73,7 +75,7 @@ async fn export<W: Write>(
     };
     let mut after = i64::MIN;
     loop {
-        let rows = opened.store.audit_entries(&chain.chain, after, PAGE).await;
+        let rows = snapshot.entries(&chain.chain, after, PAGE).await;
         let rows = rows.map_err(|error| StartError::of_store(&error))?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.seq;

@@ -53,10 +53,11 @@ pub(super) async fn database(
     let heads = read_heads(&opened.key, heads)?;
     let now = opened
         .store
-        .audit_heads(&opened.key, 0, 100_000)
+        .audit_ends(&opened.key, 0, 100_000)
         .await
         .map_err(|e| StartError::of_store(&e))?;
-    let expected: i64 = now.iter().map(|head| head.seq.saturating_add(1)).sum();
+    let entries = now.heads.iter().map(|head| head.seq.saturating_add(1));
+    let expected = entries.fold(0, i64::saturating_add);
     let bar = bar(output, u64::try_from(expected).unwrap_or_default());
     let mut found = Found { output, bar: &bar, told: Vec::new(), count: 0 };
     let mut tell = |defect| found.take(&defect);
@@ -203,7 +204,12 @@ fn for_machines(defect: &Defect) -> Value {
         "at": defect.at.map(rfc3339),
     });
     match &defect.fault {
-        Fault::Missing { to } | Fault::Cut { to } => value["to"] = (*to).into(),
+        Fault::Missing { to }
+        | Fault::Cut { to }
+        | Fault::NoChains { to }
+        | Fault::Hidden { to } => {
+            value["to"] = (*to).into();
+        }
         Fault::Moved { chain, seq } => {
             value["from"] = json!({ "chain": hex::encode(chain), "seq": seq });
         }
@@ -237,10 +243,17 @@ fn in_words(defect: &Defect) -> String {
         Fault::Repeated => "its number came before".to_owned(),
         Fault::Cut { to } => format!("cut off: entries up to {to} were there"),
         Fault::NoChain => "missing as a whole".to_owned(),
+        Fault::NoChains { to } => format!("missing as a whole, with all up to chain {to}"),
         Fault::Rewritten => "not the entry that was there when a head was exported".to_owned(),
         Fault::Unregistered => "not registered".to_owned(),
         Fault::BadCheckpoint => "its checkpoint is forged".to_owned(),
         Fault::Misplaced => "was begun under another number, or behind another chain".to_owned(),
+        Fault::Hidden { to } if defect.chain.is_none() => {
+            format!("not registered, up to chain {to}, when the ends of the chains were named")
+        }
+        Fault::Hidden { .. } => "its end was not ours when the ends of the chains were named: \
+            nobody can tell what was cut off before it was seen again"
+            .to_owned(),
     };
     format!("{place}{at}: {what}")
 }

@@ -14,12 +14,34 @@ impl Store {
         verifier: &mut Verifier<'_>,
         progress: &dyn Fn(u64),
     ) -> Result<(), StoreError> {
-        let heads = self.audit_heads(verifier.key, 0, PAGE).await?;
-        verifier.to_come = heads.into_iter().map(|head| (head.chain, head.seq)).collect();
+        // One that is not ours is told where it stands.
+        let ends = self.audit_ends(verifier.key, 0, PAGE).await?;
+        verifier.to_come = ends.heads.into_iter().map(|head| (head.chain, head.seq)).collect();
+        loop {
+            self.register(verifier, progress).await?;
+            let mut moved = false;
+            // A chain that was passed has grown since, and one that was passed later tells of it; and so may what is
+            // read of it now.
+            for walk in verifier.behind() {
+                let last = walk.last();
+                moved |= self.go_along(verifier, walk, last, progress).await? > last;
+            }
+            if !moved {
+                return self.strangers(verifier).await;
+            }
+        }
+    }
+
+    /// Goes along the chains that were not passed yet.
+    async fn register(
+        &self,
+        verifier: &mut Verifier<'_>,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), StoreError> {
         loop {
             let chains = self.audit_chains(verifier.last_number, PAGE).await?;
             if chains.is_empty() {
-                break;
+                return Ok(());
             }
             for row in &chains {
                 if let Some(walk) = verifier.chain(row, false) {
@@ -28,21 +50,16 @@ impl Store {
                 }
             }
         }
-        // A chain that was passed has grown since, and one that was passed later tells of it.
-        for walk in verifier.behind() {
-            let after = walk.last();
-            self.go_along(verifier, walk, after, progress).await?;
-        }
-        self.strangers(verifier).await
     }
 
+    /// How far it came.
     async fn go_along(
         &self,
         verifier: &mut Verifier<'_>,
         mut walk: Walk,
         mut after: i64,
         progress: &dyn Fn(u64),
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         loop {
             let rows = self.audit_entries(&walk.chain, after, PAGE).await?;
             let next = walk.last().saturating_add(1);
@@ -58,8 +75,9 @@ impl Store {
             match rows.last() {
                 Some(row) if rows.len() == PAGE as usize => after = row.seq,
                 _ => {
+                    let last = walk.last();
                     verifier.pause(walk);
-                    return Ok(());
+                    return Ok(last);
                 }
             }
         }

@@ -1,5 +1,8 @@
 //! Bodies, bounded.
 
+use std::fmt;
+use std::ops::Deref;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::Payload;
@@ -12,36 +15,55 @@ mod chunks;
 mod room;
 
 pub use chunks::{BodyLimits, Chunks};
+use room::Share;
 
 /// The length that the request announces, where it does.
 pub fn announced_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Reads a body of at most `limit` bytes. It is overwritten when dropped, since it may hold secrets.
-/// While there is no room for it beside those of others, it is 503.
-pub async fn body(
-    request: &HttpRequest,
-    payload: Payload,
-    limit: usize,
-) -> Result<Zeroizing<Vec<u8>>, Problem> {
+/// A body that was read whole. It is overwritten when dropped, since it may hold secrets, and has its
+/// share of [`BodyLimits`] until then.
+pub struct Body {
+    bytes: Zeroizing<Vec<u8>>,
+    // Behind the bytes: they are gone before their room is another's.
+    share: Share,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+/// Reads a body of at most `limit` bytes. While there is no room for it beside those that others keep,
+/// it is 503.
+pub async fn body(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Body, Problem> {
     let too_large = || Problem::too_large(limit as u64);
     if announced_length(request).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     // With room for all that is announced, since a buffer that grows leaves copies behind.
     let announced = announced_length(request).and_then(|length| usize::try_from(length).ok());
-    let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit.min(16 * 1024))));
+    let bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit.min(16 * 1024))));
     let mut chunks = Chunks::of(request, payload);
-    let mut taken = chunks.share();
+    let mut body = Body { bytes, share: chunks.share() };
     while let Some(chunk) = chunks.next().await? {
         if chunk.len() > limit - body.len() {
             return Err(too_large());
         }
-        if !taken.grow(chunk.len()) {
+        if !body.share.grow(chunk.len()) {
             return Err(Problem::unavailable());
         }
-        body.extend_from_slice(&chunk);
+        body.bytes.extend_from_slice(&chunk);
     }
     Ok(body)
 }
@@ -137,6 +159,26 @@ mod tests {
         assert_eq!(read(request, "").await.unwrap_err().code(), "too_large");
         let exact = format!("{:64}", r#"{"name":"x"}"#);
         assert_eq!(read(TestRequest::post(), exact).await.unwrap().name, "x");
+    }
+
+    /// The body itself, as whoever reads it keeps it.
+    async fn whole(limits: &BodyLimits, text: &'static str) -> Result<Body, Problem> {
+        let request = TestRequest::post().app_data(limits.clone()).to_http_request();
+        let parts = futures_util::stream::iter([Ok::<_, PayloadError>(Bytes::from(text))]);
+        let mut inner = actix_web::dev::Payload::from(parts.boxed_local());
+        let payload = Payload::from_request(&request, &mut inner).await.unwrap();
+        body(&request, payload, 64).await
+    }
+
+    #[actix_web::test]
+    async fn a_body_has_its_share_of_the_room_as_long_as_it_is_kept() {
+        let limits = BodyLimits::new(std::time::Duration::from_secs(1), 1, 12);
+        let kept = whole(&limits, "hunter2").await.unwrap();
+        assert_eq!(whole(&limits, "hunter").await.unwrap_err().code(), "unavailable");
+        assert_eq!(&whole(&limits, "other").await.unwrap()[..], b"other", "so much is left");
+        assert!(!format!("{kept:?}").contains("hunter2") && !format!("{kept:?}").contains("104"));
+        drop(kept);
+        assert_eq!(&whole(&limits, "hunter").await.unwrap()[..], b"hunter");
     }
 
     #[actix_web::test]

@@ -19,7 +19,7 @@ mod trace;
 pub use account::{Account, By, Noted, note};
 pub use activity::Activity;
 pub use audit::{Call, Outcome, Place, Recorder};
-pub use body::{BodyLimits, Chunks, announced_length, body, json};
+pub use body::{Body, BodyLimits, Chunks, announced_length, body, json};
 pub use cached::{cache_control, cached};
 pub use credentials::{Authorization, authorization, bare_or_bearer};
 pub use docs::{Docs, Listener, document, paths, schema_of};

@@ -8,7 +8,6 @@ use portcullis_jwt_verify::sources::KeyError;
 use portcullis_web::{Problem, note};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::{OidcProxy, exchange};
 use crate::resign::{Refusal, Request};
@@ -49,7 +48,7 @@ fn is_form(request: &HttpRequest) -> bool {
 }
 
 /// Whatever the Content-Type says, it is the body that counts.
-fn asked(body: &Zeroizing<Vec<u8>>) -> Result<Request, Problem> {
+fn asked(body: &[u8]) -> Result<Request, Problem> {
     let mut value: Value = serde_json::from_slice(body).map_err(|_| {
         let detail = "the body is not JSON, and no form with a grant_type";
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)

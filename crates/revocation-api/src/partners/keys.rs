@@ -49,7 +49,7 @@ struct Source {
     url: Url,
     held: Mutex<Held>,
     /// Whoever has it fetches: one at a time.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -72,26 +72,26 @@ impl Keys {
 
     /// The key of this identifier; fetched, where it is not known and that may help.
     pub(super) async fn find(&self, identifier: &str) -> Found {
-        self.find_at(identifier, Instant::now()).await
+        self.find_at(identifier, Instant::now).await
     }
 
-    pub(super) async fn find_at(&self, identifier: &str, now: Instant) -> Found {
+    /// By this clock. It goes on while a source is waited for.
+    pub(super) async fn find_at(
+        &self,
+        identifier: &str,
+        clock: impl Fn() -> Instant + Clone + Send + 'static,
+    ) -> Found {
         if identifier.len() > LONGEST_IDENTIFIER {
             return Found::Unknown;
         }
         let (wanted, needed) = {
-            let held = self.0.held();
+            let (held, now) = (self.0.held(), clock());
             (held.wants(identifier, now), !held.makes_do(identifier, now))
         };
         if wanted {
-            let (source, identifier) = (Arc::clone(&self.0), identifier.to_owned());
-            // As a task of its own: others wait for it, also when this caller has left.
-            let fetch = tokio::spawn(async move { source.fetch(&identifier, now).await });
-            if needed {
-                drop(fetch.await);
-            }
+            Arc::clone(&self.0).renew(identifier, needed, clock.clone()).await;
         }
-        self.0.held().find(identifier, now)
+        self.0.held().find(identifier, clock())
     }
 }
 
@@ -141,14 +141,38 @@ impl Source {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn fetch(&self, identifier: &str, now: Instant) {
-        let _turn = self.turn.lock().await;
+    /// Whoever comes while a fetch is under way waits for that one and makes none after it: nobody waits
+    /// for longer than one takes, and whoever leaves leaves nothing behind.
+    async fn renew(
+        self: Arc<Self>,
+        identifier: &str,
+        needed: bool,
+        clock: impl Fn() -> Instant + Send + 'static,
+    ) {
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else {
+            if needed {
+                drop(self.turn.lock().await);
+            }
+            return;
+        };
         // Whoever had the turn before may have brought it, or have tried just now.
-        if !self.held().wants(identifier, now) {
+        if !self.held().wants(identifier, clock()) {
             return;
         }
+        // As a task of its own: others wait for it, also when this caller has left.
+        let fetch = tokio::spawn(async move {
+            let _turn = turn;
+            self.fetch(clock).await;
+        });
+        if needed {
+            drop(fetch.await);
+        }
+    }
+
+    /// What comes of it counts from its end on: a source that hung for long was not tried long ago.
+    async fn fetch(&self, clock: impl Fn() -> Instant) {
         let fetched = fetch::fetch(&self.http, &self.url).await;
-        let mut held = self.held();
+        let (mut held, now) = (self.held(), clock());
         held.tried = Some(now);
         held.failed = fetched.is_err();
         match fetched {

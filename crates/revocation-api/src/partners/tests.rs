@@ -1,5 +1,6 @@
 //! What GitHub published of itself, and everything that differs from it by a little.
 
+mod hanging;
 mod keys;
 mod signature;
 

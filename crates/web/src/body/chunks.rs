@@ -21,7 +21,7 @@ pub struct BodyLimits {
 impl BodyLimits {
     /// The next part of a body may take as long as `pause`. One that has been waited for longer than
     /// that in all has to come with `rate` bytes a second. Bodies that are read whole before anything is
-    /// done with them may take `held` bytes, all together.
+    /// done with them may take `held` bytes, all together and until they are dropped.
     pub fn new(pause: Duration, rate: u64, held: usize) -> Self {
         Self { pause, rate, room: Room::of(held) }
     }

@@ -54,7 +54,7 @@ fn letter(found: &Found) -> char {
 }
 
 async fn ask(keys: &Keys, identifier: &str, at: Instant) -> char {
-    letter(&keys.find_at(identifier, at).await)
+    letter(&keys.find_at(identifier, move || at).await)
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn an_unknown_one_has_them_fetched_again_once_a_minute() {
 async fn all_who_wait_share_one_fetch_also_when_its_first_caller_leaves() {
     let (site, keys) = site(Reply { delay: 2 * SECOND, ..published() });
     let start = Instant::now();
-    let first = keys.find_at(OF_GITHUB.identifier, start);
+    let first = keys.find_at(OF_GITHUB.identifier, move || start);
     assert!(tokio::time::timeout(SECOND / 20, first).await.is_err(), "it has left");
     let all = (0..50).map(|_| {
         let keys = keys.clone();

@@ -89,6 +89,7 @@ on_both_databases![
     queue::an_unsettled_lease_makes_the_next_attempt_uncertain,
     queue::claims_are_by_provider_and_oldest_first,
     queue::giving_up_keeps_the_seal_and_erases_it_later,
+    queue::many_are_given_up_and_erased_piece_by_piece,
     queue::waiting_is_counted_up_to_a_limit,
     queue::next_run_tells_the_pause,
     queue::an_operator_can_approve_cancel_and_retry,

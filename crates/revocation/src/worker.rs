@@ -70,13 +70,15 @@ impl Worker {
         random: Arc<dyn Randomness>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
+        let longest = providers.iter().map(|provider| provider.adjust(&options).longest());
+        let longest = longest.max().unwrap_or_else(|| options.longest());
         let shared = Arc::new(Shared { store, vault, random, options });
         let names: Vec<String> = providers.iter().map(|p| p.name().to_owned()).collect();
         let mut tasks = JoinSet::new();
         for provider in providers {
             tasks.spawn(keep_running(Arc::clone(&shared), provider, stopped.clone()));
         }
-        tasks.spawn(housekeeping::run(shared, names, stopped));
+        tasks.spawn(housekeeping::run(shared, names, longest, stopped));
         Self { stop, tasks }
     }
 

@@ -9,6 +9,7 @@ use crate::audit::read::{ENTRIES, HEADS, NEXT};
 use crate::audit::retain::TAKE;
 use crate::dialect::{Sql, on};
 use crate::open::Backend;
+use crate::queue::ahead::{NEW, TRIED};
 use crate::queue::give_up::{ERASE, FAILED, GIVE_UP};
 use crate::{ConnectOptions, Store, retention};
 
@@ -113,6 +114,8 @@ async fn what_is_done_for_ever_goes_along_an_index(url: &str) {
         (ENTRIES, entries, [chain, "5", "1000"]),
         (NEXT, entries, [chain, "", ""]),
         (TAKE, entries, [chain, "5", ""]),
+        (store.text(NEW), "revocations_by_time", ["900000", "", ""]),
+        (store.text(TRIED), "revocations_runnable", ["900000", "'p1'", ""]),
         (store.text(GIVE_UP), "revocations_runnable", ["'p1'", "86400000", "1000"]),
         (store.text(FAILED), "revocations_failed", ["2592000000", "5", none]),
         (store.text(ERASE), row, ["'[\"aa\"]'", "2592000000", ""]),

@@ -1,5 +1,6 @@
 //! The queue's own moves: claim what is due under a lease, settle what came of it, give up.
 
+pub(crate) mod ahead;
 mod ends;
 pub(crate) mod give_up;
 mod settle;

@@ -1,4 +1,5 @@
-//! What no provider's line does: ending what belongs to no provider any more, erasing what was kept long enough.
+//! What no provider's line does: ending what belongs to no provider any more, erasing what was kept long enough,
+//! planning anew what a wrong clock had planned.
 //!
 //! All of it in pieces, each a commit of its own: others write in between.
 
@@ -17,15 +18,18 @@ const EVERY: Duration = Duration::from_mins(1);
 /// How long a failed secret can be retried by hand.
 const KEEP_FAILED: Duration = Duration::from_hours(30 * 24);
 
-/// Runs until it is told to stop; `names` are the configured providers.
+/// Runs until it is told to stop; `names` are the configured providers, of which none has a lease or an ordinary
+/// pause longer than `longest`.
 pub(super) async fn run(
     shared: Arc<Shared>,
     names: Vec<String>,
+    longest: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
     let configured: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut erased = None;
     while !*stopped.borrow() {
+        tell(bring_back(&shared, longest, &stopped).await);
         tell(give_up_orphans(&shared, &configured, &stopped).await);
         tell(erase_failed(&shared, &mut erased, &stopped).await);
         tokio::select! {
@@ -38,6 +42,25 @@ pub(super) async fn run(
 fn tell(done: Result<(), StoreError>) {
     if let Err(error) = done {
         tracing::warn!(error = %error, cause = cause(&error), "housekeeping could not be done");
+    }
+}
+
+async fn bring_back(
+    shared: &Shared,
+    longest: Duration,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), StoreError> {
+    loop {
+        let count = shared.store.bring_back(longest).await?;
+        if count > 0 {
+            tracing::warn!(
+                revocation.count = count,
+                "the database's clock was set back: what it had planned was planned anew"
+            );
+        }
+        if count == 0 || *stopped.borrow() {
+            return Ok(());
+        }
     }
 }
 

@@ -106,7 +106,8 @@ async fn one_round_of_housekeeping_gives_up_all_that_has_no_provider() {
     let options = Options { give_up_after: Duration::ZERO, observer, ..Options::default() };
     let (stop, stopped) = watch::channel(false);
     let names = vec!["another".to_owned()];
-    let round = housekeeping::run(shared(&store, options).await, names, stopped);
+    let longest = options.longest();
+    let round = housekeeping::run(shared(&store, options).await, names, longest, stopped);
     let round = tokio::spawn(round);
     let begun = Instant::now();
     // Well before the next round.
@@ -117,4 +118,31 @@ async fn one_round_of_housekeeping_gives_up_all_that_has_no_provider() {
     round.await.unwrap();
     assert_eq!(store.waiting(10).await.unwrap(), 0);
     assert_eq!(orphans.0.load(std::sync::atomic::Ordering::Relaxed), 2100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn housekeeping_brings_back_what_a_wrong_clock_had_planned() {
+    let folder = portcullis_test_support::scratch_dir();
+    let url = format!("sqlite://{}/p.db", folder.path().display());
+    let options = ConnectOptions { url: url.into(), max_connections: 2 };
+    let store = Store::connect(&options).await.unwrap();
+    store.report(&[item(1)]).await.unwrap();
+    // No lease of a worker is as long, so it is of a clock that was ahead.
+    let ahead = Duration::from_hours(2);
+    assert_eq!(store.claim("unasked", 1, ahead).await.unwrap().len(), 1);
+    let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(Unasked)];
+    let random = Arc::new(SystemRandomness);
+    let master = MasterKey::from_base64url(&"A".repeat(43)).unwrap();
+    let vault = Vault::open(&store, &master, &SystemRandomness).await.unwrap();
+    let options = Options::default();
+    let longest = options.longest();
+    let worker = Worker::start(store.clone(), vault, providers, options, random);
+    let begun = Instant::now();
+    let wait = async || store.next_run("unasked").await.unwrap().unwrap();
+    while wait().await > longest && begun.elapsed() < Duration::from_secs(30) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.stop().await;
+    let wait = wait().await;
+    assert!(wait <= longest && wait > longest / 2, "{wait:?}");
 }

@@ -4,6 +4,7 @@
 //! rows than there are free places for calls, because a lease begins to run out at the claim.
 
 mod decide;
+mod housekeeping;
 mod leaving;
 mod options;
 mod settler;
@@ -44,12 +45,6 @@ static NOT_READ: Quiet = Quiet::new();
 /// The pause after the database could not be asked.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often is looked for what nobody else ends or erases.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(1);
-
-/// How long a failed secret can be retried by hand.
-const KEEP_FAILED: Duration = Duration::from_hours(30 * 24);
-
 /// What every part of the worker needs.
 struct Shared {
     store: Store,
@@ -75,13 +70,15 @@ impl Worker {
         random: Arc<dyn Randomness>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
+        let longest = providers.iter().map(|provider| provider.adjust(&options).longest());
+        let longest = longest.max().unwrap_or_else(|| options.longest());
         let shared = Arc::new(Shared { store, vault, random, options });
         let names: Vec<String> = providers.iter().map(|p| p.name().to_owned()).collect();
         let mut tasks = JoinSet::new();
         for provider in providers {
             tasks.spawn(keep_running(Arc::clone(&shared), provider, stopped.clone()));
         }
-        tasks.spawn(housekeeping(shared, names, stopped));
+        tasks.spawn(housekeeping::run(shared, names, longest, stopped));
         Self { stop, tasks }
     }
 
@@ -336,34 +333,6 @@ impl Call {
 /// What the database said, for the log.
 fn cause(error: &StoreError) -> Option<tracing::field::DisplayValue<&dyn std::error::Error>> {
     std::error::Error::source(error).map(tracing::field::display)
-}
-
-/// Ends what belongs to no provider any more, and erases what was kept long enough.
-async fn housekeeping(shared: Arc<Shared>, names: Vec<String>, mut stopped: watch::Receiver<bool>) {
-    let configured: Vec<&str> = names.iter().map(String::as_str).collect();
-    while !*stopped.borrow() {
-        let give_up = shared.store.give_up_orphans(shared.options.give_up_after, &configured);
-        match give_up.await {
-            Ok(0) => {}
-            Ok(count) => {
-                tracing::error!(
-                    revocation.count = count,
-                    "given up: their provider is not configured any more; they may still be alive"
-                );
-                shared.options.observer.orphaned(count);
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, cause = cause(&error), "housekeeping could not be done");
-            }
-        }
-        if let Err(error) = shared.store.erase_failed(KEEP_FAILED).await {
-            tracing::warn!(error = %error, cause = cause(&error), "housekeeping could not be done");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
-            _ = stopped.changed() => {}
-        }
-    }
 }
 
 #[cfg(test)]

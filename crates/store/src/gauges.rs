@@ -92,10 +92,14 @@ const INTENTS: Sql = sql!(
 );
 
 impl Store {
+    /// The providers that have something waiting, configured or not.
+    pub(crate) async fn waiting_providers(&self) -> Result<Vec<String>, StoreError> {
+        Ok(on!(read self, conn => sqlx::query_scalar(PROVIDERS).fetch_all(&mut *conn).await?)?)
+    }
+
     /// What waits in the queue, by provider: of each the `limit` rows that run next.
     pub async fn depths(&self, limit: u32) -> Result<Vec<Depth>, StoreError> {
-        let providers: Vec<String> = on!(read self, conn =>
-            sqlx::query_scalar(PROVIDERS).fetch_all(&mut *conn).await?)?;
+        let providers = self.waiting_providers().await?;
         let text = self.text(DEPTH);
         let mut depths = Vec::with_capacity(providers.len());
         for provider in providers {

@@ -16,6 +16,8 @@ use crate::events::Event;
 use crate::{Fingerprint, Store, StoreError};
 
 pub use issue::{Due, NewIssue};
+#[cfg(test)]
+pub(crate) use sweep::BACK;
 pub(crate) use sweep::ROWS;
 pub use sweep::{Stage, Trace};
 
@@ -33,7 +35,7 @@ pub struct NewIssuance {
     pub user_id: i64,
     /// For whom.
     pub job: Digest,
-    /// How long the token may be handed out.
+    /// How long the token may be handed out; a minute at the most.
     pub lease: Duration,
     /// How long anything that comes of it can be alive: the provider's own expiry.
     pub live: Duration,

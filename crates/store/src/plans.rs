@@ -10,6 +10,8 @@ use crate::audit::read::{ENTRIES, NEXT};
 use crate::audit::retain::TAKE;
 use crate::dialect::{Sql, on};
 use crate::open::Backend;
+use crate::queue::ahead::{NEW, TRIED};
+use crate::queue::give_up::{ERASE, FAILED, GIVE_UP};
 use crate::{ConnectOptions, Store, retention};
 
 /// The plan of a statement whose parameters are written out, since both databases plan by them.
@@ -44,8 +46,8 @@ pub(crate) fn goes_along(plan: &str, index: &str, tables: &[&str]) {
     }
 }
 
-/// Chains of a year, and rows that ended; one of ten long ago.
-const FILL: [Sql; 3] = [
+/// Chains of a year, rows that ended, one of ten long ago, and a backlog of some that wait and some that failed.
+const FILL: [Sql; 4] = [
     Sql {
         postgres: "INSERT INTO audit_chains (number, chain)
             SELECT n, sha256(n::text::bytea) FROM generate_series(1, 100) AS n",
@@ -72,6 +74,21 @@ const FILL: [Sql; 3] = [
             SELECT unhex(printf('%064d', n)), 't', 'p', 'revoke', 'revoked', 1, at, at, at, at, at
             FROM (SELECT n, iif(n % 10 = 0, n, unixepoch() * 1000) AS at FROM s)",
     },
+    Sql {
+        postgres: "INSERT INTO revocations (fingerprint, token_type, provider, mode, state, sealed,
+                key_version, created_at, armed_at, due_at, run_at, ended_at)
+            SELECT sha256(('w' || n)::bytea), 't', 'p' || (n % 3), 'revoke',
+                CASE WHEN n % 2 = 0 THEN 'pending' ELSE 'failed' END, '\\x00', 1, n, n, n, n,
+                CASE WHEN n % 2 > 0 THEN n END
+            FROM generate_series(1, 5000) AS n",
+        sqlite: "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 5000)
+            INSERT INTO revocations (fingerprint, token_type, provider, mode, state, sealed,
+                key_version, created_at, armed_at, due_at, run_at, ended_at)
+            SELECT unhex(printf('aa%062d', n)), 't', 'p' || (n % 3), 'revoke',
+                CASE WHEN n % 2 = 0 THEN 'pending' ELSE 'failed' END, x'00', 1, n, n, n, n,
+                CASE WHEN n % 2 > 0 THEN n END
+            FROM s",
+    },
 ];
 
 /// As the plans name them: Postgres by the table, SQLite by the alias. The register is short.
@@ -90,6 +107,7 @@ async fn what_is_done_for_ever_goes_along_an_index(url: &str) {
     let shared = store.is_shared();
     let (entries, chain) =
         if shared { ("audit_entries_pkey", "sha256('7')") } else { ("PRIMARY KEY", "x'07'") };
+    let row = if shared { "revocations_pkey" } else { "PRIMARY KEY" };
     let none = if shared { "''::bytea" } else { "x''" };
     for (text, index, parameters) in [
         (LAST, entries, [chain, "", ""]),
@@ -97,6 +115,11 @@ async fn what_is_done_for_ever_goes_along_an_index(url: &str) {
         (ENTRIES, entries, [chain, "5", "1000"]),
         (NEXT, entries, [chain, "", ""]),
         (TAKE, entries, [chain, "5", ""]),
+        (store.text(NEW), "revocations_by_time", ["900000", "", ""]),
+        (store.text(TRIED), "revocations_runnable", ["900000", "'p1'", ""]),
+        (store.text(GIVE_UP), "revocations_runnable", ["'p1'", "86400000", "1000"]),
+        (store.text(FAILED), "revocations_failed", ["2592000000", "5", none]),
+        (store.text(ERASE), row, ["'[\"aa\"]'", "2592000000", ""]),
         (store.text(retention::FIND), "revocations_by_time", ["2592000000", "0", none]),
     ] {
         let written = (1..)

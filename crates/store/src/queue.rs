@@ -1,15 +1,16 @@
 //! The queue's own moves: claim what is due under a lease, settle what came of it, give up.
 
+pub(crate) mod ahead;
 mod ends;
+pub(crate) mod give_up;
 mod settle;
 
 use std::time::Duration;
 
-use crate::audit::Batch;
-use crate::audit::append::recorded;
 use crate::dialect::{Sql, on, sql};
 use crate::{Fingerprint, Store, StoreError};
 
+pub use give_up::Erased;
 pub use settle::{Outcome, Settlement};
 
 /// Where a row stands. The waiting ones come first, then the ends.
@@ -179,62 +180,6 @@ impl Store {
         let count: i64 = on!(read self, conn =>
             sqlx::query_scalar(COUNT).bind(limit).fetch_one(&mut *conn).await?)?;
         Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// Ends as `failed` what has been due for longer than `after` and belongs to none of the
-    /// `configured` providers: no worker asks for it, so nobody else would end it. Returns how many.
-    pub async fn give_up_orphans(
-        &self,
-        after: Duration,
-        configured: &[&str],
-    ) -> Result<u64, StoreError> {
-        const GIVE_UP: Sql = Sql {
-            postgres: "UPDATE revocations SET state = 'failed', code = 'no_provider',
-                    reason = 'its provider is not configured any more', leased_until = NULL,
-                    ended_at = (extract(epoch from statement_timestamp()) * 1000)::bigint
-                WHERE state = 'pending' AND provider NOT IN
-                        (SELECT jsonb_array_elements_text($2::jsonb))
-                    AND armed_at + $1 <= (extract(epoch from statement_timestamp()) * 1000)::bigint
-                    AND due_at + $1 <= (extract(epoch from statement_timestamp()) * 1000)::bigint
-                RETURNING fingerprint",
-            sqlite: "UPDATE revocations SET state = 'failed', code = 'no_provider',
-                    reason = 'its provider is not configured any more', leased_until = NULL,
-                    ended_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
-                WHERE state = 'pending' AND provider NOT IN (SELECT value FROM json_each($2))
-                    AND armed_at + $1 <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
-                    AND due_at + $1 <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
-                RETURNING fingerprint",
-        };
-        let text = self.text(GIVE_UP);
-        let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
-        let configured = serde_json::json!(configured).to_string();
-        let mut recorded = Batch::default();
-        Ok(recorded!(self, conn, recorded => {
-            let given_up: Vec<Vec<u8>> =
-                sqlx::query_scalar(text).bind(after).bind(&configured).fetch_all(&mut *conn).await?;
-            if let Some(chain) = self.chain() {
-                recorded.told = ends::given_up(chain, &given_up);
-            }
-            given_up.len() as u64
-        })?)
-    }
-
-    /// Erases the seals that `failed` rows have kept for longer than `keep`. Returns how many.
-    pub async fn erase_failed(&self, keep: Duration) -> Result<u64, StoreError> {
-        const ERASE: Sql = sql!(
-            "UPDATE revocations SET sealed = NULL
-             WHERE state = 'failed' AND sealed IS NOT NULL AND ended_at + $1 <= " NOW
-        );
-        let text = self.text(ERASE);
-        let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX / 2);
-        let mut recorded = Batch::default();
-        Ok(recorded!(self, conn, recorded => {
-            let erased = sqlx::query(text).bind(keep).execute(&mut *conn).await?.rows_affected();
-            if let Some(chain) = self.chain().filter(|_| erased > 0) {
-                recorded.told = vec![chain.tell_of_worker("revocation.erase", [("rows", erased.into())])];
-            }
-            erased
-        })?)
     }
 }
 

@@ -9,6 +9,8 @@ mod audit;
 mod audit_ends;
 #[path = "conformance/audit_meanwhile.rs"]
 mod audit_meanwhile;
+#[path = "conformance/clock.rs"]
+mod clock;
 #[path = "conformance/gauges.rs"]
 mod gauges;
 #[path = "conformance/issuances.rs"]
@@ -100,6 +102,7 @@ on_both_databases![
     queue::an_unsettled_lease_makes_the_next_attempt_uncertain,
     queue::claims_are_by_provider_and_oldest_first,
     queue::giving_up_keeps_the_seal_and_erases_it_later,
+    queue::many_are_given_up_and_erased_piece_by_piece,
     queue::waiting_is_counted_up_to_a_limit,
     queue::next_run_tells_the_pause,
     queue::an_operator_can_approve_cancel_and_retry,
@@ -110,6 +113,15 @@ on_both_databases![
     queue::events_are_told_after_the_commit,
     queue::leases_after_a_restart,
     queue::reports_and_settlements_do_not_stand_in_each_others_way,
+    clock::what_was_reported_ahead_runs_at_once,
+    clock::a_little_ahead_is_left_alone,
+    clock::a_lent_token_is_due_within_its_lifetime,
+    clock::what_was_tried_ahead_keeps_its_pause,
+    clock::a_lease_taken_ahead_runs_out,
+    clock::a_lease_of_a_round_ahead_lasts_as_long,
+    clock::many_are_brought_back_piece_by_piece,
+    clock::an_intent_ahead_is_swept,
+    clock::a_duty_held_ahead_is_anybodys,
     gauges::what_waits_is_counted_by_provider_and_state,
     gauges::what_was_given_up_is_counted_for_a_while,
     gauges::what_nobody_was_told_and_what_gitlab_may_have_made,

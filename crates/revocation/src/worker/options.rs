@@ -46,4 +46,8 @@ impl Options {
     pub(super) fn lease(&self) -> Duration {
         self.call_timeout + self.lease_margin
     }
+    /// No lease is longer, and no pause for which nobody asked.
+    pub(super) fn longest(&self) -> Duration {
+        self.lease().max(self.retry_cap)
+    }
 }

@@ -39,12 +39,13 @@ const ISSUANCES: Sql = Sql {
 };
 
 /// Each statement, and the index along which it goes.
-fn statements(store: &Store) -> [(&'static str, &'static str); 4] {
+fn statements(store: &Store) -> [(&'static str, &'static str); 5] {
     [
         (PROVIDERS, "revocations_runnable"),
         (store.text(DEPTH), "revocations_runnable"),
         (store.text(FAILED), "revocations_failed"),
         (store.text(INTENTS), "issuances_open"),
+        (store.text(crate::issuances::BACK), "issuances_open"),
     ]
 }
 

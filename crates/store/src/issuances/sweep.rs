@@ -63,6 +63,13 @@ macro_rules! pause {
     };
 }
 
+/// No lease and no [`pause`] is longer than a minute: what waits for longer was planned by a clock that was set
+/// back since.
+pub(crate) const BACK: Sql = sql!(
+    "UPDATE issuances SET lease_until = 0, sweep_at = " NOW
+    " WHERE state = 'open' AND sweep_at > " NOW " + 65000"
+);
+
 impl Store {
     /// The users whose tokens are to be looked through now, at most `limit`, those with the youngest
     /// intents first: what timed out just now is carried out soonest.
@@ -78,8 +85,9 @@ impl Store {
              WHERE state = 'open' AND lease_until = 0 AND sweep_at <= " NOW " AND live_until > " NOW
             " GROUP BY user_id ORDER BY max(created_at) DESC, user_id LIMIT $1"
         );
-        let (void, users) = (self.text(VOID), self.text(USERS));
+        let (back, void, users) = (self.text(BACK), self.text(VOID), self.text(USERS));
         Ok(on!(write self, conn => {
+            sqlx::query(back).execute(&mut *conn).await?;
             sqlx::query(void).execute(&mut *conn).await?;
             sqlx::query_scalar(users).bind(i64::from(limit)).fetch_all(&mut *conn).await?
         })?)
@@ -201,7 +209,8 @@ impl Store {
     }
 
     /// Takes on what one replica does for all, for this long, or goes on with it; `false` where another
-    /// holds it.
+    /// holds it. Whoever takes a duty takes it for as long: one that is held for longer is held by a clock that
+    /// was set back since, maybe by nobody alive.
     pub async fn take_duty(
         &self,
         name: &str,
@@ -211,7 +220,8 @@ impl Store {
         const TAKE: Sql = sql!(
             "INSERT INTO duties AS old (name, holder, until) VALUES ($1, $2, " NOW " + $3)
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-             WHERE old.holder = excluded.holder OR old.until <= " NOW
+             WHERE old.holder = excluded.holder OR old.until <= " NOW "
+                OR old.until > " NOW " + $3 + 5000"
         );
         let take = self.text(TAKE);
         Ok(on!(write self, conn =>

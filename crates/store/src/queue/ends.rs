@@ -38,14 +38,11 @@ pub(super) fn told(
 }
 
 /// The same of rows that nobody asks for any more.
-pub(super) fn given_up(chain: &Chain, rows: &[Vec<u8>]) -> Vec<Told> {
-    let told = |rows: &[Vec<u8>]| {
-        let rows: Vec<String> =
-            rows.iter().map(|row| hex::encode(row.get(..4).unwrap_or(row))).collect();
-        let end = json!({ "state": "failed", "code": "no_provider", "fingerprints": rows });
-        chain.tell_of_worker("revocation.end", [("ends", json!([end]))])
-    };
-    rows.chunks(1000).map(told).collect()
+pub(super) fn given_up(chain: &Chain, rows: &[Vec<u8>]) -> Told {
+    let rows: Vec<String> =
+        rows.iter().map(|row| hex::encode(row.get(..4).unwrap_or(row))).collect();
+    let end = json!({ "state": "failed", "code": "no_provider", "fingerprints": rows });
+    chain.tell_of_worker("revocation.end", [("ends", json!([end]))])
 }
 
 fn short(fingerprint: &Fingerprint) -> String {

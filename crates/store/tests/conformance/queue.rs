@@ -90,12 +90,49 @@ pub(crate) async fn giving_up_keeps_the_seal_and_erases_it_later(db: Database) {
     let failed = 2;
     assert_eq!(db.state(1).await, "pending", "its own worker decides");
     assert_eq!(db.state(failed).await, "failed");
-    assert_eq!(db.store.erase_failed(day).await.unwrap(), 0);
+    assert_eq!(db.store.erase_failed(day, None).await.unwrap(), None);
     db.execute("UPDATE revocations SET ended_at = ended_at - 86400001 WHERE state = 'failed'")
         .await;
-    assert_eq!(db.store.erase_failed(day).await.unwrap(), 1);
-    assert_eq!(db.store.erase_failed(day).await.unwrap(), 0);
+    assert_eq!(db.store.erase_failed(day, None).await.unwrap().unwrap().count, 1);
+    assert_eq!(db.store.erase_failed(day, None).await.unwrap().unwrap().count, 0);
     assert!(!db.store.operate(&fp(failed), Move::Retry).await.unwrap(), "nothing left to try");
+}
+
+/// Of two providers that are gone, and one that is not.
+pub(crate) async fn many_are_given_up_and_erased_piece_by_piece(db: Database) {
+    const DAY: Duration = Duration::from_hours(24);
+    for (provider, tag, count) in [("gone", 1, 1800), ("away", 2, 700), ("gitlab", 3, 10)] {
+        let row = |n: u16| {
+            let mut fingerprint = [tag; 32];
+            fingerprint[..2].copy_from_slice(&n.to_be_bytes());
+            NewRevocation { fingerprint, provider: provider.into(), ..item(tag) }
+        };
+        db.report(&(0..count).map(row).collect::<Vec<_>>()).await;
+    }
+    let give_up = async || db.store.give_up_orphans(DAY, &["gitlab"]).await.unwrap();
+    assert_eq!(give_up().await, 0, "too early");
+    db.execute(
+        "UPDATE revocations SET armed_at = armed_at - 86400001, due_at = due_at - 86400001,
+            run_at = run_at - 86400001",
+    )
+    .await;
+    assert_eq!([give_up().await, give_up().await, give_up().await], [1000, 1000, 500]);
+    assert_eq!(give_up().await, 0);
+    assert_eq!(db.store.waiting(100).await.unwrap(), 10, "those have a worker");
+    db.execute("UPDATE revocations SET ended_at = 7 WHERE state = 'failed'").await;
+    let (mut at, mut counts) = (None, Vec::new());
+    while let Some(erased) = db.store.erase_failed(DAY, at).await.unwrap() {
+        counts.push((erased.count, erased.is_full()));
+        at = Some(erased);
+    }
+    assert_eq!(counts, [(1000, true), (1000, true), (500, false)]);
+    let sealed = "SELECT count(*) FROM revocations WHERE sealed IS NOT NULL";
+    assert_eq!(db.count(sealed).await, 10);
+    // Who comes next passes them by, and finds what is behind them.
+    db.store.give_up_orphans(Duration::ZERO, &[]).await.unwrap();
+    db.execute("UPDATE revocations SET ended_at = 8 WHERE sealed IS NOT NULL").await;
+    assert_eq!(db.store.erase_failed(DAY, at).await.unwrap().unwrap().count, 10);
+    assert_eq!(db.store.erase_failed(DAY, None).await.unwrap().unwrap().count, 0);
 }
 
 pub(crate) async fn waiting_is_counted_up_to_a_limit(db: Database) {

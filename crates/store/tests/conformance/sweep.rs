@@ -128,7 +128,7 @@ pub(crate) async fn an_intent_is_kept_while_its_token_may_be_alive(db: Database)
     assert!(db.store.issued(&fp(3)).await.unwrap().is_some(), "it waits");
     assert_eq!(db.stage("recent").await, Some(Stage::Leased));
     db.execute("UPDATE revocations SET ended_at = ended_at - 1 WHERE state = 'failed'").await;
-    db.store.erase_failed(Duration::ZERO).await.unwrap();
+    db.store.erase_failed(Duration::ZERO, None).await.unwrap();
     db.store.forget_issuances(DAY).await.unwrap();
     assert!(db.store.issued(&fp(1)).await.unwrap().is_none(), "nobody can try again");
 }

@@ -116,7 +116,7 @@ pub fn digest(texts: &[&str]) -> Digest {
 
 impl Issuances {
     /// Over this database, which gets a name for this installation where it has none. `provider` is the
-    /// address of who makes the tokens.
+    /// address of who makes the tokens. Tells in the log where intents are open at another address.
     pub async fn open(
         store: Store,
         vault: Vault,
@@ -127,6 +127,14 @@ impl Issuances {
         let fresh = hex::encode(&random.uuid_v4()[..8]);
         let instance = store.instance(&fresh).await?.into();
         let holder = hex::encode(random.uuid_v4()).into();
+        let elsewhere = store.open_elsewhere(provider).await?;
+        if elsewhere > 0 {
+            tracing::error!(
+                impersonation.intents = elsewhere,
+                "tokens were asked for at another GitLab, and nobody knows what came of it: whatever was made there dies by \
+                 its own expiry alone"
+            );
+        }
         let provider = provider.into();
         Ok(Self { store, vault, random, clock, instance, provider, holder })
     }
@@ -233,13 +241,13 @@ impl Issuances {
 
     /// The users whose tokens are to be looked through now, at most `limit`.
     pub async fn to_sweep(&self, limit: u32) -> Result<Vec<u64>, QueueError> {
-        let users = self.store.to_sweep(limit).await?;
+        let users = self.store.to_sweep(&self.provider, limit).await?;
         Ok(users.into_iter().map(i64::cast_unsigned).collect())
     }
 
     /// Everybody for whom a token may still be alive.
     pub async fn users_with_tokens(&self) -> Result<Vec<u64>, QueueError> {
-        let users = self.store.users_with_tokens().await?;
+        let users = self.store.users_with_tokens(&self.provider).await?;
         Ok(users.into_iter().map(i64::cast_unsigned).collect())
     }
 

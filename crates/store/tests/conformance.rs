@@ -153,6 +153,7 @@ on_both_databases![
     sweep::the_pause_before_the_next_look_grows,
     sweep::only_what_nobody_hands_out_is_swept,
     sweep::everybody_with_a_token_is_known,
+    sweep::another_gitlab_is_not_asked_about_these_users,
     sweep::what_nobody_needs_is_forgotten,
     sweep::an_intent_is_kept_while_its_token_may_be_alive,
     sweep::rows_of_lent_tokens_go_with_all_that_belongs_to_them,

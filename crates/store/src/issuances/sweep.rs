@@ -71,10 +71,10 @@ pub(crate) const BACK: Sql = sql!(
 );
 
 impl Store {
-    /// The users whose tokens are to be looked through now, at most `limit`, those with the youngest
+    /// The users of this provider whose tokens are to be looked through now, at most `limit`, those with the youngest
     /// intents first: what timed out just now is carried out soonest.
     /// From then on the intents of theirs whose lease has run out can only be swept.
-    pub async fn to_sweep(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
+    pub async fn to_sweep(&self, provider: &str, limit: u32) -> Result<Vec<i64>, StoreError> {
         // Whatever the clock may do later, a lease that was seen to have run out does not come back.
         const VOID: Sql = sql!(
             "UPDATE issuances SET lease_until = 0
@@ -83,23 +83,39 @@ impl Store {
         const USERS: Sql = sql!(
             "SELECT user_id FROM issuances
              WHERE state = 'open' AND lease_until = 0 AND sweep_at <= " NOW " AND live_until > " NOW
-            " GROUP BY user_id ORDER BY max(created_at) DESC, user_id LIMIT $1"
+            " AND provider = $2 GROUP BY user_id ORDER BY max(created_at) DESC, user_id LIMIT $1"
         );
         let (back, void, users) = (self.text(BACK), self.text(VOID), self.text(USERS));
         Ok(on!(write self, conn => {
             sqlx::query(back).execute(&mut *conn).await?;
             sqlx::query(void).execute(&mut *conn).await?;
-            sqlx::query_scalar(users).bind(i64::from(limit)).fetch_all(&mut *conn).await?
+            sqlx::query_scalar(users).bind(i64::from(limit)).bind(provider).fetch_all(&mut *conn).await?
         })?)
     }
 
-    /// Everybody for whom a token may still be alive.
-    pub async fn users_with_tokens(&self) -> Result<Vec<i64>, StoreError> {
+    /// Everybody for whom a token of this provider may still be alive.
+    pub async fn users_with_tokens(&self, provider: &str) -> Result<Vec<i64>, StoreError> {
         const USERS: Sql = sql!(
-            "SELECT DISTINCT user_id FROM issuances WHERE live_until > " NOW " ORDER BY user_id"
+            "SELECT DISTINCT user_id FROM issuances WHERE live_until > " NOW
+            " AND provider = $1 ORDER BY user_id"
         );
         let users = self.text(USERS);
-        Ok(on!(read self, conn => sqlx::query_scalar(users).fetch_all(&mut *conn).await?)?)
+        Ok(
+            on!(read self, conn => sqlx::query_scalar(users).bind(provider).fetch_all(&mut *conn).await?)?,
+        )
+    }
+
+    /// How many intents are open at other providers than this one. Nobody looks for what came of them: their users'
+    /// numbers mean nothing here.
+    pub async fn open_elsewhere(&self, provider: &str) -> Result<u64, StoreError> {
+        const COUNT: Sql = sql!(
+            "SELECT count(*) FROM issuances
+             WHERE state = 'open' AND live_until > " NOW " AND provider <> $1"
+        );
+        let text = self.text(COUNT);
+        let count: i64 = on!(read self, conn =>
+            sqlx::query_scalar(text).bind(provider).fetch_one(&mut *conn).await?)?;
+        Ok(count.cast_unsigned())
     }
 
     /// The intents of these names, as far as there are any.

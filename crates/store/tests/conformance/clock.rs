@@ -6,7 +6,7 @@ use portcullis_store::issuances::Stage;
 use portcullis_store::queue::{Outcome, State};
 use portcullis_store::report::NewRevocation;
 
-use super::support::{Database, LEASE, LENT, end, fp, intent, item, made, settlement};
+use super::support::{Database, GITLAB, LEASE, LENT, end, fp, intent, item, made, settlement};
 
 /// Longer than a lease.
 const LONGEST: Duration = Duration::from_mins(15);
@@ -144,15 +144,15 @@ pub(crate) async fn an_intent_ahead_is_swept(db: Database) {
         lease_until = lease_until + 3600000, sweep_at = sweep_at + 3600000,
         live_until = live_until + 3600000";
     db.store.intend(&intent("open")).await.unwrap();
-    assert!(db.store.to_sweep(10).await.unwrap().is_empty());
+    assert!(db.store.to_sweep(GITLAB, 10).await.unwrap().is_empty());
     assert_eq!(db.stage("open").await, Some(Stage::Leased));
     db.execute(AHEAD).await;
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7]);
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7]);
     assert_eq!(db.store.issue(&made("open", 1)).await.unwrap(), None, "swept or handed out");
     db.store.looked_through(7).await.unwrap();
-    assert!(db.store.to_sweep(10).await.unwrap().is_empty(), "after a pause");
+    assert!(db.store.to_sweep(GITLAB, 10).await.unwrap().is_empty(), "after a pause");
     db.execute("UPDATE issuances SET sweep_at = sweep_at + 3600000").await;
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7]);
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7]);
 }
 
 /// Its holder may have died before the clock was set back.

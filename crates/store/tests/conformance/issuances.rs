@@ -3,7 +3,7 @@ use std::time::Duration;
 use portcullis_store::issuances::{Intended, NewIssuance, Once, Stage};
 use sqlx::error::DatabaseError;
 
-use super::support::{Database, JOB, LENT, fp, intent, made};
+use super::support::{Database, GITLAB, JOB, LENT, fp, intent, made};
 
 /// The leases of open intents run out.
 const RUN_OUT: &str = "UPDATE issuances SET lease_until = lease_until - 20001,
@@ -48,14 +48,14 @@ pub(crate) async fn after_its_lease_a_token_is_not_handed_out(db: Database) {
     assert_eq!(db.stage("a").await, Some(Stage::Leased), "until somebody finds that it ran out");
     assert_eq!(db.store.issue(&made("a", 1)).await.unwrap(), None);
     assert!(db.store.revocation(&fp(1)).await.unwrap().is_none(), "and leaves no row");
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7], "the sweep looks for it");
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7], "the sweep looks for it");
     assert_eq!(db.stage("a").await, Some(Stage::Lost));
 }
 
 pub(crate) async fn a_lease_that_is_void_never_comes_back(db: Database) {
     db.store.intend(&intent("a")).await.unwrap();
     db.execute(RUN_OUT).await;
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7]);
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7]);
     // As if the clock were set back by an hour.
     db.execute(
         "UPDATE issuances SET sweep_at = sweep_at + 3600000, live_until = live_until + 3600000,
@@ -72,7 +72,7 @@ pub(crate) async fn a_refused_intent_ends_without_a_token(db: Database) {
     assert_eq!(db.stage("a").await, Some(Stage::Ended));
     assert_eq!(db.store.issue(&made("a", 1)).await.unwrap(), None);
     db.execute(RUN_OUT).await;
-    assert!(db.store.to_sweep(10).await.unwrap().is_empty());
+    assert!(db.store.to_sweep(GITLAB, 10).await.unwrap().is_empty());
     db.lend(2).await;
     db.store.refuse_issuance("of token 2").await.unwrap();
     assert_eq!(db.stage("of token 2").await, Some(Stage::Issued { token_id: 2 }), "too late");
@@ -90,7 +90,7 @@ pub(crate) async fn what_a_job_was_given_ends_with_it(db: Database) {
     assert_eq!(db.store.issue(&made("open", 4)).await.unwrap(), None);
     assert!(db.store.revocation(&fp(4)).await.unwrap().is_none());
     assert_eq!(db.stage("open").await, Some(Stage::Lost));
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7], "at once");
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7], "at once");
     let mut due = db.store.claim(LENT, 10, Duration::from_mins(1)).await.unwrap();
     due.sort_by_key(|claimed| claimed.fingerprint);
     let due: Vec<_> = due.iter().map(|claimed| claimed.fingerprint).collect();

@@ -18,6 +18,8 @@ pub(crate) const LEASE: Duration = Duration::from_secs(40);
 
 /// The provider of tokens that were lent.
 pub(crate) const LENT: &str = "impersonation";
+/// Where intents of these tests are.
+pub(crate) const GITLAB: &str = "https://gitlab.example.com";
 
 pub(crate) const JOB: Digest = [9; 32];
 
@@ -286,7 +288,7 @@ pub(crate) fn settlement(claimed: &Claimed, outcome: Outcome, code: &'static str
 pub(crate) fn intent(id: &str) -> NewIssuance {
     NewIssuance {
         id: id.to_owned(),
-        provider: "https://gitlab.example.com".to_owned(),
+        provider: GITLAB.to_owned(),
         user_id: 7,
         job: JOB,
         lease: Duration::from_secs(20),

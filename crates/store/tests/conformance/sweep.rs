@@ -4,7 +4,7 @@ use portcullis_store::issuances::{NewIssuance, Once, Stage};
 use portcullis_store::queue::State;
 use portcullis_store::report::NewRevocation;
 
-use super::support::{Database, JOB, LEASE, LENT, end, ended, fp, intent, item, made};
+use super::support::{Database, GITLAB, JOB, LEASE, LENT, end, ended, fp, intent, item, made};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -32,17 +32,17 @@ pub(crate) async fn users_with_the_youngest_intents_are_swept_first(db: Database
     for (id, user_id) in [("a", 1), ("b", 2), ("c", 3), ("d", 3), ("leased", 4)] {
         intend(&db, id, user_id).await;
     }
-    assert!(db.store.to_sweep(10).await.unwrap().is_empty(), "their leases run");
+    assert!(db.store.to_sweep(GITLAB, 10).await.unwrap().is_empty(), "their leases run");
     db.execute("UPDATE issuances SET lease_until = 1, sweep_at = 1, created_at = created_at - 3000 WHERE id = 'a'").await;
     db.execute("UPDATE issuances SET lease_until = 1, sweep_at = 1, created_at = created_at - 1000 WHERE id = 'b'").await;
     db.execute("UPDATE issuances SET lease_until = 1, sweep_at = 1, created_at = created_at - 4000 WHERE id = 'c'").await;
     db.execute("UPDATE issuances SET lease_until = 1, sweep_at = 1, created_at = created_at - 2000 WHERE id = 'd'").await;
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [2, 3, 1]);
-    assert_eq!(db.store.to_sweep(2).await.unwrap(), [2, 3], "as many as were asked for");
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [2, 3, 1]);
+    assert_eq!(db.store.to_sweep(GITLAB, 2).await.unwrap(), [2, 3], "as many as were asked for");
     db.store.looked_through(3).await.unwrap();
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [2, 1], "all of a user's at once");
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [2, 1], "all of a user's at once");
     db.execute(RUN_OUT).await;
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [4, 2, 3, 1]);
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [4, 2, 3, 1]);
 }
 
 pub(crate) async fn the_pause_before_the_next_look_grows(db: Database) {
@@ -54,14 +54,14 @@ pub(crate) async fn the_pause_before_the_next_look_grows(db: Database) {
     assert_eq!(db.stage("a").await, Some(Stage::Leased));
     assert_eq!(db.count(PAUSE).await, 20_000, "it is not late before its lease has run out");
     db.execute(RUN_OUT).await;
-    assert_eq!(db.store.to_sweep(1).await.unwrap(), [7]);
+    assert_eq!(db.store.to_sweep(GITLAB, 1).await.unwrap(), [7]);
     for age in 0..15 {
         db.store.looked_through(7).await.unwrap();
         let pause = db.count(PAUSE).await - age * 100_000;
         let expected = (age * 5000).clamp(5000, 60_000);
         // The test itself takes some time, of which a twentieth counts twice.
         assert!((expected..expected + 8000).contains(&pause), "{age}: {pause}");
-        assert!(db.store.to_sweep(1).await.unwrap().is_empty());
+        assert!(db.store.to_sweep(GITLAB, 1).await.unwrap().is_empty());
         db.execute(OLDER).await;
     }
 }
@@ -77,10 +77,10 @@ pub(crate) async fn only_what_nobody_hands_out_is_swept(db: Database) {
     db.execute(RUN_OUT).await;
     db.store.swept("leased", 99).await.unwrap();
     assert_eq!(db.stage("leased").await, Some(Stage::Leased), "nobody has found that it ran out");
-    assert_eq!(db.store.to_sweep(10).await.unwrap(), [7]);
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7]);
     db.store.swept("leased", 99).await.unwrap();
     assert_eq!(db.stage("leased").await, Some(Stage::Ended));
-    assert!(db.store.to_sweep(10).await.unwrap().is_empty());
+    assert!(db.store.to_sweep(GITLAB, 10).await.unwrap().is_empty());
     assert_eq!(db.store.issue(&made("leased", 1)).await.unwrap(), None);
     let traces = db.store.traces(&["leased", "nobody's", "of token 2"]).await.unwrap();
     let mut found: Vec<_> = traces.iter().map(|t| (t.id.as_str(), t.user_id)).collect();
@@ -91,12 +91,27 @@ pub(crate) async fn only_what_nobody_hands_out_is_swept(db: Database) {
 }
 
 pub(crate) async fn everybody_with_a_token_is_known(db: Database) {
-    assert!(db.store.users_with_tokens().await.unwrap().is_empty());
+    assert!(db.store.users_with_tokens(GITLAB).await.unwrap().is_empty());
     for (id, user_id) in [("a", 9), ("b", 3), ("c", 9), ("gone", 5)] {
         intend(&db, id, user_id).await;
     }
     db.execute("UPDATE issuances SET live_until = 1 WHERE id = 'gone'").await;
-    assert_eq!(db.store.users_with_tokens().await.unwrap(), [3, 9]);
+    assert_eq!(db.store.users_with_tokens(GITLAB).await.unwrap(), [3, 9]);
+}
+
+/// A user's number means somebody else at another GitLab.
+pub(crate) async fn another_gitlab_is_not_asked_about_these_users(db: Database) {
+    const OTHER: &str = "https://gitlab.other.example";
+    intend(&db, "here", 7).await;
+    let elsewhere = NewIssuance { provider: OTHER.to_owned(), user_id: 8, ..intent("there") };
+    db.store.intend(&elsewhere).await.unwrap();
+    db.execute(RUN_OUT).await;
+    assert_eq!(db.store.to_sweep(GITLAB, 10).await.unwrap(), [7]);
+    assert_eq!(db.store.users_with_tokens(GITLAB).await.unwrap(), [7]);
+    assert_eq!(db.store.to_sweep(OTHER, 10).await.unwrap(), [8]);
+    assert_eq!(db.store.open_elsewhere(GITLAB).await.unwrap(), 1);
+    db.execute("UPDATE issuances SET live_until = 1 WHERE id = 'there'").await;
+    assert_eq!(db.store.open_elsewhere(GITLAB).await.unwrap(), 0);
 }
 
 pub(crate) async fn what_nobody_needs_is_forgotten(db: Database) {
@@ -104,7 +119,7 @@ pub(crate) async fn what_nobody_needs_is_forgotten(db: Database) {
     db.store.intend(&NewIssuance { once, ..intent("used") }).await.unwrap();
     db.execute(RUN_OUT).await;
     db.execute("UPDATE issuances SET live_until = live_until - 864000001").await;
-    assert!(db.store.to_sweep(10).await.unwrap().is_empty(), "nothing of it can be alive");
+    assert!(db.store.to_sweep(GITLAB, 10).await.unwrap().is_empty(), "nothing of it can be alive");
     assert_eq!(db.stage("used").await, Some(Stage::Lost));
     assert!(!db.store.forget_issuances(DAY).await.unwrap());
     assert_eq!(db.stage("used").await, Some(Stage::Ended), "kept for another day");
@@ -199,7 +214,7 @@ pub(crate) async fn intents_and_duties_after_a_restart(db: Database) {
     assert!(db.store.take_duty("sweep", "one", DAY).await.unwrap());
     let db = db.reopened().await;
     let took = db.store.take_duty("sweep", "two", DAY).await.unwrap();
-    let to_sweep = db.store.to_sweep(10).await.unwrap();
+    let to_sweep = db.store.to_sweep(GITLAB, 10).await.unwrap();
     if db.store.is_shared() {
         assert_eq!(db.stage("open").await, Some(Stage::Leased), "another replica may hand it out");
         assert!(!took && to_sweep.is_empty());

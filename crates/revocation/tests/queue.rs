@@ -9,7 +9,7 @@ use portcullis_fake_gitlab::{Fault, TokenKind, TokenSpec, TokenState};
 use portcullis_revocation::catalog::Mode;
 use portcullis_store::queue::State;
 
-use support::{Database, Setup, TYPE, options, token};
+use support::{Database, SHORT, Setup, TYPE, token};
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";
 
@@ -166,10 +166,10 @@ async fn the_next_attempt_waits_for_no_poll(db: Database) {
 }
 
 async fn a_call_slower_than_its_deadline_is_tried_again(db: Database) {
-    let setup = Setup::new(&db).await;
+    let setup = Setup::short(&db).await;
     let leaked = token(1);
     setup.gitlab().add_token(&leaked);
-    setup.gitlab().fault_next(1, Fault::Delay(options().call_timeout * 3));
+    setup.gitlab().fault_next(1, Fault::Delay(SHORT * 3));
     setup.report(&[&leaked]).await;
     let row = setup.end_of(&leaked).await;
     assert_eq!(row.state, "revoked");

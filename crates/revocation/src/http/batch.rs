@@ -214,12 +214,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_too_late_to_be_sent_is_not_and_nobody_wonders_whether_it_was() {
-        let (budget, pause) = (SOON / 5, SOON / 4);
+        let (budget, pause) = (SOON / 5, SOON / 2);
         let cargo = cargo(Cart { pause, ..Cart::default() });
         let first = join(&cargo, 0, 1, SOON);
         cargo.1.is_under_way().await;
-        let second = tokio::time::timeout(budget, join(&cargo, 1, 1, budget)).await;
-        let second = second.expect("it says so within its time").unwrap();
+        // Its time, and that in which a machine may stand still.
+        let second = tokio::time::timeout(2 * budget, join(&cargo, 1, 1, budget)).await;
+        let second = second.expect("it does not wait for the one before").unwrap();
         assert_eq!((second.code, second.finding), ("waited", again(None, false)));
         assert_eq!(first.await.unwrap().finding, Finding::Submitted);
         assert_eq!(cargo.1.sizes(), [1], "it is not sent by anybody later");
@@ -243,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_is_taken_along_hears_it_however_long_it_takes() {
-        let budget = SOON / 5;
+        let budget = SOON / 3;
         let cargo = cargo(Cart { pause: budget * 6 / 10, ..Cart::default() });
         let calls: Vec<_> = (0..3).map(|n| join(&cargo, n, 3, budget)).collect();
         for call in calls {
@@ -253,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn halves_for_which_no_time_is_left_are_not_sent() {
-        let pause = SOON / 10;
+        let pause = SOON / 5;
         let cargo = cargo(Cart { pause, bad: Some(0), ..Cart::default() });
         let calls: Vec<_> = (0..4).map(|n| join(&cargo, n, 4, 2 * pause)).collect();
         for call in calls {

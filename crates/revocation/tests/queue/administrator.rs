@@ -3,7 +3,7 @@
 use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenKind, TokenSpec, TokenState};
 use portcullis_store::ledger::Revocation;
 
-use crate::support::{ADMIN, DEPLOY, Database, FEED, Setup, TYPE, options, token};
+use crate::support::{ADMIN, DEPLOY, Database, FEED, SHORT, Setup, TYPE, options, token};
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";
 const OTHERS: &str = "/api/v4/admin/token";
@@ -160,11 +160,12 @@ async fn a_refused_administrator_is_tried_again_and_ends_nothing(db: Database) {
 }
 
 async fn a_deletion_whose_answer_was_lost_counts_as_ours(db: Database) {
-    let setup = Setup::administered(&db).await;
-    setup.gitlab().allow_impersonation(false);
-    for (n, fault, code) in
-        [(1, Fault::DropAfter, "lost"), (2, Fault::Delay(options().call_timeout * 2), "timeout")]
-    {
+    for (n, fault, code, deadline) in [
+        (1, Fault::DropAfter, "lost", options().call_timeout),
+        (2, Fault::Delay(SHORT * 10), "timeout", SHORT),
+    ] {
+        let setup = Setup::administered_within(&db, deadline).await;
+        setup.gitlab().allow_impersonation(false);
         let (sleeping, bot) = (token(n), deploy(n));
         setup.gitlab().add_token_with(&sleeping, of(TokenKind::Impersonation));
         setup.gitlab().add_token_with(&bot, of(TokenKind::Deploy));
@@ -176,11 +177,13 @@ async fn a_deletion_whose_answer_was_lost_counts_as_ours(db: Database) {
             assert_eq!(row.state, "revoked", "{fault:?} {row:?}");
             assert_eq!(setup.gitlab().state(secret), Some(TokenState::Revoked));
             let codes = setup.codes(secret).await;
-            assert_eq!(codes[0], code, "{codes:?}");
+            // A call that is cut short on a machine that stood still may be either.
+            assert!([code, "lost"].contains(&codes[0].as_str()), "{codes:?}");
             if fault == Fault::DropAfter {
-                assert_eq!(codes[1..], ["revoked_unheard"], "dead when it was asked again");
+                assert_eq!(codes, ["lost", "revoked_unheard"], "dead when it was asked again");
             }
         }
+        setup.stop().await;
     }
 }
 

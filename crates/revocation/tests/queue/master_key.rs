@@ -39,8 +39,9 @@ async fn open(store: &Store, keys: impl Into<MasterKeys>) -> Result<Vault, Vault
     Vault::open(store, keys, &SystemRandomness).await
 }
 
+/// Where nobody else is at work.
 async fn change(store: &Store, keys: &MasterKeys) -> Result<Rotation, VaultError> {
-    rotate(store, keys, Duration::from_millis(300), &SystemRandomness).await
+    rotate(store, keys, Duration::from_millis(50), &SystemRandomness).await
 }
 
 /// Takes reports whose secrets are held, each with its seal.
@@ -157,12 +158,15 @@ async fn who_works_meanwhile_moves_on(db: Database) {
                 if count % 3 == 0 {
                     vault.follow(&store, &SystemRandomness).await.unwrap();
                 }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
             count * 10
         }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let rotation = change(&store, &both(&new, &old)).await.unwrap();
+    // The replica has heard of it by then, also on a busy machine.
+    let heard = Duration::from_secs(2);
+    let rotation = rotate(&store, &both(&new, &old), heard, &SystemRandomness).await.unwrap();
     assert!(rotation.sealed > 0, "{rotation:?}");
     tokio::time::sleep(Duration::from_millis(50)).await;
     stop.store(true, Ordering::Relaxed);

@@ -7,9 +7,12 @@ use portcullis_fake_gitlab::{FakeGitlab, Fault, TokenState};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::support::{Database, Setup, options, token};
+use crate::support::{Database, Setup, token};
 
 on_both_databases![slow_then_down_then_busy_then_well];
+
+/// Waited for once, and afterwards enough on a machine that stands still for a moment.
+const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A way to a server that can be shut: then its port refuses connections.
 struct Door {
@@ -54,10 +57,11 @@ impl Door {
 async fn slow_then_down_then_busy_then_well(db: Database) {
     let gitlab = FakeGitlab::start();
     let mut door = Door::to(gitlab.url()).await;
-    let setup = Setup::by_way_of(&db, gitlab, format!("http://{}", door.address)).await;
+    let url = format!("http://{}", door.address);
+    let setup = Setup::by_way_of(&db, gitlab, url, DEADLINE).await;
     let leaked = token(1);
     setup.gitlab().add_token(&leaked);
-    setup.gitlab().fault_always(Some(Fault::Delay(options().call_timeout * 3)));
+    setup.gitlab().fault_always(Some(Fault::Delay(DEADLINE * 3)));
     setup.report(&[&leaked]).await;
     setup.once(&leaked, "timeout").await;
     door.shut().await;

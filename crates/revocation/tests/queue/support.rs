@@ -36,11 +36,15 @@ pub(crate) fn token(n: usize) -> String {
     format!("glpat-{n:027}")
 }
 
+/// A deadline that a test can wait for, of calls that hang on purpose.
+pub(crate) const SHORT: Duration = Duration::from_secs(1);
+
 /// Fast, so that a test sees the end of everything.
 pub(crate) fn options() -> Options {
     Options {
         concurrency: 8,
-        call_timeout: Duration::from_millis(700),
+        // A machine that stands still for a moment must not look like a provider who hangs.
+        call_timeout: Duration::from_secs(20),
         lease_margin: Duration::from_secs(30),
         give_up_after: Duration::from_millis(900),
         retry_base: Duration::from_millis(20),
@@ -106,6 +110,12 @@ impl Setup {
         Self::build(db, Mode::Revoke, 1, Self::patience()).await
     }
 
+    /// One whose calls have [`SHORT`], and that does not give up within a test.
+    pub(crate) async fn short(db: &Database) -> Self {
+        let options = Options { call_timeout: SHORT, ..Self::patience() };
+        Self::build(db, Mode::Revoke, 1, options).await
+    }
+
     /// One that does only what it is told to.
     pub(crate) async fn that_never_polls(db: &Database) -> Self {
         let poll_interval = Duration::from_hours(1);
@@ -116,23 +126,36 @@ impl Setup {
         Self::build(db, mode, 1, options()).await
     }
 
+    /// One with so many GitLabs, that does not give up within a test.
     pub(crate) async fn with_gitlabs(db: &Database, count: usize) -> Self {
-        Self::build(db, Mode::Revoke, count, options()).await
+        Self::build(db, Mode::Revoke, count, Self::patience()).await
     }
 
     /// One with a GitLab that lets an administrator revoke, and that does not give up within a test.
     pub(crate) async fn administered(db: &Database) -> Self {
+        Self::administered_within(db, options().call_timeout).await
+    }
+
+    /// The same, whose calls have so long.
+    pub(crate) async fn administered_within(db: &Database, call_timeout: Duration) -> Self {
         let gitlab = FakeGitlab::start();
         gitlab.add_token_with(ADMIN, TokenSpec { admin: true, ..TokenSpec::default() });
         gitlab.allow_admin_revocation(true);
         let place = Place { admin_token: Some(ADMIN.into()), ..Place::of(&gitlab) };
-        Self::at(db, Mode::Revoke, vec![gitlab], vec![place], Self::patience()).await
+        let options = Options { call_timeout, ..Self::patience() };
+        Self::at(db, Mode::Revoke, vec![gitlab], vec![place], options).await
     }
 
-    /// One that asks its GitLab by way of `url`, and does not give up within a test.
-    pub(crate) async fn by_way_of(db: &Database, gitlab: FakeGitlab, url: String) -> Self {
+    /// One that asks its GitLab by way of `url` with calls that have so long, and does not give up within a test.
+    pub(crate) async fn by_way_of(
+        db: &Database,
+        gitlab: FakeGitlab,
+        url: String,
+        call_timeout: Duration,
+    ) -> Self {
         let place = Place { url, admin_token: None };
-        Self::at(db, Mode::Revoke, vec![gitlab], vec![place], Self::patience()).await
+        let options = Options { call_timeout, ..Self::patience() };
+        Self::at(db, Mode::Revoke, vec![gitlab], vec![place], options).await
     }
 
     fn patience() -> Options {

@@ -35,7 +35,7 @@ async fn nothing_is_begun_for_which_too_little_time_is_left() {
         let row = rows.iter().find(|row| row.preset == preset).unwrap();
         let (status, body) = row.success[0];
         let vendor = Vendor::start(move |_| say(status, body));
-        let provider = at_rate(preset, vendor.url(), 1, 7);
+        let provider = at_rate(preset, vendor.url(), 1, 9);
         assert_eq!(ask(&provider, row.token_type, &row.secret).await.finding, row.end);
         let before = Instant::now();
         let verdict = ask(&provider, row.token_type, &row.secret).await;
@@ -74,9 +74,12 @@ async fn is_asked_again(row: &Row) {
         let shown = format!("{}: {verdict:?}", row.preset);
         assert_eq!((verdict.finding, verdict.code), (again(None, false), "unreachable"), "{shown}");
     }
+    let told = Instant::now();
     let more = ask(&away, row.token_type, &row.secret);
     let soon = tokio::time::timeout(Duration::from_millis(500), more).await;
-    assert!(soon.is_err(), "{}: it is left alone for a moment: {soon:?}", row.preset);
+    // Of a pause of 2 s.
+    let overslept = told.elapsed() > Duration::from_millis(1500);
+    assert!(soon.is_err() || overslept, "{}: it is left alone: {soon:?}", row.preset);
 
     let vendor = Vendor::start(|_| Act::Cut);
     let provider = provider(row.preset, vendor.url());
@@ -102,22 +105,40 @@ async fn is_asked_again(row: &Row) {
 async fn a_vendor_that_is_not_there_is_left_alone_for_a_moment() {
     for row in rows().iter().filter(|row| ["slack", "github"].contains(&row.preset)) {
         for away in [say(503, ""), say(429, "")] {
-            let vendor = Vendor::start(|_| Act::Cut);
-            vendor.set(away.clone());
-            let provider = at_rate(row.preset, vendor.url(), 2, 3600);
-            let first = ask(&provider, row.token_type, &row.secret).await;
-            assert!(matches!(first.finding, Finding::Retry { after: None, .. }), "{first:?}");
-            for _ in 0..5 {
-                let more = ask(&provider, row.token_type, &row.secret);
-                let soon = tokio::time::timeout(Duration::from_millis(50), more).await;
-                assert!(soon.is_err(), "{} {away:?}: {soon:?}", row.preset);
+            let mut left_alone = false;
+            for _ in 0..10 {
+                left_alone = is_left_alone(row, &away).await;
+                if left_alone {
+                    break;
+                }
             }
-            let (status, body) = row.success[0];
-            vendor.set(say(status, body));
-            assert_eq!(ask(&provider, row.token_type, &row.secret).await.finding, row.end);
-            assert_eq!(vendor.asked().len(), 2);
+            assert!(left_alone, "{} {away:?}: the pause was overslept each time", row.preset);
         }
     }
+}
+
+/// `false` where a machine that stood still leaves nothing to be said.
+async fn is_left_alone(row: &Row, away: &Act) -> bool {
+    let vendor = Vendor::start(|_| Act::Cut);
+    vendor.set(away.clone());
+    let provider = at_rate(row.preset, vendor.url(), 2, 3600);
+    let began = Instant::now();
+    let first = ask(&provider, row.token_type, &row.secret).await;
+    assert!(matches!(first.finding, Finding::Retry { after: None, .. }), "{first:?}");
+    for _ in 0..5 {
+        let more = ask(&provider, row.token_type, &row.secret);
+        let soon = tokio::time::timeout(Duration::from_millis(50), more).await;
+        // Of a pause of 1 s.
+        if began.elapsed() > Duration::from_millis(900) {
+            return false;
+        }
+        assert!(soon.is_err(), "{} {away:?}: {soon:?}", row.preset);
+    }
+    let (status, body) = row.success[0];
+    vendor.set(say(status, body));
+    assert_eq!(ask(&provider, row.token_type, &row.secret).await.finding, row.end);
+    assert_eq!(vendor.asked().len(), 2);
+    true
 }
 
 /// Answers with the status of a success that are none. A 204 has no body that could say anything, and Discord's

@@ -113,18 +113,24 @@ mod tests {
         let limits = BodyLimits::new(PAUSE, 1000, 0);
         assert_eq!(read(&limits, &[(1000, 1)]).await, Err("body_timeout"), "one pause");
         assert_eq!(read(&limits, &[(20, 1); 100]).await, Err("body_timeout"), "many drops");
-        assert_eq!(read(&limits, &[(20, 1000); 8]).await, Ok(8000));
-        assert_eq!(read(&limits, &[(0, 1); 10]).await, Ok(10), "quick, though small");
+        assert_eq!(read(&limits, &[(20, 100_000); 8]).await, Ok(800_000));
+        let limits = BodyLimits::new(Duration::from_secs(30), 1000, 0);
+        assert_eq!(read(&limits, &[(5, 1); 10]).await, Ok(10), "quick, though small");
     }
 
     #[actix_web::test]
     async fn our_own_time_is_not_the_clients() {
-        let limits = BodyLimits::new(PAUSE, 1000, 0);
-        let mut chunks = chunks(&limits, &[(1, 1); 5]).await;
+        let began = Instant::now();
+        let mut chunks = chunks(&BodyLimits::default(), &[(1, 1); 5]).await;
+        let mut own = Duration::ZERO;
         while chunks.next().await.unwrap().is_some() {
+            let before = Instant::now();
             actix_web::rt::time::sleep(PAUSE).await;
+            own += before.elapsed();
         }
         assert_eq!(chunks.received, 5);
+        let (waited, took) = (chunks.waited, began.elapsed());
+        assert!(waited + own <= took, "{waited:?} and {own:?} of {took:?}");
     }
 
     #[actix_web::test]

@@ -98,7 +98,7 @@ async fn an_unknown_one_has_them_fetched_again_once_a_minute() {
 
 #[tokio::test]
 async fn all_who_wait_share_one_fetch_also_when_its_first_caller_leaves() {
-    let (site, keys) = site(Reply { delay: SECOND / 4, ..published() });
+    let (site, keys) = site(Reply { delay: 2 * SECOND, ..published() });
     let start = Instant::now();
     let first = keys.find_at(OF_GITHUB.identifier, start);
     assert!(tokio::time::timeout(SECOND / 20, first).await.is_err(), "it has left");

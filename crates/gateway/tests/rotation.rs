@@ -122,7 +122,7 @@ async fn two_rotations_under_load_cost_no_token() {
     let said = String::from_utf8(too_soon.stderr).unwrap();
     assert!(said.contains("publish-for") && said.contains("at least 3s"), "{said}");
 
-    let rotated = world.rotate("second", "4s");
+    let rotated = world.rotate("second", "6s");
     assert!(rotated.status.success(), "{rotated:?}");
     world.until_published(&["first", "second"]).await;
     assert_eq!(world.signs().await, "first");
@@ -135,7 +135,7 @@ async fn two_rotations_under_load_cost_no_token() {
     world.until_it_signs("second").await;
     world.until_published(&["second"]).await;
 
-    let rotated = world.rotate("third", "4s");
+    let rotated = world.rotate("third", "5s");
     assert!(rotated.status.success(), "{rotated:?}");
     world.until_it_signs("third").await;
     world.until_published(&["third"]).await;

@@ -165,6 +165,12 @@ impl Traffic {
         };
     }
 
+    /// How many requests have failed so far.
+    pub(super) fn failed(&self) -> usize {
+        let done = lock(&self.shared.done);
+        done.phases.values().flat_map(|seen| seen.failed.values()).sum()
+    }
+
     pub(super) async fn stop(mut self) -> Done {
         self.shared.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.tasks.join_next().await {

@@ -38,6 +38,7 @@ async fn what_can_be_changed_is_and_the_rest_is_named() {
     config(folder.path(), AFTER, "info,portcullis=debug,portcullis_web=debug", more);
     gateway.signal("-HUP");
     gateway.said(AGAIN, 2).await;
+    gateway.said(RESTART, 1).await;
     let log = gateway.log();
     // The name of the file is the same: what it holds is another.
     let applied = "log.filter, revocation_api.clients[0].token_file, secrets.admin_tokens[0]";

@@ -7,6 +7,7 @@ use portcullis_chaos::{Client, Place, Process, Searched, Setup, Words, faulty_be
 use portcullis_fake_gitlab::{FakeGitlab, Fault, JobSpec, RecordedRequest, TokenState};
 use portcullis_test_support::{PgDatabase, dump, postgres, scratch_dir};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::support::broker::{ADMIN_TOKEN, broker_toml, gitlab, jwt};
@@ -39,6 +40,9 @@ pub(crate) const MAKE: Question = ("POST", "/impersonation_tokens");
 pub(crate) const LIST: Question = ("GET", "/impersonation_tokens");
 /// For the end of one.
 pub(crate) const DELETE: Question = ("DELETE", "/api/v4/users/2/impersonation_tokens/");
+
+/// Starts at a time: all at once would leave none of those that are up the time to answer.
+static STARTS: Semaphore = Semaphore::const_new(4);
 
 /// Nothing comes of it while anybody looks.
 pub(crate) const NEVER: Duration = Duration::from_hours(1);
@@ -113,7 +117,9 @@ impl World {
             call_timeout: Duration::from_secs(10),
             more: broker_toml(&gitlab, &format!("revoke_seconds = {}", LIFETIME.as_secs())),
         };
+        let turn = STARTS.acquire().await.unwrap();
         let process = Process::start(setup).await;
+        drop(turn);
         let jwt = jwt(&gitlab, &JobSpec { user_id: BORROWER, ..JobSpec::default() });
         Self { gitlab, process, jwt, folder, database }
     }
@@ -148,9 +154,10 @@ impl World {
                 self.die_with_a_token().await;
                 // It sweeps as soon as it is there: not with success, before it has its orders.
                 let away = Fault::Status { status: 503, retry_after: None };
-                self.gitlab.fault_next_at(LIST.0, LIST.1, 1, away);
+                self.gitlab.fault_always(Some(away));
                 self.process.start_again().await;
                 self.process.arm(point).await;
+                self.gitlab.fault_always(None);
                 self.was_killed().await;
                 None
             }
@@ -172,13 +179,20 @@ impl World {
         assert_eq!(asked.await.unwrap(), None);
     }
 
-    /// The job's call: a token, or `None` where the connection broke.
+    /// The job's call: a token, or `None` where the connection broke. It comes again where GitLab's keys cannot be
+    /// had, as may be of a gateway that starts beside so many.
     fn borrow(&self) -> JoinHandle<Option<String>> {
         let (client, jwt): (Client, String) = (self.process.client().clone(), self.jwt.clone());
         tokio::spawn(async move {
-            let (status, token) = client.borrow(&jwt).await.ok()?;
-            assert_eq!(status, 200, "{token}");
-            Some(token)
+            let until = Instant::now() + PATIENCE;
+            loop {
+                let (status, answer) = client.borrow(&jwt).await.ok()?;
+                if !answer.contains("issuer_unavailable") || Instant::now() > until {
+                    assert_eq!(status, 200, "{answer}");
+                    return Some(answer);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
         })
     }
 

@@ -31,12 +31,14 @@ use traffic::{BORROWER, Done, Traffic};
 /// kept connection, also where the machine stands still for a moment.
 const DRAIN: Duration = Duration::from_secs(3);
 /// For the same reason: a call that is given up is made twice, which only a crash may cause.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a killed replica stays away.
 const DEAD: Duration = Duration::from_millis(500);
-/// For so long nothing may be turned away before the outage counts as over: longer than a statement is waited for,
-/// such as one that was begun on a silent connection just before the database was back.
-const QUIET: Duration = Duration::from_secs(6);
+/// For so long nothing may be turned away before the outage counts as over.
+const QUIET: Duration = Duration::from_secs(2);
+/// The same after a silence: longer than a statement is waited for that was begun on a silent connection just before
+/// the database was heard again.
+const QUIET_AFTER_SILENCE: Duration = Duration::from_secs(6);
 /// It must be over by then.
 const SETTLED: Duration = Duration::from_secs(30);
 
@@ -205,13 +207,13 @@ impl World {
             }
             Step::Outage(leaving) => {
                 self.database.outage(leaving, self.times.away).await;
-                self.database_was_away().await;
+                self.database_was_away(QUIET).await;
             }
             Step::Silence => {
                 self.proxies.iter().for_each(Proxy::freeze);
                 tokio::time::sleep(self.times.silent).await;
                 self.proxies.iter().for_each(Proxy::thaw);
-                self.database_was_away().await;
+                self.database_was_away(QUIET_AFTER_SILENCE).await;
             }
         }
     }
@@ -225,7 +227,7 @@ impl World {
     }
 
     /// Without a restart of any: connections that died while nobody used them are found by their next user.
-    async fn database_was_away(&mut self) {
+    async fn database_was_away(&mut self, calm: Duration) {
         self.night.crashes += 1;
         // What could not be written down in time is done once more.
         self.night.at_most_twice += self.replicas.len() * CONCURRENCY * PROVIDERS;
@@ -234,15 +236,15 @@ impl World {
             self.until_in_use(number).await;
         }
         self.night.longest_recovery = self.night.longest_recovery.max(back.elapsed());
-        self.until_quiet().await;
+        self.until_quiet_for(calm).await;
     }
 
     /// By the number of looks and not by the clock, which goes on also while nothing else does. What is turned away
     /// after [`SETTLED`] is held against the calm.
-    async fn until_quiet(&self) {
+    async fn until_quiet_for(&self, calm: Duration) {
         let (mut quiet, mut failed) = (Duration::ZERO, self.traffic.failed());
         let mut waited = Duration::ZERO;
-        while quiet < QUIET && waited < SETTLED {
+        while quiet < calm && waited < SETTLED {
             tokio::time::sleep(BETWEEN).await;
             let before = std::mem::replace(&mut failed, self.traffic.failed());
             quiet = if failed == before { quiet + BETWEEN } else { Duration::ZERO };

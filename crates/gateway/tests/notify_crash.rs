@@ -72,6 +72,8 @@ async fn what_ended_is_told(place: Place) {
     let before = hook.told().len();
     end_one(&process, &gitlab, 4).await;
     until("it was tried", async || hook.told().len() > before).await;
+    // Mostly that is written, and nobody has to wait for a lease.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     process.kill();
     hook.say(Say::Status(200, String::new()));
     assert_eq!(heard(&hook), 3);

@@ -135,7 +135,7 @@ async fn two_rotations_under_load_cost_no_token() {
     world.until_it_signs("second").await;
     world.until_published(&["second"]).await;
 
-    let rotated = world.rotate("third", "6s");
+    let rotated = world.rotate("third", "5s");
     assert!(rotated.status.success(), "{rotated:?}");
     world.until_it_signs("third").await;
     world.until_published(&["third"]).await;

@@ -40,7 +40,7 @@ async fn until_it_drains(process: &Process) {
 async fn it_says_that_it_leaves_and_serves_on_until_the_delay_is_over() {
     let directory = scratch_dir();
     // Enough for a handful of questions on a machine that stands still for a moment.
-    let delay = Duration::from_secs(5);
+    let delay = Duration::from_secs(4);
     let mut process = Process::start_draining(setup(directory.path()), delay).await;
     let before = get(&process, "/health").await.unwrap();
     assert!(!before.headers().contains_key("connection"), "connections are kept");

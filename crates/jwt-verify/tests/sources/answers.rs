@@ -153,7 +153,7 @@ async fn a_client_that_follows_redirects_brings_no_keys() {
 async fn a_slow_drip_meets_the_deadline_and_nobody_with_a_known_key_waits() {
     let good = key("good");
     let world = World::publishing(&[&good], 300);
-    let deadline = Duration::from_secs(4);
+    let deadline = Duration::from_secs(3);
     let source = world.source_with(RemoteOptions { deadline, ..world.options() });
     let verifier = verifier(source.clone(), 0);
     verifier.warm_up().await.unwrap();

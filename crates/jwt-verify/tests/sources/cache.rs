@@ -63,7 +63,7 @@ async fn the_next_keys_are_fetched_ahead_and_nobody_waits() {
     let source = world.source();
     source.find(None).await.unwrap();
     assert!(world.ask_after(just_before(800 * SECOND), &source, 1).await);
-    let delay = 3 * SECOND;
+    let delay = 2 * SECOND;
     let next = set(&[&key("b")]).header("Cache-Control", "max-age=1000");
     world.site.set("/keys", Reply { delay, ..next });
     world.clock.advance(TICK);
@@ -118,7 +118,7 @@ async fn a_hundred_callers_share_one_fetch() {
 async fn a_fetch_outlives_the_caller_who_began_it() {
     let good = key("good");
     let world = World::start();
-    let delay = 3 * SECOND;
+    let delay = 2 * SECOND;
     world.site.set("/keys", Reply { delay, ..set(&[&good]) });
     let source = world.source();
     let impatient = tokio::time::timeout(Duration::from_millis(50), source.find(None)).await;
@@ -133,7 +133,7 @@ fn a_fetch_of_a_runtime_that_rests_holds_nobody_up() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let good = key("good");
     let world = World::publishing(&[&good], 3600);
-    let options = RemoteOptions { deadline: 3 * SECOND, ..world.options() };
+    let options = RemoteOptions { deadline: 2 * SECOND, ..world.options() };
     let verifier = verifier(world.source_with(options), 0);
     let resting = runtime();
     assert_eq!(resting.block_on(verdict(&verifier, &good)), Ok(()));

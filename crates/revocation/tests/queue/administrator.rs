@@ -162,7 +162,7 @@ async fn a_refused_administrator_is_tried_again_and_ends_nothing(db: Database) {
 async fn a_deletion_whose_answer_was_lost_counts_as_ours(db: Database) {
     for (n, fault, code, deadline) in [
         (1, Fault::DropAfter, "lost", options().call_timeout),
-        (2, Fault::Delay(SHORT * 2), "timeout", SHORT),
+        (2, Fault::Delay(SHORT * 10), "timeout", SHORT),
     ] {
         let setup = Setup::administered_within(&db, deadline).await;
         setup.gitlab().allow_impersonation(false);
@@ -177,9 +177,10 @@ async fn a_deletion_whose_answer_was_lost_counts_as_ours(db: Database) {
             assert_eq!(row.state, "revoked", "{fault:?} {row:?}");
             assert_eq!(setup.gitlab().state(secret), Some(TokenState::Revoked));
             let codes = setup.codes(secret).await;
-            assert_eq!(codes[0], code, "{codes:?}");
+            // A call that is cut short on a machine that stood still may be either.
+            assert!([code, "lost"].contains(&codes[0].as_str()), "{codes:?}");
             if fault == Fault::DropAfter {
-                assert_eq!(codes[1..], ["revoked_unheard"], "dead when it was asked again");
+                assert_eq!(codes, ["lost", "revoked_unheard"], "dead when it was asked again");
             }
         }
         setup.stop().await;

@@ -158,14 +158,14 @@ async fn who_works_meanwhile_moves_on(db: Database) {
                 if count % 3 == 0 {
                     vault.follow(&store, &SystemRandomness).await.unwrap();
                 }
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
             count * 10
         }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     // The replica has heard of it by then, also on a busy machine.
-    let heard = Duration::from_secs(3);
+    let heard = Duration::from_secs(2);
     let rotation = rotate(&store, &both(&new, &old), heard, &SystemRandomness).await.unwrap();
     assert!(rotation.sealed > 0, "{rotation:?}");
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -12,7 +12,7 @@ use crate::support::{Database, Setup, token};
 on_both_databases![slow_then_down_then_busy_then_well];
 
 /// Waited for once, and afterwards enough on a machine that stands still for a moment.
-const DEADLINE: Duration = Duration::from_secs(4);
+const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A way to a server that can be shut: then its port refuses connections.
 struct Door {

@@ -93,8 +93,8 @@ pub(crate) async fn only_orphans_of_this_installation_are_swept(database: Databa
         impersonation(&gitlab, &format!("stranger-{number}"), &strangers[number % strangers.len()]);
     }
     impersonation(&gitlab, "the-twin", &name);
-    impersonation(&gitlab, "old-orphan", &format!("x [portcullis:{instance}:1{other}]"));
-    impersonation(&gitlab, "young", &format!("x [portcullis:{instance}:2{other}]"));
+    impersonation(&gitlab, "old-orphan", &format!("x [portcullis:{instance}:1{}]", &other[1..]));
+    impersonation(&gitlab, "young", &format!("x [portcullis:{instance}:2{}]", &other[1..]));
     // The longest lifetime is ten minutes, and it must be ten minutes older than that.
     gitlab.set_created_at("old-orphan", &before(Duration::from_mins(21)));
     gitlab.set_created_at("young", &before(Duration::from_mins(19)));

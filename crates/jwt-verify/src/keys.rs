@@ -47,13 +47,7 @@ pub enum KeyRefusal {
     /// Not a point of its curve, not the whole of it (RFC 7518, section 6.2.1.2), or one of small order.
     #[error("not a point that may be used")]
     Point,
-    /// One of more than 1000 in a set, of which none is looked at.
-    #[error("too many keys")]
-    TooMany,
 }
-
-/// Issuers publish two or three keys, the largest federations some hundred.
-pub(crate) const MOST_KEYS: usize = 1000;
 
 /// One public key, prepared: it knows the algorithms that it may be used with.
 pub struct Key {
@@ -166,12 +160,7 @@ impl KeySet {
 
     fn split(json: &[u8], read: fn(&[u8]) -> Result<Key, KeyRefusal>) -> Option<Self> {
         let mut set = Self::default();
-        let all = jwk::split(json)?;
-        if all.len() > MOST_KEYS {
-            set.skip_all(all.len());
-            return Some(set);
-        }
-        for jwk in all {
+        for jwk in jwk::split(json)? {
             match read(jwk.as_bytes()) {
                 Ok(key) => set.add(Arc::new(key)),
                 Err(refusal) => set.skip(jwk::id_of(&jwk), refusal),
@@ -192,10 +181,6 @@ impl KeySet {
     pub fn from_certificates(json: &[u8]) -> Option<Self> {
         let certificates: json::Texts = json::read(json).ok()?;
         let mut set = Self::default();
-        if certificates.0.len() > MOST_KEYS {
-            set.skip_all(certificates.0.len());
-            return Some(set);
-        }
         for (id, pem) in certificates.0 {
             match Key::from_certificate(Some(id.clone()), pem.as_bytes()) {
                 Ok(key) => set.add(Arc::new(key)),
@@ -212,12 +197,6 @@ impl KeySet {
         self.keys.push(key);
     }
 
-    fn skip_all(&mut self, count: usize) {
-        for _ in 0..count {
-            self.skip(None, KeyRefusal::TooMany);
-        }
-    }
-
     fn skip(&mut self, id: Option<String>, refusal: KeyRefusal) {
         let why = match refusal {
             KeyRefusal::Malformed => "malformed",
@@ -227,7 +206,6 @@ impl KeySet {
             KeyRefusal::Algorithm => "algorithm",
             KeyRefusal::WeakRsa => "weak_rsa",
             KeyRefusal::Point => "point",
-            KeyRefusal::TooMany => "too_many",
         };
         self.skipped.push((id, why));
     }

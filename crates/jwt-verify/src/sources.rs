@@ -42,7 +42,6 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::KeySet;
-use crate::keys::MOST_KEYS;
 
 pub use file::JwksFile;
 pub use options::RemoteOptions;
@@ -148,6 +147,9 @@ fn worth_having(set: Option<KeySet>) -> Result<KeySet, KeyError> {
     }
     if set.is_empty() { Err(KeyError::NoKeys) } else { Ok(set) }
 }
+
+/// Issuers publish two or three keys, the largest federations some hundred.
+const MOST_KEYS: usize = 1000;
 
 /// Keys that never change.
 #[derive(Debug, Clone)]
